@@ -1,0 +1,177 @@
+"""The workshop: every check of the project is a session here, and `nox -l` is the manual.
+
+`nox` without an argument runs what continuous integration runs. What is tested is the wheel, built once and
+installed into each environment; the source tree is never importable from there.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["build", "lint", "layers", "types", "docs", "tests", "coverage"]
+
+ROOT = Path(__file__).parent
+DIST = ROOT / "dist"
+MEASURED = ROOT / ".nox" / "measured"
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+OLDEST = (3, 11)
+
+PROBE = """
+import json, sys
+ours = sys.implementation.name == "cpython" and sys.version_info.releaselevel == "final"
+print(json.dumps([*sys.version_info[:3]] if ours else None))
+"""
+
+
+def probe(python: Path) -> tuple[int, ...] | None:
+    """Return the version of a CPython that runs and is new enough; None for a shim that leads nowhere."""
+    try:
+        found = subprocess.run([python, "-c", PROBE], capture_output=True, check=True, timeout=60, text=True).stdout
+        version = json.loads(found)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return tuple(version) if version and tuple(version[:2]) >= OLDEST else None
+
+
+def find_pythons() -> dict[str, Path]:
+    """Return each minor version found: the one that runs this file, then what pyenv keeps, then the PATH.
+
+    A pyenv shim stands on the PATH for versions that are installed but not selected, and fails when it is called;
+    so the directories behind the shims are looked through.
+    """
+    found = {"{}.{}".format(*sys.version_info): Path(sys.executable)}
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    versions = {python: probe(python) for python in kept.glob("[0-9]*/bin/python3")}
+    for python, version in sorted(versions.items(), key=lambda item: item[1] or (), reverse=True):
+        if version:
+            found.setdefault("{}.{}".format(*version), python)
+    for minor in range(OLDEST[1], 20):
+        python = shutil.which(f"python3.{minor}")
+        if python and f"3.{minor}" not in found and probe(Path(python)):
+            found[f"3.{minor}"] = Path(python)
+    return dict(sorted(found.items(), key=lambda item: int(item[0].partition(".")[2])))
+
+
+FOUND = find_pythons()
+# Last on the PATH: nox finds them by their names, and nothing that was there before changes its meaning.
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) for python in FOUND.values())])
+NEWEST = list(FOUND)[-1]
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def install_wheel(session: nox.Session, *requirements: str) -> None:
+    """Install the wheel that was built with its dependencies, and the requirements given."""
+    (wheel,) = DIST.glob("*.whl")
+    session.install(str(wheel), *requirements)
+    # The version does not change between two builds, so pip has to be told that the content may have.
+    session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
+
+
+def leave_the_source(session: nox.Session) -> None:
+    """Go to an empty directory, from where `import trio_ports` can only mean the installed wheel."""
+    session.chdir(session.create_tmp())
+
+
+def from_root(arguments: list[str]) -> list[str]:
+    """Return pytest's arguments with paths that hold in any directory; all tests, if no path is among them."""
+    paths = {each: str(ROOT / each) for each in arguments if (ROOT / each.partition("::")[0]).is_file()}
+    return [*(paths.get(each, each) for each in arguments), *([] if paths else [str(ROOT / "tests")])]
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the source archive, and from it the wheel that the other sessions install."""
+    session.install(*group("build"))
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(DIST), str(ROOT), silent=True)
+    (wheel,) = DIST.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    if "trio_ports/py.typed" not in names:
+        session.error("the wheel has no py.typed")
+    if strays := [name for name in names if not name.startswith(("trio_ports/", "trio_ports-"))]:
+        session.error(f"the wheel holds what it should not: {strays}")
+
+
+@nox.session(python=list(FOUND), requires=["build"])
+def tests(session: nox.Session) -> None:
+    """Run the tests against the wheel, on every Python found; arguments after `--` go to pytest."""
+    install_wheel(session, *group("tests"))
+    leave_the_source(session)
+    session.env["TRIO_PORTS_TEST_WHEEL"] = "1"
+    command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+    if session.posargs:
+        session.run("python", "-P", *command, *from_root(session.posargs))
+        return
+    if session.python == NEWEST:
+        shutil.rmtree(MEASURED, ignore_errors=True)
+        MEASURED.mkdir(parents=True)
+        session.env["COVERAGE_FILE"] = str(MEASURED / "data")
+        session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
+        command = ["-m", "coverage", "run", *command]
+    session.run("python", "-P", *command, str(ROOT / "tests"))
+
+
+@nox.session(requires=[f"tests-{NEWEST}"])
+def coverage(session: nox.Session) -> None:
+    """Demand that the tests, on the newest Python found, take every branch of the package."""
+    session.install(*group("tests"))
+    session.env["COVERAGE_FILE"] = str(MEASURED / "data")
+    if list(MEASURED.glob("data.*")):
+        session.run("coverage", "combine", "--quiet", str(MEASURED))
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff; `nox -s format` mends what can be mended."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(name="format", default=False)
+def format_(session: nox.Session) -> None:
+    """Format the sources and mend what ruff can mend."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", "--fix", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session(requires=["build"])
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright, both strict, and that every public name has one."""
+    install_wheel(session, *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+    leave_the_source(session)
+    session.run("pyright", "--verifytypes", "trio_ports", "--ignoreexternal")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check that every file imports only from the layers below it."""
+    session.install(*group("layers"))
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(requires=["build"])
+def docs(session: nox.Session) -> None:
+    """Build the documentation, a warning being an error, and render the news fragments."""
+    install_wheel(session, *group("docs"))
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+    session.run("sphinx-build", "-E", "-W", "--keep-going", "-q", "-n", "docs", "docs/_build/html")
+    session.log("docs/_build/html/index.html")
