@@ -1,0 +1,1 @@
+"""A browser in one process: extensions, tabs, contexts, and who of them reaches whom."""

@@ -1,0 +1,179 @@
+"""The browser: the scope in which everything else lives."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, final
+
+import trio
+
+from .._ports.blocks import open_body
+from .._ports.connection import End
+from .._ports.observers import Observer
+from .._ports.owners import crash_error
+from .._ports.setup import ListenerErrors, Setup, make_setup
+from .._protocol.dialects import DialectName
+from .._protocol.errors import LocalProtocolError, PortError
+from .._protocol.patterns import ExternallyConnectable
+from .._util import check_type, require_trio
+from .contexts import Context
+from .extensions import Extension
+from .tabs import Tab, check_url
+
+
+@final
+class Browser:
+    """A browser in this process. Made by `open_browser`."""
+
+    __slots__ = (
+        "_document_ids",
+        "_tab_ids",
+        "closed",
+        "contexts",
+        "extensions",
+        "manifest_folders",
+        "nursery",
+        "setup",
+        "tabs",
+    )
+
+    def __init__(self, nursery: trio.Nursery, setup: Setup, manifest_folders: tuple[Path, ...] | None) -> None:
+        self._document_ids = itertools.count(1)
+        self._tab_ids = itertools.count(1)
+        self.nursery = nursery
+        self.setup = setup
+        self.manifest_folders = manifest_folders
+        """Where native manifests are looked for; None: where the browsers look."""
+        self.closed = False
+        self.contexts: dict[Context, None] = {}
+        """The live contexts, in the order they were made."""
+        self.extensions: dict[str, Extension] = {}
+        """The installed extensions, by id."""
+        self.tabs: dict[int, Tab] = {}
+        """The open tabs, by id."""
+
+    def install(self, extension_id: str, *, externally_connectable: Mapping[str, Any] | None = None) -> Extension:
+        """Install an extension.
+
+        Args:
+            extension_id: any text that is not empty.
+            externally_connectable: who may connect from outside, as in a manifest: ``{"ids": ["*"], "matches":
+                ["https://*.example.com/*"]}``. Unless given, every extension may connect, and no web page.
+
+        Raises:
+            TypeError, ValueError: for arguments that are not as above.
+            LocalProtocolError: if an extension of that id is installed.
+            trio.ClosedResourceError: after the end of the block.
+        """
+        require_trio("browser.install")
+        check_type("extension_id", extension_id, str)
+        if not extension_id:
+            raise ValueError("extension_id must not be empty")
+        self.require_open()
+        if extension_id in self.extensions:
+            raise LocalProtocolError(f"{extension_id!r} is installed already")
+        key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
+        extension = self.extensions[extension_id] = Extension(self, extension_id, key)
+        return extension
+
+    def open_tab(self, url: str = "about:blank") -> Tab:
+        """Open a tab.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a text, or empty.
+            trio.ClosedResourceError: after the end of the block.
+        """
+        require_trio("browser.open_tab")
+        check_url(url)
+        self.require_open()
+        tab = Tab(self, next(self._tab_ids), url)
+        self.tabs[tab.id] = tab
+        return tab
+
+    def __repr__(self) -> str:
+        what = "closed" if self.closed else f"{len(self.extensions)} extensions, {len(self.tabs)} tabs"
+        return f"<Browser {self.setup.dialect.name} ({what}) at {id(self):#x}>"
+
+    # For the package ------------------------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Raise unless the block is still running."""
+        if self.closed:
+            raise trio.ClosedResourceError(f"{self!r} is closed")
+
+    def new_document_id(self) -> str:
+        """Return an id that no document of this browser has had."""
+        return f"{next(self._document_ids):032X}"
+
+    def forget_tab(self, tab: Tab) -> None:
+        """Take a closed tab out."""
+        self.tabs.pop(tab.id, None)
+
+    def start_application(self, end: End, name: str, extension_id: str) -> None:
+        """Run a native application at ``end``; it outlives its context for as long as its own end takes."""
+        self.nursery.start_soon(self._run_application, end, name, extension_id)
+
+    async def _run_application(self, end: End, name: str, extension_id: str) -> None:
+        from .._native.applications import run_application  # Most programs never start an application.
+
+        await run_application(
+            end, name, extension_id=extension_id, dialect=self.setup.dialect, manifest_folders=self.manifest_folders
+        )
+
+    async def tear_down(self, error: PortError | None) -> None:
+        """Close the contexts in order, each once everything under way has reached its listeners."""
+        for context in tuple(self.contexts):
+            await context.tear_down(error)
+        self.closed = True
+        for tab in tuple(self.tabs.values()):
+            tab.close()
+
+
+@asynccontextmanager
+async def open_browser(
+    *,
+    dialect: DialectName = "trio",
+    listener_errors: ListenerErrors | None = None,
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    observer: Observer | None = None,
+    manifest_folders: Sequence[str | PathLike[str]] | None = None,
+) -> AsyncGenerator[Browser, None]:
+    """Open a browser in this process; everything in it lives in the block.
+
+    Leaving the block closes the contexts in order: what was under way reaches sync listeners, async ones are cancelled.
+    Then native applications are ended. What a listener raises leaves through the block, in an ExceptionGroup; the
+    block's own exception leaves as it is.
+
+    Args:
+        dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
+        listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
+        max_buffer_size: how many messages may wait in each direction of a connection, an int of at least 1 or
+            ``math.inf``; the dialect's own (1,024 in ``"trio"``) unless given.
+        max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"`` and ``"chrome"``.
+        observer: called with a record of everything that happens to the browser's ports.
+        manifest_folders: where native manifests are looked for, instead of where browsers look.
+
+    Raises:
+        TypeError, ValueError: for arguments that are not as above.
+    """
+    setup = make_setup(
+        dialect=dialect,
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_message_bytes=max_message_bytes,
+        observer=observer,
+    )
+    folders = None if manifest_folders is None else tuple(Path(folder) for folder in manifest_folders)
+    async with open_body() as body, trio.open_nursery() as nursery:
+        browser = Browser(nursery, setup, folders)
+        try:
+            with body:
+                yield browser
+        finally:
+            nursery.cancel_scope.cancel()
+            await browser.tear_down(crash_error(body.failure))

@@ -1,0 +1,261 @@
+"""A context: one script's world. It owns the ports that are opened from it and those that reach it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+
+import trio
+
+from .._ports.connection import End, open_connection
+from .._ports.observers import ListenerFailed
+from .._ports.owners import Owner, crash_error
+from .._ports.port import Port
+from .._protocol.dialects import NO_RECEIVER_TEXT
+from .._protocol.errors import Cause, LocalProtocolError, PortError
+from .._protocol.senders import MessageSender
+from .._util import require_trio
+from .runtime import Runtime, Tabs
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .browser import Browser
+    from .extensions import Extension
+    from .tabs import Frame, Tab
+
+ContextKind: TypeAlias = Literal["background", "page", "content_script", "web_page"]
+ConnectEvent: TypeAlias = Literal["on_connect", "on_connect_external"]
+
+
+@final
+class Context:
+    """One script's world: a background page, another extension page, a content script in a frame, or a web page.
+
+    Made by `Extension.open_page`, `Extension.inject` and `Tab.web_page`. ``async with context:`` closes it at the end
+    of the block; leaving the block by an exception is a crash, of which the other ends of its ports are told.
+
+    Attributes:
+        kind: ``"background"``, ``"page"``, ``"content_script"`` or ``"web_page"``.
+        url: what it runs in.
+        document_id: the document it belongs to.
+        runtime: the extension's way to others.
+    """
+
+    __slots__ = (
+        "_browser",
+        "_extension",
+        "_frame",
+        "_owner",
+        "_pending",
+        "_tabs",
+        "document_id",
+        "kind",
+        "runtime",
+        "url",
+    )
+
+    def __init__(
+        self,
+        browser: Browser,
+        kind: ContextKind,
+        *,
+        url: str,
+        extension: Extension | None = None,
+        frame: Frame | None = None,
+    ) -> None:
+        self._browser = browser
+        self._extension = extension
+        self._frame = frame
+        self._owner = Owner(browser.nursery)
+        self._pending: deque[tuple[ConnectEvent, End, str, MessageSender]] = deque()
+        self._tabs = Tabs(self)
+        self.kind: ContextKind = kind
+        self.url = url
+        self.document_id = browser.new_document_id() if frame is None else frame.document_id
+        self.runtime = Runtime(self)
+        browser.contexts[self] = None
+        if frame is not None:
+            frame.contexts.append(self)
+
+    @property
+    def browser(self) -> Browser:
+        """The browser it lives in."""
+        return self._browser
+
+    @property
+    def extension(self) -> Extension | None:
+        """The extension whose script this is; None for a web page."""
+        return self._extension
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame it lives in; None for a page that is shown in no tab."""
+        return self._frame
+
+    @property
+    def tab(self) -> Tab | None:
+        """The tab it lives in; None for a page that is shown in no tab."""
+        return None if self._frame is None else self._frame.tab
+
+    @property
+    def tabs(self) -> Tabs:
+        """The way to content scripts; for the extension's own pages.
+
+        Raises:
+            LocalProtocolError: in a content script or a web page.
+        """
+        if self.kind not in ("background", "page"):
+            raise LocalProtocolError(f"a {self.kind.replace('_', ' ')} has no tabs; its extension's pages have")
+        return self._tabs
+
+    @property
+    def closed(self) -> bool:
+        """The context has ended."""
+        return self._owner.closed
+
+    def close(self) -> None:
+        """End the context: its ports disconnect, in good order, and its tasks are cancelled. Sync and idempotent.
+
+        A context that was closed runs no listeners.
+        """
+        require_trio("context.close")
+        self._close(None)
+
+    async def __aenter__(self) -> Self:
+        await trio.lowlevel.checkpoint()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close(crash_error(error))
+        await self._owner.wait_idle()
+        if error is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def __repr__(self) -> str:
+        owner = "" if self._extension is None else f" of {self._extension.id}"
+        where = "" if self._frame is None else f" in frame {self._frame.id} of tab {self._frame.tab.id}"
+        return f"<Context {self.kind}{owner}{where} {self.url!r}{' (closed)' if self.closed else ''}>"
+
+    # For the package ------------------------------------------------------------------------------------------------
+
+    def require_open(self, what: str) -> None:
+        """Raise unless ``what`` can be called here and now."""
+        require_trio(what)
+        if self.closed:
+            raise trio.ClosedResourceError(f"{self!r} is closed")
+
+    def open_port(
+        self, receivers: list[Context], event: ConnectEvent, *, name: str, sender: MessageSender, message_type: Any
+    ) -> Port[Any, Any]:
+        """Open a connection from here to ``receivers`` and return this context's end."""
+        setup = self._browser.setup
+        decoder = setup.decoder(message_type)
+        near, fars = open_connection(
+            len(receivers),
+            max_buffer_size=setup.max_buffer_size,
+            receiver_disconnects=setup.dialect.receiver_disconnects,
+            receiver_vanishes=setup.dialect.receiver_vanishes,
+        )
+        for context, far in zip(receivers, fars, strict=True):
+            context.announce(event, far, name, sender)
+        if not fars:
+            near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+        return Port(near, self._owner, setup, decoder, name=name, show_error=self.runtime.show_error)
+
+    def listens(self, event: ConnectEvent) -> bool:
+        """Say whether a connection would be heard here."""
+        return not self.closed and bool(getattr(self.runtime, f"_{event}").listeners)
+
+    def announce(self, event: ConnectEvent, end: End, name: str, sender: MessageSender) -> None:
+        """Tell this context of a connection, later and in order."""
+        end.lane.heard = True  # Until it is known whether anybody here will listen, the sender is held back.
+        self._pending.append((event, end, name, sender))
+        if len(self._pending) == 1:
+            self._owner.start_soon(self._announce_pending)
+
+    async def _announce_pending(self) -> None:
+        while self._pending:
+            event, end, name, sender = self._pending[0]
+            listeners = getattr(self.runtime, f"_{event}").listeners
+            if listeners:
+                setup = self._browser.setup
+                port = Port(
+                    end,
+                    self._owner,
+                    setup,
+                    setup.decoder(Any),
+                    name=name,
+                    sender=sender,
+                    held=True,
+                    show_error=self.runtime.show_error,
+                )
+                self._call_listeners(listeners, event, port)
+                port._release()
+            else:
+                end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+            if self._pending:  # A listener may have closed this context.
+                self._pending.popleft()
+
+    def _call_listeners(self, listeners: tuple[Any, ...], event: ConnectEvent, port: Port[Any, Any]) -> None:
+        current = getattr(self.runtime, f"_{event}")
+        for listener in listeners:
+            if listener not in current.listeners and not self._browser.setup.dialect.calls_removed_listeners:
+                continue
+            try:
+                result = listener(port)
+            except BaseException as error:
+                self._listener_failed(port, error)
+                continue
+            if isinstance(result, Coroutine):
+                port._hold()
+                if not self._owner.start_soon(self._run_listener, result, port):
+                    result.close()
+
+    async def _run_listener(self, listener: Coroutine[Any, Any, object], port: Port[Any, Any]) -> None:
+        # The port's own task starts after this one's first step, so that the listener reaches its first checkpoint
+        # before a message is delivered.
+        port._release()
+        try:
+            await listener
+        except BaseException as error:
+            self._listener_failed(port, error)
+
+    def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:
+        """Log what an on_connect listener raised, or end its port as a crash and raise."""
+        setup = self._browser.setup
+        if setup.listener_errors == "log" and isinstance(error, Exception):
+            if setup.observer is not None:
+                setup.observer(ListenerFailed(port, error))
+            return
+        crash = crash_error(error)
+        if crash is not None:
+            port._close(crash, vanished=True)
+        raise error
+
+    def _close(self, error: PortError | None) -> None:
+        if self.closed:
+            return
+        self._browser.contexts.pop(self, None)
+        if self._frame is not None:
+            self._frame.contexts.remove(self)
+        if self._extension is not None:
+            self._extension.forget(self)
+        self._owner.close(error)
+        while self._pending:
+            self._pending.popleft()[1].close(error, vanished=True)
+        self.runtime.closed.set()
+
+    async def tear_down(self, error: PortError | None) -> None:
+        """Close as the browser does at its end: first everything that is under way reaches this context's listeners."""
+        with trio.CancelScope(shield=True):
+            while self._pending:
+                await trio.lowlevel.checkpoint()
+            await self._owner.settle(error)
+        self._close(error)

@@ -1,0 +1,1 @@
+"""Ports: the two ends of a connection, and who runs their listeners."""

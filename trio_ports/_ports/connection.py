@@ -1,0 +1,360 @@
+"""A connection: crossed memory channels, and the one record that its ends share.
+
+Every end has an inbox, called a *lane*: a Trio memory channel of encoded messages. The opener sends into the lanes of
+all receivers, each receiver into the lane of the opener; a *direction* is the set of lanes that one side sends into.
+An end is closed by closing the send side of what it sends into, so that what was posted is still delivered, and its own
+inbox, so that what was on its way to it is gone. With several receivers each holds a clone of the same send channel, and
+the opener sees the end when the last clone closes.
+
+The channels themselves are unbounded; the bound is kept here. It has to be: a message goes to several receivers or to
+none of them, and what a port's own listener posts may exceed the bound until the listener returns. A sender that waits
+stands in the direction's queue with its message in hand, as in Trio's own channels, so that nothing overtakes it.
+
+The pump that calls a port's listeners does not wait in ``MemoryReceiveChannel.receive``: it looks at ``lane.used`` and
+sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes a message that nobody wants yet.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Literal, TypeAlias, final
+
+import attrs
+import outcome
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection, reschedule
+
+from .._protocol.errors import Cause, PortError
+
+Leaving: TypeAlias = Literal["last", "all", "opener"]
+
+
+@final
+class Lane:
+    """One end's inbox."""
+
+    __slots__ = ("bound", "direction", "heard", "sink", "sleeper", "source", "used")
+
+    def __init__(self, direction: Direction) -> None:
+        self.source, self.sink = trio.open_memory_channel[bytes](float("inf"))
+        self.direction = direction
+        self.bound = direction.bound
+        self.used = 0
+        """How many messages are in the channel."""
+        self.heard = False
+        """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
+        self.sleeper: Task | None = None
+        """The pump that waits for a message or for the end."""
+
+    def wake(self) -> None:
+        """Wake the pump, if it sleeps."""
+        task = self.sleeper
+        if task is not None:
+            self.sleeper = None
+            reschedule(task)
+
+    def abort_sleep(self, _: RaiseCancelT) -> Abort:
+        """Forget the pump, whose sleep was cancelled."""
+        self.sleeper = None
+        return Abort.SUCCEEDED
+
+    def taken(self) -> None:
+        """Note that a message was taken out."""
+        self.used -= 1
+        if self.direction.blocked:
+            self.direction.settle()
+
+
+@final
+class Direction:
+    """The lanes that one side of a connection sends into, and who waits for room in them."""
+
+    __slots__ = ("blocked", "bound", "lanes")
+
+    def __init__(self, bound: float) -> None:
+        self.lanes: list[Lane] = []
+        self.bound = bound
+        self.blocked: OrderedDict[Task, tuple[End, bytes | None]] = OrderedDict()
+        """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
+
+    def has_room(self, more: int = 1) -> bool:
+        """Say whether ``more`` messages fit. Among several lanes, one that was never heard holds nobody back."""
+        if len(self.lanes) == 1:
+            return self.lanes[0].used + more <= self.bound
+        return all(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
+
+    @enable_ki_protection
+    def settle(self) -> None:
+        """Send for those who wait, first come first served, as far as there is room."""
+        while self.blocked:
+            task, (end, frame) = next(iter(self.blocked.items()))
+            if not self.has_room(frame is not None):
+                return
+            del self.blocked[task]
+            if frame is not None:
+                end.put(frame)
+            reschedule(task)
+
+    def refuse(self, end: End, error: Callable[[], Exception]) -> None:
+        """Raise ``error`` in everybody who waits on behalf of ``end``."""
+        for task, (sender, _) in tuple(self.blocked.items()):
+            if sender is end:
+                del self.blocked[task]
+                reschedule(task, outcome.Error(error()))
+
+    async def wait(self, end: End, frame: bytes | None) -> None:
+        """Wait in the queue until ``frame`` was sent. Cancelled, it was not sent."""
+        task = trio.lowlevel.current_task()
+
+        def abort(_: RaiseCancelT) -> Abort:
+            del self.blocked[task]
+            return Abort.SUCCEEDED
+
+        self.blocked[task] = (end, frame)
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+@final
+class End:
+    """One end of a connection, for whoever owns it: a port, or the task of a transport."""
+
+    __slots__ = (
+        "_connection",
+        "closed",
+        "lane",
+        "on_peer_gone",
+        "only",
+        "out",
+        "peer_error",
+        "peer_gone",
+        "send_only",
+        "side",
+        "sources",
+    )
+
+    def __init__(self, side: Literal["opener", "receiver"], connection: Connection, lane: Lane, out: Direction) -> None:
+        self.side = side
+        self._connection: Connection | None = connection
+        self.lane = lane
+        """What arrives here."""
+        self.out = out
+        """What is sent from here."""
+        self.sources = [lane.source.clone() for lane in out.lanes]
+        """This end's own send channels, one for each lane of ``out``."""
+        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
+        """The one lane that this end sends into, while there is one and somebody is there."""
+        self.send_only = self.sources[0].send_nowait if self.only is not None else None
+        """Put a message into that lane, which then has one more in use."""
+        self.closed = False
+        self.peer_gone = False
+        self.peer_error: PortError | None = None
+        """Why the other side went; None while it is there and after an orderly end."""
+        self.on_peer_gone: Callable[[], None] | None = None
+        """Called once, when the other side has gone. It must not run anybody's listeners."""
+
+    @enable_ki_protection
+    def send_nowait(self, frame: bytes) -> None:
+        """Send an encoded message to every receiver, or to none.
+
+        Raises:
+            trio.WouldBlock: if there is no room.
+            trio.BrokenResourceError: if nobody is there any more, or this end is closed.
+        """
+        if not self.sources:
+            raise trio.BrokenResourceError
+        if not self.out.has_room():
+            raise trio.WouldBlock
+        self.put(frame)
+
+    @enable_ki_protection
+    async def send(self, frame: bytes) -> None:
+        """Send an encoded message, waiting for room. A checkpoint; cancelled, nothing was sent."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self.send_nowait(frame)
+        except trio.WouldBlock:
+            await self.out.wait(self, frame)
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    @enable_ki_protection
+    def put(self, frame: bytes) -> None:
+        """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
+        if len(self.sources) == 1:
+            self.sources[0].send_nowait(frame)
+            lane = self.out.lanes[0]
+            lane.used += 1
+            if lane.sleeper is not None:
+                lane.wake()
+            return
+        if not self.sources:
+            raise trio.BrokenResourceError
+        unread: list[Lane] = []
+        for source, lane in zip(self.sources, self.out.lanes, strict=True):
+            if not lane.heard and lane.used >= self.out.bound:
+                unread.append(lane)
+                continue
+            source.send_nowait(frame)
+            lane.used += 1
+            lane.wake()
+        if unread and self._connection is not None:
+            self._connection.drop_unread(unread)
+
+    @enable_ki_protection
+    async def receive(self) -> bytes:
+        """Return the next encoded message. A checkpoint; cancelled, nothing was taken.
+
+        Raises:
+            trio.EndOfChannel: if the other side has gone and all it sent was taken.
+            trio.ClosedResourceError: if this end is closed.
+        """
+        frame = await self.lane.sink.receive()
+        self.lane.taken()
+        return frame
+
+    @enable_ki_protection
+    def receive_nowait(self) -> bytes:
+        """Return the next encoded message, or raise as `receive` does, or ``trio.WouldBlock``."""
+        frame = self.lane.sink.receive_nowait()
+        self.lane.taken()
+        return frame
+
+    @enable_ki_protection
+    def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:
+        """End this end. What was sent is delivered, what was on its way here is gone. Idempotent.
+
+        Args:
+            error: what the other side is told; None for an orderly end.
+            vanished: the owner went away, instead of asking for a disconnect.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        self.cut(trio.ClosedResourceError)
+        self.lane.sink.close()
+        self.lane.used = 0
+        self.lane.wake()
+        connection, self._connection, self.on_peer_gone = self._connection, None, None
+        if connection is not None:
+            connection.leave(self, error, vanished=vanished)
+
+    def withdraw(self, error: PortError) -> None:
+        """Take this receiver out, as if it had never been one; if it was the only one, the opener is told ``error``."""
+        connection, self._connection = self._connection, None
+        self.close()
+        if connection is not None:
+            connection.withdraw(self, error)
+
+    def cut(self, refusal: Callable[[], Exception] = trio.BrokenResourceError) -> None:
+        """Stop sending from here."""
+        sources, self.sources = self.sources, []
+        self.only = self.send_only = None
+        for source in sources:
+            source.close()
+        self.out.refuse(self, refusal)
+
+    def lose_peer(self, error: PortError | None) -> None:
+        """Take note that the other side has gone."""
+        if self.closed or self.peer_gone:
+            return
+        self.peer_gone = True
+        self.peer_error = error
+        self.cut()
+        self.lane.wake()
+        told, self.on_peer_gone = self.on_peer_gone, None
+        if told is not None:
+            told()
+
+    def fail(self, error: PortError) -> None:
+        """Break the connection from here, because of what the other side did: both sides see it end."""
+        connection, self._connection = self._connection, None
+        self.cut()
+        self.lane.sink.close()
+        self.lane.used = 0
+        if connection is not None:
+            connection.leave(self, error, vanished=False)
+        self.lose_peer(error)
+
+
+@final
+@attrs.define(slots=True, eq=False)
+class Connection:
+    """Who is at its ends, and what follows when one of them leaves."""
+
+    receiver_disconnects: Leaving
+    receiver_vanishes: Leaving
+    opener: End | None = None
+    receivers: list[End] = attrs.Factory(list)
+
+    def leave(self, end: End, error: PortError | None, *, vanished: bool) -> None:
+        """Tell those whom it concerns that ``end`` has left."""
+        if end is self.opener:
+            self._end_receivers(error)
+        elif end in self.receivers:
+            self._remove(end)
+            whom = self.receiver_vanishes if vanished else self.receiver_disconnects
+            if whom == "last" and self.receivers:
+                return
+            self._end_opener(error)
+            if whom == "all":
+                self._end_receivers(None)
+            for receiver in self.receivers:
+                receiver.cut()
+            self.receivers.clear()
+
+    def drop_unread(self, lanes: list[Lane]) -> None:
+        """Disconnect the receivers that never read and are full."""
+        for receiver in [end for end in self.receivers if end.lane in lanes]:
+            error = PortError("Nobody read here, and the queue was full.", cause=Cause.UNREAD)
+            self._remove(receiver)
+            receiver.lose_peer(error)
+            if not self.receivers:
+                self._end_opener(error)
+
+    def withdraw(self, end: End, error: PortError) -> None:
+        """Take out a receiver that was never told of the connection."""
+        if end in self.receivers:
+            self._remove(end)
+            if not self.receivers:
+                self._end_opener(error)
+
+    def _remove(self, receiver: End) -> None:
+        self.receivers.remove(receiver)
+        opener = self.opener
+        if opener is not None and not opener.closed:
+            index = opener.out.lanes.index(receiver.lane)
+            opener.sources.pop(index).close()
+            del opener.out.lanes[index]
+            if self.receivers:
+                opener.out.settle()
+
+    def _end_opener(self, error: PortError | None) -> None:
+        opener, self.opener = self.opener, None
+        if opener is not None:
+            opener.lose_peer(error)
+
+    def _end_receivers(self, error: PortError | None) -> None:
+        self.opener = None
+        receivers, self.receivers = self.receivers, []
+        for receiver in receivers:
+            receiver.lose_peer(error)
+
+
+def open_connection(
+    receivers: int = 1,
+    *,
+    max_buffer_size: float,
+    receiver_disconnects: Leaving = "last",
+    receiver_vanishes: Leaving = "last",
+) -> tuple[End, list[End]]:
+    """Open a connection and return its opener's end and the ends of its receivers. Without receivers it is over."""
+    connection = Connection(receiver_disconnects, receiver_vanishes)
+    forth, back = Direction(max_buffer_size), Direction(max_buffer_size)
+    back.lanes.append(Lane(back))
+    forth.lanes.extend(Lane(forth) for _ in range(receivers))
+    opener = connection.opener = End("opener", connection, back.lanes[0], forth)
+    connection.receivers.extend(End("receiver", connection, lane, back) for lane in forth.lanes)
+    for lane in (*forth.lanes, *back.lanes):
+        lane.source.close()
+    return opener, list(connection.receivers)

@@ -1,0 +1,77 @@
+"""What can be observed of ports: one function, called with one record for each thing that happens.
+
+Without an observer a port pays for one comparison. Tracing, logging and the tests' tools are observers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+
+from .._protocol.errors import PortError
+
+
+@attrs.frozen(eq=False)
+class Opened:
+    """A port exists."""
+
+    port: Any
+    """The `Port`."""
+
+
+@attrs.frozen(eq=False)
+class Posted:
+    """A message was accepted for sending."""
+
+    port: Any
+    frame: bytes
+    """The encoded message."""
+
+
+@attrs.frozen(eq=False)
+class Delivered:
+    """A message is about to be handed to the port's listeners or reader."""
+
+    port: Any
+    frame: bytes
+
+
+@attrs.frozen(eq=False)
+class Dropped:
+    """A message arrived that nobody will see: nobody listened (in the dialects that drop), or it was no JSON."""
+
+    port: Any
+    frame: bytes
+
+
+@attrs.frozen(eq=False)
+class Disconnected:
+    """A port is over."""
+
+    port: Any
+    error: PortError | None
+    """Why, where the other side ended it with an error."""
+    here: bool
+    """This side ended it; otherwise the other side did, and on_disconnect is about to fire."""
+
+
+@attrs.frozen(eq=False)
+class ListenerFailed:
+    """A listener raised, and ``listener_errors="log"`` keeps the port alive."""
+
+    port: Any
+    error: Exception
+
+
+Observation: TypeAlias = Opened | Posted | Delivered | Dropped | Disconnected | ListenerFailed
+Observer: TypeAlias = Callable[[Observation], None]
+
+
+def log_failures(observation: Observation) -> None:
+    """Log what listeners raise, as browsers do. The observer where listeners' errors are logged and none was given."""
+    if isinstance(observation, ListenerFailed):
+        log = logging.getLogger("trio_ports")
+        log.error("A listener of %r failed.", observation.port, exc_info=observation.error)

@@ -1,0 +1,93 @@
+"""An owner: the scope that a port belongs to. It runs the port's listeners, and its end is the port's end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, final
+from weakref import WeakSet
+
+import trio
+
+from .._protocol.errors import Cause, PortError
+
+if TYPE_CHECKING:
+    from .port import Port
+
+
+def crash_error(error: BaseException | None) -> PortError | None:
+    """Return what the other side is told when an owner ends by ``error``: nothing of what it says.
+
+    A crash is what remains of the exception once every ``trio.Cancelled`` is taken out: cancelled, whatever cancelled
+    it, is orderly.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        error = error.split(trio.Cancelled)[1]
+    if error is None or isinstance(error, trio.Cancelled):
+        return None
+    return PortError("The other end failed.", cause=Cause.CRASHED)
+
+
+@final
+class Owner:
+    """A scope that owns ports: tasks in somebody's nursery, and the ports that end with it."""
+
+    __slots__ = ("_idle", "_scopes", "closed", "nursery", "ports", "unread")
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.ports: dict[Port[Any, Any], None] = {}
+        """The ports that are not over, in the order they were opened."""
+        self.unread: WeakSet[Port[Any, Any]] = WeakSet()
+        """Ports that are over and still have messages to read, as long as somebody holds them."""
+        self.closed = False
+        self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}
+        self._idle: trio.Event | None = None
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> bool:
+        """Run a task of this owner, if it is still there to run one; say whether."""
+        if self.closed:
+            return False
+        scope = trio.CancelScope()
+        try:
+            self.nursery.start_soon(self._run, scope, function, args, name=function)
+        except RuntimeError:  # The nursery is gone, and with it everything that could still be told.
+            return False
+        self._scopes[scope] = None
+        return True
+
+    async def _run(
+        self, scope: trio.CancelScope, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
+    ) -> None:
+        self._scopes[scope] = trio.lowlevel.current_task()
+        try:
+            with scope:
+                await function(*args)
+        finally:
+            del self._scopes[scope]
+            if not self._scopes and self._idle is not None:
+                self._idle.set()
+
+    def close(self, error: PortError | None = None) -> None:
+        """End every port, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        for port in tuple(self.ports):
+            port._close(error, vanished=True)
+        for port in tuple(self.unread):
+            port._discard()
+        for scope in tuple(self._scopes):
+            scope.cancel()
+
+    async def wait_idle(self) -> None:
+        """Wait, shielded, until none of this owner's tasks runs; not when called from one of them."""
+        if self._scopes and trio.lowlevel.current_task() not in self._scopes.values():
+            self._idle = trio.Event()
+            with trio.CancelScope(shield=True):
+                await self._idle.wait()
+
+    async def settle(self, error: PortError | None = None) -> None:
+        """Let every port whose other side has gone say so to its sync listeners, and end the others."""
+        with trio.CancelScope(shield=True):
+            for port in tuple(self.ports):
+                await port._settle(error)

@@ -1,0 +1,203 @@
+"""The pump: the task that calls a port's listeners.
+
+It takes what has arrived in batches and calls the listeners of each message, one message after the other; an awaitable
+that a listener returns is awaited before the next, so that a slow listener holds the sender back. Between batches it
+lets other tasks run. A checkpoint for every message would cost more than everything else together; none at all would
+let one busy port starve the rest.
+
+There is a pump while there is something for it to do, and never two. It leaves messages that somebody may still want
+where they are: it looks before it takes. It calls the on_disconnect listeners too, so that they come after the last
+message and never inside somebody's ``disconnect()``.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, final
+
+import trio
+
+from .._protocol.errors import MalformedMessageError
+from .._protocol.lifecycle import State
+from .observers import Delivered, Dropped
+
+if TYPE_CHECKING:
+    from .port import Port
+
+BATCH: Final = 64
+
+
+@final
+class Pump:
+    """Calls the listeners of one port."""
+
+    __slots__ = ("_done", "exceeded", "port", "scope", "task")
+
+    def __init__(self, port: Port[Any, Any]) -> None:
+        self.port = port
+        self.task: trio.lowlevel.Task | None = None
+        self.scope = trio.CancelScope()
+        self.exceeded = False
+        """A listener posted more than there was room for: no further message is dispatched until it is queued."""
+        self._done: trio.Event | None = None
+
+    async def run(self) -> None:
+        """Call the listeners until there is nothing to do. Cancelled, the end is still told to sync listeners."""
+        port = self.port
+        self.task = trio.lowlevel.current_task()
+        try:
+            with self.scope:
+                try:
+                    await self._run_messages()
+                    await self._tell_end()
+                except trio.Cancelled:
+                    await self._finish_cancelled()
+                    raise
+        except BaseException as error:
+            if not port._owner_failed(error):
+                raise
+        finally:
+            port._pump_finished()
+            if self._done is not None:
+                self._done.set()
+
+    async def wait_done(self) -> None:
+        """Wait until the pump has finished."""
+        if self._done is None:
+            self._done = trio.Event()
+        await self._done.wait()
+
+    async def _run_messages(self, batch: float = BATCH) -> None:
+        """Dispatch what arrives until there is nothing more to do for messages."""
+        port = self.port
+        lane = port._end.lane
+        event = port.on_message
+        decode = port._decoder.decode
+        observer = port._observer
+        receive_nowait = lane.sink.receive_nowait
+        blocked = lane.direction.blocked
+        left = batch
+        while True:
+            listeners = event.listeners
+            if not lane.used or not left or not (listeners or port._drops_messages):
+                if self._is_done():
+                    return
+                if lane.used:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    lane.sleeper = self.task
+                    await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
+                left = batch
+                continue
+            left -= 1
+            frame = receive_nowait()
+            lane.used -= 1
+            if blocked:
+                lane.direction.settle()
+            if not listeners:
+                if observer is not None:
+                    observer(Dropped(port, frame))
+                continue
+            try:
+                message = decode(frame)
+            except Exception as refusal:
+                try:
+                    message = port._decoder.decode_unusual(frame, refusal)
+                except MalformedMessageError as error:
+                    port._undecodable(error)
+                    continue
+            if observer is not None:
+                observer(Delivered(port, frame))
+            if len(listeners) == 1:
+                try:
+                    result = listeners[0](message, port)
+                    if result is not None and _is_awaitable(result):
+                        await result
+                except BaseException as error:
+                    port._listener_failed(error)
+            else:
+                await self._dispatch(listeners, message)
+            if self.exceeded:
+                self.exceeded = False
+                await self._wait_for_room()
+
+    def _is_done(self) -> bool:
+        """Say whether there is nothing to wait for: the end is to be told, or nobody wants what arrives."""
+        port = self.port
+        if port._state is State.ENDING:
+            unheard = not port.on_message.listeners and (port._abandoned or not port._has_read)
+            if unheard or not port._end.lane.used:
+                return True
+        elif port._state is not State.OPEN:
+            return True
+        return not port.on_message.listeners and not port._drops_messages
+
+    async def _dispatch(self, listeners: tuple[Any, ...], message: Any) -> None:
+        """Call several listeners with one message."""
+        port = self.port
+        event = port.on_message
+        for listener in listeners:
+            removed = event.listeners is not listeners and listener not in event.listeners
+            if removed and not port._dialect.calls_removed_listeners:
+                continue
+            try:
+                result = listener(message, port)
+                if result is not None and _is_awaitable(result):
+                    await result
+            except BaseException as error:
+                port._listener_failed(error)
+
+    async def _wait_for_room(self) -> None:
+        """Wait until what the listeners posted fits."""
+        end = self.port._end
+        if end.sources and not end.out.has_room(0):
+            try:
+                await end.out.wait(end, None)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                return  # One of the two ends has gone meanwhile; the next look at the state sees it.
+
+    async def _tell_end(self) -> None:
+        """Deliver the end, if it is time, and call the on_disconnect listeners."""
+        port = self.port
+        lane = port._end.lane
+        waits_for_reader = port._has_read and lane.used and not port._abandoned
+        if port._state is State.ENDING and not waits_for_reader:
+            port._deliver_end()
+        cancelled: trio.Cancelled | None = None
+        while port._untold:
+            listener, *rest = port._untold
+            port._untold = tuple(rest)
+            removed = not port.on_disconnect.has_listener(listener) and not port._dialect.calls_removed_listeners
+            if removed or port._owner.closed:
+                continue  # A context that was closed runs no listeners.
+            port._show_error(True)
+            try:
+                result = listener(port)
+                if result is not None and _is_awaitable(result):
+                    await result
+            except trio.Cancelled as error:
+                cancelled = error
+            except BaseException as error:
+                port._listener_failed(error)
+            finally:
+                port._show_error(False)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _finish_cancelled(self) -> None:
+        """Hand what is left to the listeners that do not wait, and tell them the end."""
+        port = self.port
+        if port._state is State.ENDING and port.on_message.listeners:
+            try:
+                await self._run_messages(batch=math.inf)
+            except trio.Cancelled:
+                pass  # A listener waited.
+        if port._state is State.ENDING:
+            port._abandoned = True
+            await self._tell_end()
+
+
+def _is_awaitable(result: object) -> bool:
+    return type(result) is types.CoroutineType or isinstance(result, Awaitable)

@@ -1,0 +1,73 @@
+"""What every opener takes: a dialect, limits, an observer. Checked once, here, and kept in one record."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal, TypeAlias, final
+
+import attrs
+
+from .._protocol.dialects import Dialect, find_dialect
+from .._protocol.messages import Decoder, Encode, Reading, make_encoder
+from .._util import check_limit
+from .observers import Observer, log_failures
+
+ListenerErrors: TypeAlias = Literal["raise", "log"]
+
+
+@final
+@attrs.frozen
+class Setup:
+    """How the ports of one opener behave."""
+
+    dialect: Dialect
+    listener_errors: ListenerErrors
+    max_buffer_size: float
+    max_message_bytes: float
+    observer: Observer | None
+    encode: Encode
+    reading: Reading
+    """How arrived bytes are read."""
+
+    def decoder(self, message_type: Any) -> Decoder:
+        """Make the decoder of a port; TypeError if nothing can be decoded into ``message_type``."""
+        return _untyped_decoder(self.reading) if message_type is Any else Decoder(message_type, self.reading)
+
+
+@functools.cache
+def _untyped_decoder(reading: Reading) -> Decoder:
+    """Return the decoder of untyped ports: one for all of them, as making one costs more than a connection."""
+    return Decoder(Any, reading)
+
+
+def make_setup(
+    *,
+    dialect: str,
+    listener_errors: ListenerErrors | None = None,
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    observer: Observer | None = None,
+) -> Setup:
+    """Check the options that every opener takes; None means the dialect's own."""
+    table = find_dialect(dialect)
+    errors = table.listener_errors if listener_errors is None else listener_errors
+    if errors not in ("raise", "log"):
+        raise ValueError(f'listener_errors must be "raise" or "log", not {listener_errors!r}')
+    buffer_size = table.max_buffer_size if max_buffer_size is None else max_buffer_size
+    check_limit("max_buffer_size", buffer_size)
+    message_bytes = table.max_message_bytes if max_message_bytes is None else max_message_bytes
+    check_limit("max_message_bytes", message_bytes)
+    if observer is not None and not callable(observer):
+        raise TypeError(f"observer must be callable, not {observer!r}")
+    if observer is None and errors == "log":
+        observer = log_failures
+    too_large = table.too_large_text if message_bytes == table.max_message_bytes else None
+    return Setup(
+        dialect=table,
+        listener_errors=errors,
+        max_buffer_size=buffer_size,
+        max_message_bytes=message_bytes,
+        observer=observer,
+        encode=make_encoder(max_message_bytes=message_bytes, too_large_text=too_large),
+        reading=Reading.of(table),
+    )

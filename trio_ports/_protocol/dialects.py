@@ -1,0 +1,232 @@
+"""Where browsers differ, as one table: a row for each question, a column for each dialect.
+
+``firefox`` and ``chrome`` do what those browsers were seen to do (Firefox 153 ESR, Chromium 156), oddities included, so
+that an extension's protocol can be tested without a browser. ``trio`` is the common core, mended where a browser loses
+something. The code asks the table; it never asks which dialect it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+MIB: Final = 1024 * 1024
+
+DialectName: TypeAlias = Literal["trio", "firefox", "chrome"]
+
+
+@attrs.frozen
+class NativeTexts:
+    """What ``port.error`` says of a native application; None where the browser gives no error at all.
+
+    ``{name}``, ``{size}`` and ``{limit}`` are filled in. In the dialect without a set of texts, the error itself
+    says what to mend.
+    """
+
+    manifest: str
+    not_allowed: str
+    bad_name: str
+    program_missing: str
+    not_executable: str
+    interpreter_missing: str | None
+    malformed: str | None
+    too_large: str
+    exited: str | None
+    closed_pipe: str | None
+
+
+@attrs.frozen
+class Dialect:
+    """One column of the table."""
+
+    name: DialectName
+
+    # Messages
+    keeps_unheard_messages: bool
+    """A message that nobody listens for is kept until somebody does; otherwise it is dropped on arrival."""
+    max_buffer_size: float
+    """How many messages may wait in one direction, unless the opener says otherwise."""
+    max_message_bytes: float
+    """The largest encoded message, unless the opener says otherwise."""
+    too_large_text: str | None
+
+    # Disconnecting
+    tells_late_listeners: bool
+    """A listener added to on_disconnect after the end was delivered is called, once."""
+    keeps_error: bool
+    """``port.error`` says why; otherwise ``runtime.last_error`` does, while on_disconnect listeners run."""
+    tells_crashes: bool
+    """The other end's error says that the owner of this one failed."""
+    receiver_disconnects: Literal["last", "all", "opener"]
+    """Whom a receiver's ``disconnect()`` ends: the opener once the last receiver is gone; everybody; the opener only,
+    while the other receivers keep a port that swallows what they post."""
+    receiver_vanishes: Literal["last", "all"]
+    """The same for a receiver whose context goes away."""
+    post_after_close_text: str | None
+
+    # Listeners
+    calls_removed_listeners: bool
+    """A listener removed during a dispatch by an earlier one is still called in it."""
+    listener_errors: Literal["raise", "log"]
+    """What a listener raises leaves through the scope that owns the port, or is logged."""
+
+    # Who reaches whom
+    extension_url: str
+    """The address of an extension's page: ``{id}`` its id, ``{uuid}`` its installation."""
+    externally_connectable_for_extensions: bool
+    """The manifest key says which extensions may connect; otherwise it speaks of web pages only."""
+    web_pages_connect: bool
+    """A web page may open a connection to an extension that lets it."""
+
+    # The sender's fields
+    tabs_connect_names_tab: bool
+    """An opener in a tab is named by its tab to the receivers of ``tabs.connect`` too."""
+    document_id_without_tab: bool
+    background_origin: bool
+    """``sender.origin`` is given when a background opens with ``runtime.connect``."""
+    document_lifecycle: str | None
+
+    # Native applications
+    native_port_name: bool
+    """A native port has the application's name; otherwise the empty one."""
+    native_name_raises: bool
+    """A name that no application can have raises at the call; otherwise the port ends."""
+    native_texts: NativeTexts | None
+    content_scripts_connect_native: bool
+
+    # What an application sends
+    accepts_bom: bool
+    replaces_invalid_utf8: bool
+    ignores_malformed: bool
+
+
+TRIO: Final = Dialect(
+    name="trio",
+    keeps_unheard_messages=True,
+    max_buffer_size=1024,
+    max_message_bytes=64 * MIB,
+    too_large_text=None,
+    tells_late_listeners=True,
+    keeps_error=True,
+    tells_crashes=True,
+    receiver_disconnects="last",
+    receiver_vanishes="last",
+    post_after_close_text=None,
+    calls_removed_listeners=False,
+    listener_errors="raise",
+    extension_url="extension://{id}",
+    externally_connectable_for_extensions=True,
+    web_pages_connect=True,
+    tabs_connect_names_tab=True,
+    document_id_without_tab=True,
+    background_origin=True,
+    document_lifecycle=None,
+    native_port_name=True,
+    native_name_raises=True,
+    native_texts=None,
+    content_scripts_connect_native=False,
+    accepts_bom=True,
+    replaces_invalid_utf8=False,
+    ignores_malformed=False,
+)
+
+FIREFOX: Final = Dialect(
+    name="firefox",
+    keeps_unheard_messages=False,
+    max_buffer_size=math.inf,
+    max_message_bytes=math.inf,
+    too_large_text=None,
+    tells_late_listeners=False,
+    keeps_error=True,
+    tells_crashes=False,
+    receiver_disconnects="all",
+    receiver_vanishes="all",
+    post_after_close_text="Attempt to postMessage on disconnected port",
+    calls_removed_listeners=False,
+    listener_errors="log",
+    extension_url="moz-extension://{uuid}",
+    externally_connectable_for_extensions=False,
+    web_pages_connect=False,
+    tabs_connect_names_tab=True,
+    document_id_without_tab=True,
+    background_origin=True,
+    document_lifecycle=None,
+    native_port_name=True,
+    native_name_raises=True,
+    native_texts=NativeTexts(
+        manifest="No such native application {name}",
+        not_allowed="No such native application {name}",
+        bad_name="No such native application {name}",
+        program_missing="An unexpected error occurred",
+        not_executable="An unexpected error occurred",
+        interpreter_missing=None,
+        malformed="An unexpected error occurred",
+        too_large="Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes.",
+        exited=None,
+        closed_pipe=None,
+    ),
+    content_scripts_connect_native=True,
+    accepts_bom=True,
+    replaces_invalid_utf8=True,
+    ignores_malformed=False,
+)
+
+CHROME: Final = Dialect(
+    name="chrome",
+    keeps_unheard_messages=False,
+    max_buffer_size=math.inf,
+    max_message_bytes=64 * MIB,
+    too_large_text="Message exceeded maximum allowed size of 64MiB.",
+    tells_late_listeners=False,
+    keeps_error=False,
+    tells_crashes=False,
+    receiver_disconnects="opener",
+    receiver_vanishes="last",
+    post_after_close_text="Attempting to use a disconnected port object",
+    calls_removed_listeners=True,
+    listener_errors="log",
+    extension_url="chrome-extension://{id}",
+    externally_connectable_for_extensions=True,
+    web_pages_connect=True,
+    tabs_connect_names_tab=False,
+    document_id_without_tab=False,
+    background_origin=False,
+    document_lifecycle="active",
+    native_port_name=False,
+    native_name_raises=False,
+    native_texts=NativeTexts(
+        manifest="Specified native messaging host not found.",
+        not_allowed="Access to the specified native messaging host is forbidden.",
+        bad_name="Invalid native messaging host name specified.",
+        program_missing="Specified native messaging host not found.",
+        not_executable="Native host has exited.",
+        interpreter_missing="Native host has exited.",
+        malformed=None,
+        too_large="Error when communicating with the native messaging host.",
+        exited="Native host has exited.",
+        closed_pipe="Native host has exited.",
+    ),
+    content_scripts_connect_native=False,
+    accepts_bom=False,
+    replaces_invalid_utf8=True,
+    ignores_malformed=True,
+)
+
+DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (TRIO, FIREFOX, CHROME)}
+
+NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
+"""The same for *absent* and *forbidden*, in every dialect, so that nobody can probe."""
+
+
+def find_dialect(name: str) -> Dialect:
+    """Return the dialect of that name.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    try:
+        return DIALECTS[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"dialect must be one of {', '.join(map(repr, DIALECTS))}, not {name!r}") from None

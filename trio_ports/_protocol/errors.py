@@ -1,0 +1,234 @@
+"""Every error of the package: who is to blame is the type, why a connection ended is its cause.
+
+::
+
+    PortError(cause=…)                  what port.error holds
+    ├─ RemoteProtocolError              the other side sent nonsense (also a ProtocolError)
+    │  ├─ FrameTooLargeError            size, limit, printed
+    │  ├─ MalformedMessageError         raw
+    │  │  └─ MessageShapeError          path, raw
+    │  └─ TruncatedError                received, expected
+    └─ NativeApplicationError           application, status, signal, stderr
+    ProtocolError
+    ├─ RemoteProtocolError
+    └─ LocalProtocolError               you asked for what the rules forbid
+       ├─ NotSerializableError          path (also a TypeError)
+       ├─ MessageTooLargeError          size, limit
+       └─ ManifestError                 field, value, rule
+
+The causes are stable and made for programs; the texts are made for people and may change. For waiting and closing,
+Trio's own errors are used: ``trio.ClosedResourceError`` (closed here), ``trio.BrokenResourceError`` (gone there; its
+``__cause__`` is the :class:`PortError`), ``trio.BusyResourceError``, ``trio.WouldBlock``, ``trio.EndOfChannel``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import final
+
+
+@final
+class Cause(enum.Enum):
+    """Why a connection ended with an error. The values are stable: store them, compare them, print them."""
+
+    NO_RECEIVER = "no-receiver"
+    """Nobody listens there, or nobody there may be reached; which of the two is not told."""
+    CRASHED = "crashed"
+    """The scope that owned the other end failed with an exception."""
+    UNREAD = "unread"
+    """This end never read, and its queue was full, while others of the same connection did read."""
+    WIRE_BROKEN = "wire-broken"
+    """What carried the connection (a socket, a pipe, a machine) failed."""
+    MALFORMED = "malformed"
+    """The other side sent bytes that are not a JSON message."""
+    TOO_LARGE = "too-large"
+    """The other side sent, or announced, a message over the limit."""
+    TRUNCATED = "truncated"
+    """The other side's bytes ended inside a frame."""
+    BAD_NAME = "bad-name"
+    """No native application can have that name."""
+    MANIFEST_NOT_FOUND = "manifest-not-found"
+    """No manifest for the native application in any of the places."""
+    MANIFEST_INVALID = "manifest-invalid"
+    """The native application's manifest was found and breaks a rule."""
+    NOT_ALLOWED = "not-allowed"
+    """The manifest does not list this extension."""
+    PROGRAM_MISSING = "program-missing"
+    """The manifest's path leads nowhere."""
+    NOT_EXECUTABLE = "not-executable"
+    """The program is there and may not be executed."""
+    INTERPRETER_MISSING = "interpreter-missing"
+    """The program's first line names an interpreter that is not there."""
+    EXITED = "exited"
+    """The native application ended with a status other than 0, or by a signal."""
+    STDIN_CLOSED = "stdin-closed"
+    """The native application closed its standard input and lives on."""
+    STDOUT_CLOSED = "stdout-closed"
+    """The native application closed its standard output and lives on."""
+
+
+class PortError(Exception):
+    """Why a connection ended: ``port.error``. Nobody's call raised it; it is data.
+
+    Args:
+        text: for people.
+        cause: for programs.
+    """
+
+    def __init__(self, text: str, *, cause: Cause) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r}, cause={self.cause})"
+
+
+class ProtocolError(Exception):
+    """A rule of the protocol was broken; the subclass says by whom."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Your call asked for what the rules forbid. Nothing was sent and nothing has changed."""
+
+
+class RemoteProtocolError(PortError, ProtocolError):
+    """The other side sent nonsense, and the connection is over."""
+
+
+@final
+class NotSerializableError(LocalProtocolError, TypeError):
+    """The message is not JSON.
+
+    Args:
+        text: what is wrong with the culprit.
+        path: where the culprit is, from the root ``$``: ``$.users[3].photo``.
+    """
+
+    def __init__(self, text: str, *, path: str) -> None:
+        super().__init__(f"{text} - at `{path}`")
+        self.path = path
+
+
+@final
+class MessageTooLargeError(LocalProtocolError):
+    """The message is larger than the connection carries.
+
+    Args:
+        size: of the encoded message, in bytes.
+        limit: in bytes; ``max_message_bytes=`` of whoever opened the connection.
+        text: the browser's words, where a dialect has them.
+    """
+
+    def __init__(self, *, size: int, limit: float, text: str | None = None) -> None:
+        super().__init__(text or f"The message has {size} bytes, and this connection carries {limit} at most.")
+        self.size = size
+        self.limit = limit
+
+
+@final
+class ManifestError(LocalProtocolError):
+    """A native manifest breaks a rule.
+
+    Args:
+        field: of the manifest (``"path"``); empty where the file as a whole is meant.
+        value: what stands there.
+        rule: what should stand there, as a sentence.
+    """
+
+    def __init__(self, *, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field or 'the manifest'}: {rule} (found {value!r})")
+        self.field = field
+        self.value = value
+        self.rule = rule
+
+
+@final
+class FrameTooLargeError(RemoteProtocolError):
+    """A frame was announced that is over the limit. Nothing was allocated for it.
+
+    Args:
+        text: for people.
+        size: what was announced, in bytes.
+        limit: in bytes.
+        printed: the text that the length bytes and what follows spell, where they do: something printed to stdout.
+    """
+
+    def __init__(self, text: str, *, size: int, limit: float, printed: str | None = None) -> None:
+        super().__init__(text, cause=Cause.TOO_LARGE)
+        self.size = size
+        self.limit = limit
+        self.printed = printed
+
+
+class MalformedMessageError(RemoteProtocolError):
+    """A frame arrived that is not one JSON value in UTF-8.
+
+    Args:
+        text: for people.
+        raw: the frame's bytes.
+    """
+
+    def __init__(self, text: str, *, raw: bytes) -> None:
+        super().__init__(text, cause=Cause.MALFORMED)
+        self.raw = raw
+
+
+@final
+class MessageShapeError(MalformedMessageError):
+    """A message is JSON and not of the ``message_type`` that was asked for. The connection lives on.
+
+    Args:
+        text: for people.
+        path: where it differs, from the root ``$``.
+        raw: the frame's bytes.
+    """
+
+    def __init__(self, text: str, *, path: str, raw: bytes) -> None:
+        super().__init__(text, raw=raw)
+        self.path = path
+
+
+@final
+class TruncatedError(RemoteProtocolError):
+    """The bytes ended inside a frame.
+
+    Args:
+        received: how many bytes of the frame (with its length field) had come.
+        expected: how many it would have had; None while even the length field was incomplete.
+    """
+
+    def __init__(self, *, received: int, expected: int | None) -> None:
+        whole = "its length field" if expected is None else f"{expected} bytes"
+        super().__init__(f"The bytes ended inside a frame: {received} of {whole} had come.", cause=Cause.TRUNCATED)
+        self.received = received
+        self.expected = expected
+
+
+@final
+class NativeApplicationError(PortError):
+    """A native application could not be started, or ended badly.
+
+    Args:
+        text: for people, with what to mend.
+        cause: for programs.
+        application: the name that was asked for.
+        status: its exit status, where it ended by itself.
+        signal: the number of the signal that ended it, where one did.
+        stderr: the last lines it wrote to standard error.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        cause: Cause,
+        application: str,
+        status: int | None = None,
+        signal: int | None = None,
+        stderr: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(text, cause=cause)
+        self.application = application
+        self.status = status
+        self.signal = signal
+        self.stderr = stderr

@@ -1,0 +1,227 @@
+"""Messages: what can be posted, and what arrived bytes mean.
+
+A message is a JSON value. It is encoded where it is posted, so that a mistake is on the sender's line, and decoded once
+for each receiving port. msgspec does both; the standard library's ``json`` takes the rare messages that msgspec refuses
+although they are JSON: lone surrogates (legal in JavaScript) and numbers beyond a double (``1e999``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NoReturn, TypeAlias
+
+import attrs
+import msgspec
+
+from .dialects import Dialect
+from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeError, NotSerializableError
+
+Encode: TypeAlias = Callable[[Any], bytes]
+
+_BOM: Final = b"\xef\xbb\xbf"
+_BYTES_LIKE: Final = (bytes, bytearray, memoryview)
+_SHOWN_BYTES: Final = 60
+_PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
+
+
+def make_encoder(*, max_message_bytes: float, too_large_text: str | None = None) -> Encode:
+    """Make the function that turns a message into bytes.
+
+    Args:
+        max_message_bytes: the largest encoded message, in bytes.
+        too_large_text: a browser's words for a larger one.
+
+    Returns:
+        A function of one message that raises NotSerializableError or MessageTooLargeError, the caller's mistakes.
+    """
+    encode_json = msgspec.json.Encoder().encode
+    encode_marked = msgspec.msgpack.Encoder().encode
+
+    def encode(message: Any) -> bytes:
+        try:
+            frame = encode_json(message)
+            # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
+            # their own, C4, or C5 and C6 where there are more than 255 of them, so a second encoding, all in C, tells
+            # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then
+            # the walk decides.
+            marked = encode_marked(message)
+            if marked.find(0xC4) >= 0 or (len(frame) > 255 and (marked.find(0xC5) >= 0 or marked.find(0xC6) >= 0)):
+                _Walk().plain(message, "$")
+        except NotSerializableError:
+            raise
+        except Exception as error:
+            frame = _encode_unusual(message, error)
+        if len(frame) > max_message_bytes:
+            raise MessageTooLargeError(size=len(frame), limit=max_message_bytes, text=too_large_text)
+        return frame
+
+    return encode
+
+
+def _encode_unusual(message: Any, error: Exception) -> bytes:
+    """Encode what msgspec refused, or say where the culprit is."""
+    try:
+        return json.dumps(_Walk().plain(message, "$"), allow_nan=False, separators=(",", ":")).encode()
+    except RecursionError:
+        raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
+    except ValueError:
+        raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
+
+
+class _Walk:
+    """A walk through a message: raises at the first part that is not JSON, and returns the rest in plain types."""
+
+    def __init__(self) -> None:
+        self._above: set[int] = set()
+
+    def plain(self, value: Any, path: str) -> Any:
+        if value is None or isinstance(value, (bool, int, str)):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None
+        if isinstance(value, _BYTES_LIKE):
+            kind = type(value).__name__
+            raise NotSerializableError(f"{kind} is not JSON; encode it as text, in base64 for example", path=path)
+        if id(value) in self._above:
+            raise NotSerializableError("The message contains itself", path=path)
+        self._above.add(id(value))
+        result = self._plain_container(value, path)
+        self._above.remove(id(value))
+        return result
+
+    def _plain_container(self, value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            return {self._plain_key(key, path): self.plain(item, _step(path, key)) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        fields = _fields(value)
+        if fields is not None:
+            return {name: self.plain(item, _step(path, name)) for name, item in fields.items()}
+        try:
+            return msgspec.to_builtins(value)
+        except Exception as error:
+            raise NotSerializableError(f"{type(value).__name__} is not JSON", path=path) from error
+
+    def _plain_key(self, key: Any, path: str) -> str:
+        if isinstance(key, str):
+            return key
+        if not isinstance(key, _BYTES_LIKE):
+            try:
+                (plain,) = msgspec.json.decode(msgspec.json.encode({key: None}))
+                return str(plain)
+            except (TypeError, ValueError):
+                pass
+        raise NotSerializableError(f"a key of type {type(key).__name__} is not JSON", path=_step(path, key))
+
+
+def _step(path: str, key: Any) -> str:
+    """Return the path of an item; what cannot be printed (a lone surrogate) is escaped."""
+    return f"{path}.{key if isinstance(key, str) and key.isprintable() else ascii(key)}"
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
+    kind = type(value)
+    if isinstance(value, msgspec.Struct):
+        names: Iterable[str] = kind.__struct_fields__
+    elif attrs.has(kind):
+        names = [field.name for field in attrs.fields(kind)]
+    elif dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+    else:
+        return None
+    return {name: getattr(value, name) for name in names}
+
+
+@attrs.frozen
+class Reading:
+    """How arrived bytes are read: what the strict rules let pass, and for whom."""
+
+    accepts_bom: bool = True
+    replaces_invalid_utf8: bool = False
+    empty_is_null: bool = False
+    """A frame without a byte is None: Firefox sends one for ``postMessage(undefined)``."""
+    ignores_malformed: bool = False
+    malformed_text: str | None = None
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Reading:
+        """What the extension's side of this dialect lets pass."""
+        texts = dialect.native_texts
+        return cls(
+            accepts_bom=dialect.accepts_bom,
+            replaces_invalid_utf8=dialect.replaces_invalid_utf8,
+            ignores_malformed=dialect.ignores_malformed,
+            malformed_text=texts.malformed if texts else None,
+        )
+
+
+class Decoder:
+    """Turns frames into messages.
+
+    Call `decode`; if it raises anything, let `decode_unusual` judge. Two steps, because the second is rare and a call
+    in between would cost a tenth of a message.
+
+    Args:
+        message_type: what every message must be; anything that msgspec decodes into.
+        reading: what is let pass.
+
+    Raises:
+        TypeError: if ``message_type`` is nothing that msgspec can decode into.
+    """
+
+    __slots__ = ("_message_type", "_reading", "decode")
+
+    def __init__(self, message_type: Any = Any, reading: Reading = Reading()) -> None:
+        try:
+            self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(message_type).decode
+        except Exception as error:
+            text = f"message_type must be a type that msgspec decodes into, not {message_type!r}: {error}"
+            raise TypeError(text) from error
+        self._message_type = message_type
+        self._reading = reading
+
+    def decode_unusual(self, frame: bytes, error: Exception) -> Any:
+        """Decode what `decode` refused with ``error``: rare JSON, a message of another shape, or no message at all.
+
+        Raises:
+            MessageShapeError: it is JSON, and not a ``message_type``.
+            MalformedMessageError: it is not JSON.
+        """
+        value = _decode_strictly(frame, self._reading)
+        if self._message_type is Any:
+            return value
+        if not isinstance(error, msgspec.ValidationError):
+            try:
+                return msgspec.convert(value, self._message_type)
+            except msgspec.ValidationError as mismatch:
+                error = mismatch
+        found = _PATH_IN_TEXT.match(str(error))
+        text, path = (found["text"], found["path"] or "$") if found else (str(error), "$")
+        raise MessageShapeError(f"{text} - at `{path}`", path=path, raw=frame) from error
+
+
+def _decode_strictly(frame: bytes, reading: Reading) -> Any:
+    """Decode with the standard library, held to the letter: UTF-8 only, no constants, one value."""
+    if not frame and reading.empty_is_null:
+        return None
+    text_bytes = frame[len(_BOM) :] if reading.accepts_bom and frame.startswith(_BOM) else frame
+    try:
+        text = text_bytes.decode("utf-8", "replace" if reading.replaces_invalid_utf8 else "strict")
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessageError(reading.malformed_text or _describe(frame, error), raw=frame) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _describe(frame: bytes, error: Exception) -> str:
+    why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    shown = frame[:_SHOWN_BYTES]
+    return f"Not a JSON message: {why}. It has {len(frame)} bytes and begins with {shown!r}."

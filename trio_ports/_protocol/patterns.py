@@ -1,0 +1,105 @@
+"""Match patterns, and who may connect to an extension from outside.
+
+Source: MDN, "Match patterns in extension manifests" and ``externally_connectable``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, final
+from urllib.parse import urlsplit
+
+import attrs
+
+_ALL_URLS: Final = "<all_urls>"
+_ALL_SCHEMES: Final = ("http", "https", "ws", "wss", "ftp", "data", "file")
+_WILD_SCHEMES: Final = ("http", "https", "ws", "wss")
+_PATTERN: Final = re.compile(
+    r"(?P<scheme>\*|[a-z][a-z0-9+.-]*)://(?P<host>\*|(?:\*\.)?[^/*:]+(?::[0-9]+)?|)(?P<path>/.*)", re.IGNORECASE
+)
+
+
+def origin_of(url: str) -> str | None:
+    """Return the origin of a URL: its scheme and host, with the port where it names one; None where it has none."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        return None
+    host = parts.netloc.rpartition("@")[2] if parts.scheme in _WILD_SCHEMES else parts.netloc
+    return f"{parts.scheme}://{host}"
+
+
+@final
+@attrs.frozen
+class MatchPattern:
+    """A pattern of URLs: ``<all_urls>``, or ``scheme://host/path`` with stars."""
+
+    text: str
+    _scheme: str = attrs.field(init=False, repr=False)
+    _host: str = attrs.field(init=False, repr=False)
+    _path: re.Pattern[str] | None = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        match = None if self.text == _ALL_URLS else _PATTERN.fullmatch(self.text)
+        if match is None and self.text != _ALL_URLS:
+            raise ValueError(f"{self.text!r} is not a match pattern such as '*://*.example.com/*' or '<all_urls>'")
+        path = None
+        if match is not None:
+            path = re.compile(".*".join(map(re.escape, match["path"].split("*"))), re.DOTALL)
+        object.__setattr__(self, "_scheme", match["scheme"].lower() if match else _ALL_URLS)
+        object.__setattr__(self, "_host", match["host"].lower() if match else "*")
+        object.__setattr__(self, "_path", path)
+
+    def matches(self, url: str) -> bool:
+        """Say whether the pattern covers ``url``; its fragment does not count."""
+        parts = urlsplit(url)
+        if self._path is None:
+            return parts.scheme in _ALL_SCHEMES
+        scheme = parts.scheme in _WILD_SCHEMES if self._scheme == "*" else parts.scheme == self._scheme
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return scheme and self._matches_host(parts.hostname or "", parts.netloc) and bool(self._path.fullmatch(path))
+
+    def _matches_host(self, hostname: str, netloc: str) -> bool:
+        host = self._host
+        if host == "*":
+            return bool(hostname)
+        if host.startswith("*."):
+            return hostname == host[2:] or hostname.endswith(host[1:])
+        return host in (hostname, netloc.rpartition("@")[2].lower())
+
+
+@final
+@attrs.frozen
+class ExternallyConnectable:
+    """The manifest key that says who may connect from outside."""
+
+    ids: frozenset[str] = frozenset()
+    """Extensions; ``"*"`` for all."""
+    matches: tuple[MatchPattern, ...] = ()
+    """Web pages."""
+
+    @classmethod
+    def from_manifest(cls, value: Mapping[str, Any]) -> ExternallyConnectable:
+        """Read the key as a manifest has it: ``{"ids": ["*"], "matches": ["https://*.example.com/*"]}``.
+
+        Raises:
+            TypeError, ValueError: if it is anything else.
+        """
+        if not isinstance(value, Mapping):
+            raise TypeError(f"externally_connectable must be a mapping as in a manifest, not {value!r}")
+        unknown = set(value) - {"ids", "matches", "accepts_tls_channel_id"}
+        if unknown:
+            raise ValueError(f"externally_connectable has no {', '.join(map(repr, sorted(map(str, unknown))))}")
+        ids, matches = value.get("ids", ()), value.get("matches", ())
+        for name, items in (("ids", ids), ("matches", matches)):
+            if isinstance(items, str) or not all(isinstance(item, str) for item in items):
+                raise TypeError(f"externally_connectable: {name} must be a list of strings, not {items!r}")
+        return cls(frozenset(ids), tuple(map(MatchPattern, matches)))
+
+    def allows_extension(self, extension_id: str) -> bool:
+        """Say whether that extension may connect."""
+        return "*" in self.ids or extension_id in self.ids
+
+    def allows_page(self, url: str) -> bool:
+        """Say whether that web page may connect."""
+        return any(pattern.matches(url) for pattern in self.matches)

@@ -1,0 +1,41 @@
+"""Who opened a connection, as its receivers see it. Source: MDN, ``runtime.MessageSender``."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class SenderTab:
+    """The tab that the opener lives in, as it was when the connection was opened."""
+
+    id: int
+    """The tab's id, unique in its browser."""
+    url: str
+    """What the tab showed."""
+
+
+@attrs.frozen
+class MessageSender:
+    """Who opened the connection. A field is None where it is unknown or does not apply."""
+
+    id: str | None = None
+    """The opener's extension; None for a web page."""
+    url: str | None = None
+    """The page or frame that opened the connection."""
+    origin: str | None = None
+    """The origin of ``url``: scheme, host and port."""
+    tab: SenderTab | None = None
+    """The tab; only when the opener lives in one."""
+    frame_id: int | None = None
+    """The frame in that tab, 0 for the top one; only when the opener lives in a tab."""
+    document_id: str | None = None
+    """The document, which a navigation replaces."""
+    document_lifecycle: str | None = None
+    """``"active"`` in Chromium; otherwise None."""
+    tls_channel_id: str | None = None
+    """The TLS channel of a web page that asked for it to be told."""
+    native_application: str | None = None
+    """The native application that opened the connection."""
+    user_script_world_id: str | None = None
+    """The user-script world that opened the connection."""

@@ -1,0 +1,35 @@
+"""Small checks that every layer makes of its arguments."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import trio
+
+
+def require_trio(what: str) -> None:
+    """Raise RuntimeError unless the caller runs in a Trio thread; ``what`` names the call."""
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError(
+            f"{what} must be called from inside trio.run(), in its own thread; "
+            "from another thread use trio.from_thread.run_sync()"
+        )
+
+
+def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None:
+    """Raise TypeError unless ``value`` is an instance of ``expected``."""
+    if not isinstance(value, expected):
+        kinds = expected if isinstance(expected, tuple) else (expected,)
+        wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} must be {wanted}, not {value!r}")
+
+
+def check_limit(name: str, value: Any) -> None:
+    """Raise unless ``value`` is a whole number of at least 1, or ``math.inf``."""
+    if value == math.inf and isinstance(value, float):
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int or math.inf, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value!r}")
