@@ -20,7 +20,7 @@ from .._util import require_trio
 from .runtime import Runtime, Tabs
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from .browser import Browser
     from .extensions import Extension
@@ -210,7 +210,7 @@ class Context:
                 continue
             try:
                 result = listener(port)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
                 self._listener_failed(port, error)
                 continue
             if isinstance(result, Coroutine):
@@ -224,7 +224,7 @@ class Context:
         port._release()
         try:
             await listener
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
             self._listener_failed(port, error)
 
     def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:

@@ -145,6 +145,7 @@ class Runtime:
             handler: an async function.
             external: serve ``on_connect_external`` instead of ``on_connect``.
             message_type: what every message that arrives is decoded into and checked against.
+            task_status: told once connections are heard.
 
         Raises:
             TypeError: for arguments that are not as above.

@@ -146,7 +146,7 @@ class Tab:
         return Context(self.browser, "web_page", url=frame.url, frame=frame)
 
     def navigate(self, url: str) -> None:
-        """Show another document in the top frame: all contexts in the tab end, without error, and all other frames close.
+        """Show another document in the top frame: everything in the tab ends, without error, and other frames close.
 
         Raises:
             trio.ClosedResourceError: if the tab is closed.

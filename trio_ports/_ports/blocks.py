@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import final
 
-import trio
+from .owners import split_cancelled
 
 
 @final
@@ -28,14 +28,8 @@ class Body:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         cancelled: BaseException | None = None
-        if isinstance(error, trio.Cancelled):
-            cancelled = error
-        elif isinstance(error, BaseExceptionGroup):
-            cancelled, self.failure = error.split(trio.Cancelled)
-            if cancelled is None:
-                self.failure = error
-        else:
-            self.failure = error
+        if error is not None:
+            cancelled, self.failure = split_cancelled(error)
         if cancelled is None or cancelled is error:
             return cancelled is None
         # Cancellation belongs to whichever scope was cancelled, which may be the nursery's own: it has to pass there.
@@ -52,7 +46,7 @@ async def open_body() -> AsyncGenerator[Body, None]:
     try:
         yield body
     except BaseExceptionGroup as group:
-        if body.failure is None or group.split(trio.Cancelled)[1] is None:
+        if body.failure is None or split_cancelled(group)[1] is None:
             raise
         raise BaseExceptionGroup("the block and its tasks failed", [body.failure, *group.exceptions]) from None
     if body.failure is not None:

@@ -2,9 +2,9 @@
 
 Every end has an inbox, called a *lane*: a Trio memory channel of encoded messages. The opener sends into the lanes of
 all receivers, each receiver into the lane of the opener; a *direction* is the set of lanes that one side sends into.
-An end is closed by closing the send side of what it sends into, so that what was posted is still delivered, and its own
-inbox, so that what was on its way to it is gone. With several receivers each holds a clone of the same send channel, and
-the opener sees the end when the last clone closes.
+An end is closed by closing the send side of what it sends into, so that what was posted is still delivered, and its
+own inbox, so that what was on its way to it is gone. With several receivers each holds a clone of the same send
+channel, and the opener sees the end when the last clone closes.
 
 The channels themselves are unbounded; the bound is kept here. It has to be: a message goes to several receivers or to
 none of them, and what a port's own listener posts may exceed the bound until the listener returns. A sender that waits
@@ -115,6 +115,10 @@ class Direction:
         await trio.lowlevel.wait_task_rescheduled(abort)
 
 
+def _send_nowhere(_: bytes) -> None:
+    raise trio.BrokenResourceError
+
+
 @final
 class End:
     """One end of a connection, for whoever owns it: a port, or the task of a transport."""
@@ -144,7 +148,7 @@ class End:
         """This end's own send channels, one for each lane of ``out``."""
         self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
         """The one lane that this end sends into, while there is one and somebody is there."""
-        self.send_only = self.sources[0].send_nowait if self.only is not None else None
+        self.send_only: Callable[[bytes], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
         """Put a message into that lane, which then has one more in use."""
         self.closed = False
         self.peer_gone = False
@@ -249,7 +253,8 @@ class End:
     def cut(self, refusal: Callable[[], Exception] = trio.BrokenResourceError) -> None:
         """Stop sending from here."""
         sources, self.sources = self.sources, []
-        self.only = self.send_only = None
+        self.only = None
+        self.send_only = _send_nowhere
         for source in sources:
             source.close()
         self.out.refuse(self, refusal)
@@ -285,7 +290,7 @@ class Connection:
     receiver_disconnects: Leaving
     receiver_vanishes: Leaving
     opener: End | None = None
-    receivers: list[End] = attrs.Factory(list)
+    receivers: list[End] = attrs.field(factory=list["End"])
 
     def leave(self, end: End, error: PortError | None, *, vanished: bool) -> None:
         """Tell those whom it concerns that ``end`` has left."""

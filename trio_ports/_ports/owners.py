@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 from weakref import WeakSet
 
 import trio
@@ -14,15 +14,24 @@ if TYPE_CHECKING:
     from .port import Port
 
 
+def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """Split an exception into what belongs to cancellation and the rest; what needs no splitting stays itself."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, rest = cast("BaseExceptionGroup[BaseException]", error).split(trio.Cancelled)
+        if cancelled is not None:
+            return cancelled, rest
+    elif isinstance(error, trio.Cancelled):
+        return error, None
+    return None, error
+
+
 def crash_error(error: BaseException | None) -> PortError | None:
     """Return what the other side is told when an owner ends by ``error``: nothing of what it says.
 
     A crash is what remains of the exception once every ``trio.Cancelled`` is taken out: cancelled, whatever cancelled
     it, is orderly.
     """
-    if isinstance(error, BaseExceptionGroup):
-        error = error.split(trio.Cancelled)[1]
-    if error is None or isinstance(error, trio.Cancelled):
+    if error is None or split_cancelled(error)[1] is None:
         return None
     return PortError("The other end failed.", cause=Cause.CRASHED)
 

@@ -18,12 +18,14 @@ from .._util import require_trio
 from .connection import End
 from .events import Event
 from .observers import Delivered, Disconnected, Dropped, ListenerFailed, Opened, Posted
-from .owners import Owner, crash_error
+from .owners import Owner, crash_error, split_cancelled
 from .pump import Pump
 from .setup import Setup
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, TypeVar
+    from typing import Self
+
+    from typing_extensions import TypeVar
 
     SendT = TypeVar("SendT", contravariant=True, default=Any)
     ReceiveT = TypeVar("ReceiveT", covariant=True, default=Any)
@@ -39,7 +41,7 @@ class PortStatistics:
     """How full a port is, for debugging; see `Port.statistics`."""
 
     state: str
-    """``"open"``, ``"ending"`` (the other side has gone, and not all of it was delivered), ``"ended"``, ``"closed"``."""
+    """``"open"``, ``"ending"`` (the other side has gone, and this was not delivered yet), ``"ended"``, ``"closed"``."""
     messages_waiting: int
     """How many messages have arrived and were not taken."""
     messages_unsent: int
@@ -211,7 +213,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         if self._observer is not None:
             self._observer(Posted(self, frame))
 
-    async def send(self, message: SendT) -> None:
+    async def send(self, message: SendT) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it is no value
         """Send ``message``, waiting for room. A checkpoint; a cancelled call has sent nothing.
 
         Raises:
@@ -275,29 +277,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             other = "another task is reading" if self._reading else "on_message has listeners"
             raise trio.BusyResourceError(f"one consumer at a time: {other}")
         self._has_read = self._end.lane.heard = True
-        lane = self._end.lane
         while True:
-            if self._state is State.ENDED and not lane.used:
-                await trio.lowlevel.checkpoint()
-                raise self._end_of_messages()
-            self._reading = True
-            try:
-                frame = await lane.sink.receive()
-                lane.used -= 1
-                if lane.direction.blocked:
-                    lane.direction.settle()
-            except trio.EndOfChannel:
-                self._deliver_end()
-                self._start_pump()
-                raise self._end_of_messages() from self._error
-            except trio.ClosedResourceError:
-                if self._state is State.ENDED:
-                    raise self._end_of_messages() from self._error
-                raise self._after_close() from None
-            finally:
-                self._reading = False
-                if self._state is State.ENDING and not lane.used:
-                    self._start_pump()
+            frame = await self._take()
             try:
                 message: ReceiveT = self._decoder.decode(frame)
             except Exception as refusal:
@@ -311,6 +292,31 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             if self._observer is not None:
                 self._observer(Delivered(self, frame))
             return message
+
+    @enable_ki_protection
+    async def _take(self) -> bytes:
+        """Take the next frame out of the lane, or raise as `receive` does."""
+        lane = self._end.lane
+        if self._state is State.ENDED and not lane.used:
+            await trio.lowlevel.checkpoint()
+            raise self._end_of_messages()
+        self._reading = True
+        try:
+            frame = await lane.sink.receive()
+            lane.taken()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            if self._state is State.CLOSED:
+                raise self._after_close() from None
+            self._deliver_end()
+            self._start_pump()
+            raise self._end_of_messages() from self._error
+        finally:
+            self._reading = False
+            if self._state is State.ENDING and not lane.used:
+                self._start_pump()
+        if self._state is State.ENDED and not lane.used:
+            self._end.close()
+        return frame
 
     async def __anext__(self) -> ReceiveT:
         try:
@@ -379,7 +385,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+    ) -> None:
         block = self._block
         assert block is not None
         self._close(crash_error(error), vanished=False)
@@ -390,22 +396,14 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             leaving = interruption
         self._discard()
         errors, self._block_errors = self._block_errors, []
-        swallowed = leaving is None
         try:
-            if leaving is not None:
-                swallowed = bool(block.__exit__(type(leaving), leaving, leaving.__traceback__))
-            else:
-                block.__exit__(None, None, None)
+            block.__exit__(None if leaving is None else type(leaving), leaving, None)
         finally:
             if errors:
-                if not swallowed and not isinstance(leaving, trio.Cancelled):
-                    assert leaving is not None
-                    errors.insert(0, leaving)
-                raise BaseExceptionGroup("listeners of a port failed", errors) from None
-        if leaving is not error and not swallowed:
-            assert leaving is not None
+                own = None if leaving is None else split_cancelled(leaving)[1]
+                raise BaseExceptionGroup("listeners of a port failed", errors if own is None else [own, *errors])
+        if leaving is not None and leaving is not error:
             raise leaving
-        return swallowed and error is not None
 
     async def _leave_block(self, *, crashed: bool) -> None:
         """Wait for a listener that is running; one that runs beside a crash or is waited for in vain is cancelled."""
@@ -447,7 +445,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             if self._state is State.ENDING or (self._state is State.OPEN and wanted):
                 self._start_pump()
 
-    def _before_message_listener(self, listener: Callable[..., object]) -> None:
+    def _before_message_listener(self, _: Callable[..., object]) -> None:
         if self._reading:
             raise trio.BusyResourceError("one consumer at a time: a task is reading from this port")
         self._end.lane.heard = True

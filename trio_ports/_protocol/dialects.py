@@ -163,7 +163,9 @@ FIREFOX: Final = Dialect(
         not_executable="An unexpected error occurred",
         interpreter_missing=None,
         malformed="An unexpected error occurred",
-        too_large="Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes.",
+        too_large=(
+            "Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes."
+        ),
         exited=None,
         closed_pipe=None,
     ),

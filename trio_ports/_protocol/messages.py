@@ -11,8 +11,8 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 import attrs
 import msgspec
@@ -53,7 +53,7 @@ def make_encoder(*, max_message_bytes: float, too_large_text: str | None = None)
                 _Walk().plain(message, "$")
         except NotSerializableError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             frame = _encode_unusual(message, error)
         if len(frame) > max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=max_message_bytes, text=too_large_text)
@@ -84,7 +84,7 @@ class _Walk:
         if isinstance(value, float):
             return value if math.isfinite(value) else None
         if isinstance(value, _BYTES_LIKE):
-            kind = type(value).__name__
+            kind = type(cast("object", value)).__name__
             raise NotSerializableError(f"{kind} is not JSON; encode it as text, in base64 for example", path=path)
         if id(value) in self._above:
             raise NotSerializableError("The message contains itself", path=path)
@@ -95,9 +95,11 @@ class _Walk:
 
     def _plain_container(self, value: Any, path: str) -> Any:
         if isinstance(value, dict):
-            return {self._plain_key(key, path): self.plain(item, _step(path, key)) for key, item in value.items()}
+            items = cast("Mapping[Any, Any]", value).items()
+            return {self._plain_key(key, path): self.plain(item, _step(path, key)) for key, item in items}
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            parts = cast("Iterable[Any]", value)
+            return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(parts)]
         fields = _fields(value)
         if fields is not None:
             return {name: self.plain(item, _step(path, name)) for name, item in fields.items()}
@@ -109,13 +111,14 @@ class _Walk:
     def _plain_key(self, key: Any, path: str) -> str:
         if isinstance(key, str):
             return key
+        kind = type(key).__name__
         if not isinstance(key, _BYTES_LIKE):
             try:
                 (plain,) = msgspec.json.decode(msgspec.json.encode({key: None}))
                 return str(plain)
             except (TypeError, ValueError):
                 pass
-        raise NotSerializableError(f"a key of type {type(key).__name__} is not JSON", path=_step(path, key))
+        raise NotSerializableError(f"a key of type {kind} is not JSON", path=_step(path, key))
 
 
 def _step(path: str, key: Any) -> str:
@@ -125,9 +128,10 @@ def _step(path: str, key: Any) -> str:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
-    kind = type(value)
-    if isinstance(value, msgspec.Struct):
-        names: Iterable[str] = kind.__struct_fields__
+    kind = cast("type[Any]", type(value))
+    names: Iterable[str]
+    if issubclass(kind, msgspec.Struct):
+        names = kind.__struct_fields__
     elif attrs.has(kind):
         names = [field.name for field in attrs.fields(kind)]
     elif dataclasses.is_dataclass(kind):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 from urllib.parse import urlsplit
 
 import attrs
@@ -85,7 +85,7 @@ class ExternallyConnectable:
         Raises:
             TypeError, ValueError: if it is anything else.
         """
-        if not isinstance(value, Mapping):
+        if not isinstance(cast("object", value), Mapping):
             raise TypeError(f"externally_connectable must be a mapping as in a manifest, not {value!r}")
         unknown = set(value) - {"ids", "matches", "accepts_tls_channel_id"}
         if unknown:
