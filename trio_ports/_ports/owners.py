@@ -22,7 +22,8 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
             return cancelled, rest
     elif isinstance(error, trio.Cancelled):
         return error, None
-    return None, error
+    rest: BaseException | None = error
+    return None, rest
 
 
 def crash_error(error: BaseException | None) -> PortError | None:

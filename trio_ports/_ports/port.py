@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 import attrs
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import enable_ki_protection, reschedule
 
 from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import Happening, State, advance
@@ -77,7 +77,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         "_decoder",
         "_dialect",
         "_done",
-        "_encode",
+        "_encoder",
         "_end",
         "_error",
         "_gate",
@@ -119,7 +119,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         self._setup = setup
         self._show = show_error
         self._dialect = setup.dialect
-        self._encode = setup.encode
+        self._encoder = setup.encoder
         self._decoder = decoder
         self._observer = setup.observer
         self._name = name
@@ -200,14 +200,22 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         Source: rules 12, 16, 17 and 23.
         """
-        frame = self._encode(message)
+        encoder = self._encoder
+        try:
+            frame = encoder.encode_json(message)
+            if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
+                frame = encoder.encode(message)
+        except Exception:
+            frame = encoder.encode(message)
         end = self._end
         lane = end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
             end.send_only(frame)
             lane.used += 1
-            if lane.sleeper is not None:
-                lane.wake()
+            task = lane.sleeper
+            if task is not None:
+                lane.sleeper = None
+                reschedule(task)
         elif not self._post_unusual(frame):
             return
         if self._observer is not None:
@@ -221,7 +229,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.ClosedResourceError: if this side has disconnected, before or meanwhile.
             trio.BrokenResourceError: if the other side has gone, even if that was not delivered yet; from its error.
         """
-        frame = self._encode(message)
+        frame = self._encoder.encode(message)
         if self._state is not State.OPEN:
             raise self._after_close()
         try:
@@ -276,47 +284,51 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         if self._reading or self.on_message.listeners:
             other = "another task is reading" if self._reading else "on_message has listeners"
             raise trio.BusyResourceError(f"one consumer at a time: {other}")
-        self._has_read = self._end.lane.heard = True
-        while True:
-            frame = await self._take()
-            try:
-                message: ReceiveT = self._decoder.decode(frame)
-            except Exception as refusal:
-                try:
-                    message = self._decoder.decode_unusual(frame, refusal)
-                except MessageShapeError:
-                    raise
-                except MalformedMessageError as error:
-                    self._undecodable(error)
-                    continue
-            if self._observer is not None:
-                self._observer(Delivered(self, frame))
-            return message
-
-    @enable_ki_protection
-    async def _take(self) -> bytes:
-        """Take the next frame out of the lane, or raise as `receive` does."""
         lane = self._end.lane
+        self._has_read = lane.heard = True
         if self._state is State.ENDED and not lane.used:
             await trio.lowlevel.checkpoint()
             raise self._end_of_messages()
         self._reading = True
         try:
             frame = await lane.sink.receive()
-            lane.taken()
+            lane.used -= 1
+            if lane.direction.blocked:
+                lane.direction.settle()
         except (trio.EndOfChannel, trio.ClosedResourceError):
-            if self._state is State.CLOSED:
-                raise self._after_close() from None
-            self._deliver_end()
-            self._start_pump()
-            raise self._end_of_messages() from self._error
+            raise self._end_reading() from self._end.peer_error
         finally:
             self._reading = False
-            if self._state is State.ENDING and not lane.used:
-                self._start_pump()
-        if self._state is State.ENDED and not lane.used:
+            if self._state is not State.OPEN and not lane.used:
+                self._after_last_message()
+        try:
+            message: ReceiveT = self._decoder.decode(frame)
+        except Exception as refusal:
+            try:
+                message = self._decoder.decode_unusual(frame, refusal)
+            except MessageShapeError:
+                raise
+            except MalformedMessageError as error:
+                self._undecodable(error)
+                return await self.receive()
+        if self._observer is not None:
+            self._observer(Delivered(self, frame))
+        return message
+
+    def _end_reading(self) -> Exception:
+        """Deliver the other side's end to a reader that has come to it, and return what says so."""
+        if self._state is State.CLOSED:
+            return self._after_close()
+        self._deliver_end()
+        self._start_pump()
+        return self._end_of_messages()
+
+    def _after_last_message(self) -> None:
+        """Everything that arrived was taken: the end can be delivered, or was, and then nothing is needed any more."""
+        if self._state is State.ENDING:
+            self._start_pump()
+        elif self._state is State.ENDED:
             self._end.close()
-        return frame
 
     async def __anext__(self) -> ReceiveT:
         try:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, final
 
 import trio
+from trio.lowlevel import wait_task_rescheduled
 
 from .._protocol.errors import MalformedMessageError
 from .._protocol.lifecycle import State
@@ -83,17 +84,19 @@ class Pump:
         observer = port._observer
         receive_nowait = lane.sink.receive_nowait
         blocked = lane.direction.blocked
+        abort_sleep = lane.abort_sleep
+        task = trio.lowlevel.current_task()
         left = batch
         while True:
             listeners = event.listeners
             if not lane.used or not left or not (listeners or port._drops_messages):
-                if self._is_done():
+                if (port._state is not State.OPEN or not listeners) and self._is_done():
                     return
                 if lane.used:
                     await trio.lowlevel.checkpoint()
                 else:
-                    lane.sleeper = self.task
-                    await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
+                    lane.sleeper = task
+                    await wait_task_rescheduled(abort_sleep)
                 left = batch
                 continue
             left -= 1

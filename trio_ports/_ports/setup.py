@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, final
 import attrs
 
 from .._protocol.dialects import Dialect, find_dialect
-from .._protocol.messages import Decoder, Encode, Reading, make_encoder
+from .._protocol.messages import Decoder, Encoder, Reading
 from .._util import check_limit
 from .observers import Observer, log_failures
 
@@ -25,7 +25,7 @@ class Setup:
     max_buffer_size: float
     max_message_bytes: float
     observer: Observer | None
-    encode: Encode
+    encoder: Encoder
     reading: Reading
     """How arrived bytes are read."""
 
@@ -68,6 +68,6 @@ def make_setup(
         max_buffer_size=buffer_size,
         max_message_bytes=message_bytes,
         observer=observer,
-        encode=make_encoder(max_message_bytes=message_bytes, too_large_text=too_large),
+        encoder=Encoder(max_message_bytes=message_bytes, too_large_text=too_large),
         reading=Reading.of(table),
     )

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NoReturn, TypeAlias, cast
+from typing import Any, Final, NoReturn, cast
 
 import attrs
 import msgspec
@@ -20,46 +20,53 @@ import msgspec
 from .dialects import Dialect
 from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeError, NotSerializableError
 
-Encode: TypeAlias = Callable[[Any], bytes]
-
 _BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _SHOWN_BYTES: Final = 60
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
 
 
-def make_encoder(*, max_message_bytes: float, too_large_text: str | None = None) -> Encode:
-    """Make the function that turns a message into bytes.
+class Encoder:
+    """Turns messages into bytes.
+
+    Call `encode`. A port's hot path first tries the two encodings by itself: a small message without a mark is good.
 
     Args:
         max_message_bytes: the largest encoded message, in bytes.
         too_large_text: a browser's words for a larger one.
-
-    Returns:
-        A function of one message that raises NotSerializableError or MessageTooLargeError, the caller's mistakes.
     """
-    encode_json = msgspec.json.Encoder().encode
-    encode_marked = msgspec.msgpack.Encoder().encode
 
-    def encode(message: Any) -> bytes:
+    __slots__ = ("_too_large_text", "encode_json", "mark", "max_message_bytes", "plain_bytes")
+
+    def __init__(self, *, max_message_bytes: float, too_large_text: str | None = None) -> None:
+        self.max_message_bytes = max_message_bytes
+        self._too_large_text = too_large_text
+        self.encode_json = msgspec.json.Encoder().encode
+        # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
+        # their own: C4, or C5 and C6 where there are more than 255 of them. So a second encoding, all in C, tells
+        # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then the
+        # walk decides.
+        self.mark = msgspec.msgpack.Encoder().encode
+        self.plain_bytes = min(255, max_message_bytes)
+        """What is no larger cannot be too large, and cannot contain more than 255 bytes of any kind."""
+
+    def encode(self, message: Any) -> bytes:
+        """Encode ``message``.
+
+        Raises:
+            NotSerializableError, MessageTooLargeError: the caller's mistakes.
+        """
         try:
-            frame = encode_json(message)
-            # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
-            # their own, C4, or C5 and C6 where there are more than 255 of them, so a second encoding, all in C, tells
-            # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then
-            # the walk decides.
-            marked = encode_marked(message)
-            if marked.find(0xC4) >= 0 or (len(frame) > 255 and (marked.find(0xC5) >= 0 or marked.find(0xC6) >= 0)):
-                _Walk().plain(message, "$")
-        except NotSerializableError:
-            raise
+            frame = self.encode_json(message)
+            marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             frame = _encode_unusual(message, error)
-        if len(frame) > max_message_bytes:
-            raise MessageTooLargeError(size=len(frame), limit=max_message_bytes, text=too_large_text)
+        else:
+            if 0xC4 in marked or 0xC5 in marked or 0xC6 in marked:
+                _Walk().plain(message, "$")
+        if len(frame) > self.max_message_bytes:
+            raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
         return frame
-
-    return encode
 
 
 def _encode_unusual(message: Any, error: Exception) -> bytes:
@@ -128,7 +135,7 @@ def _step(path: str, key: Any) -> str:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
-    kind = cast("type[Any]", type(value))
+    kind: Any = type(value)
     names: Iterable[str]
     if issubclass(kind, msgspec.Struct):
         names = kind.__struct_fields__
