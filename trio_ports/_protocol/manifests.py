@@ -1,0 +1,167 @@
+"""Native manifests: what a browser must find before it starts a native application. Source: rules 40 and 41.
+
+Browsers come in two families, and each reads a manifest by rules of its own: ``firefox`` wants ``allowed_extensions``,
+``chromium`` wants ``allowed_origins``. One file may satisfy both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from typing import Any, Final, Literal, TypeAlias, final
+
+import attrs
+
+from .errors import ManifestError
+
+Family: TypeAlias = Literal["firefox", "chromium"]
+
+CHROMIUM_ID: Final = re.compile(r"[a-p]{32}", re.ASCII)
+_ORIGIN: Final = re.compile(r"chrome-extension://[a-p]{32}/", re.ASCII)
+_FIREFOX_ID: Final = re.compile(
+    r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}|[a-z0-9._-]*@[a-z0-9._-]+",
+    re.ASCII | re.IGNORECASE,
+)
+_NAMES: Final[dict[str, re.Pattern[str]]] = {
+    "firefox": re.compile(r"\w+(\.\w+)*", re.ASCII),
+    "chromium": re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII),
+}
+_NAME_RULES: Final[dict[str, str]] = {
+    "firefox": "letters, digits and underscores, in parts separated by single dots",
+    "chromium": "lower-case letters, digits and underscores, in parts separated by single dots",
+}
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+def _tuple(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(items)
+
+
+@final
+@attrs.frozen
+class NativeManifest:
+    """What a native manifest says: which program is the application, and who may start it."""
+
+    name: str
+    """The application's name, as in ``connect_native(name)``; the file is called ``NAME.json``."""
+    description: str
+    """For people."""
+    path: str
+    """The program, absolute; on Windows it may be relative to the manifest."""
+    allowed_extensions: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
+    """Firefox's ids: ``"notes@example.org"`` or ``"{01234567-89ab-cdef-0123-456789abcdef}"``."""
+    allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
+    """Chromium's origins: ``"chrome-extension://ID/"``, with the slash."""
+    file: PurePath | None = attrs.field(default=None, eq=False)
+    """Where it was found; None for one that was not."""
+
+    def encode(self) -> bytes:
+        """Return the file's content. A list of extensions that is empty is left out."""
+        lists = {"allowed_extensions": self.allowed_extensions, "allowed_origins": self.allowed_origins}
+        fields: dict[str, object] = {"name": self.name, "description": self.description, "path": self.path}
+        fields["type"] = "stdio"
+        fields.update({field: list(items) for field, items in lists.items() if items})
+        return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
+
+    def allows(self, extension_id: str, family: Family) -> bool:
+        """Say whether an extension of a browser of that family may start the application."""
+        if family == "firefox":
+            return extension_id in self.allowed_extensions
+        return extension_origin(extension_id) in self.allowed_origins
+
+
+def extension_origin(extension_id: str) -> str:
+    """Return the origin by which browsers of Chromium's family name an extension, with the slash."""
+    return f"chrome-extension://{extension_id}/"
+
+
+def family_of(extension_id: str) -> Family:
+    """Return the family of browsers that gives such ids: 32 letters from a to p are Chromium's."""
+    return "chromium" if CHROMIUM_ID.fullmatch(extension_id) else "firefox"
+
+
+def is_application_name(name: str, family: Family) -> bool:
+    """Say whether a native application may have that name."""
+    return _NAMES[family].fullmatch(name) is not None
+
+
+def read_manifest(data: bytes, family: Family, *, name: str | None = None, windows: bool = False) -> NativeManifest:
+    """Read a manifest as a browser of that family does.
+
+    Args:
+        data: the file's content.
+        family: whose rules are applied.
+        name: the name that was asked for, which the manifest must have; None lets any pass.
+        windows: paths are Windows' and may be relative.
+
+    Raises:
+        ManifestError: for the first rule that the file breaks.
+    """
+    fields = _decode(data, family)
+    for field, (is_valid, rule) in _rules(family, name, windows).items():
+        value = fields.get(field)
+        if not is_valid(value):
+            raise ManifestError(field=field, value=value, rule=rule)
+    return NativeManifest(
+        name=fields["name"],
+        description=fields["description"],
+        path=fields["path"],
+        allowed_extensions=_strings(fields.get("allowed_extensions")),
+        allowed_origins=_strings(fields.get("allowed_origins")),
+    )
+
+
+def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = False) -> None:
+    """Raise ManifestError if a browser of that family would refuse ``manifest``."""
+    read_manifest(manifest.encode(), family, windows=windows)
+
+
+def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
+    if family == "firefox" and data.startswith(_BOM):
+        data = data[len(_BOM) :]
+    try:
+        fields = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(field="", value=data[:60], rule=f"must be JSON in UTF-8: {error}") from error
+    if not isinstance(fields, dict):
+        raise ManifestError(field="", value=fields, rule="must be a JSON object")
+    return fields
+
+
+def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[Callable[[Any], bool], str]]:
+    """Return the rules of a family: field, what it must be, and the same in words."""
+
+    def has_name(value: Any) -> bool:
+        return isinstance(value, str) and is_application_name(value, family) and name in (None, value)
+
+    def is_program(value: Any) -> bool:
+        kind = PureWindowsPath if windows else PurePosixPath
+        return isinstance(value, str) and bool(value) and "\0" not in value and (windows or kind(value).is_absolute())
+
+    same = "" if name is None else f", and here {name!r}"
+    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "name": (has_name, f"must be {_NAME_RULES[family]}{same}"),
+        "description": (lambda value: isinstance(value, str), "must be a text"),
+        "type": (lambda value: value == "stdio", 'must be "stdio"'),
+        "path": (is_program, "must be a path" if windows else "must be an absolute path"),
+    }
+    if family == "firefox":
+        words = "must be a list of one or more extension ids, like notes@example.org or {a UUID}"
+        rules["allowed_extensions"] = (lambda value: bool(value) and _all_match(value, _FIREFOX_ID), words)
+    else:
+        rules["description"] = (lambda value: isinstance(value, str) and bool(value), "must be a text, not empty")
+        words = (
+            "must be a list of origins, each like chrome-extension://abcdefghijklmnopabcdefghijklmnop/ with the slash"
+        )
+        rules["allowed_origins"] = (lambda value: _all_match(value, _ORIGIN), words)
+    return rules
+
+
+def _all_match(values: Any, pattern: re.Pattern[str]) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()

@@ -1,0 +1,178 @@
+"""A carrier: the two tasks that move frames between the far end of a connection and something that carries bytes.
+
+It decides nothing about what follows. It says how the carrying finished, and leaves it to its transport to find out
+why, to tell the port, and to clean up.
+
+A carrier lives as long as its connection, and not as long as somebody's cancel scope: what was posted before the port
+went is still written, for some grace. So it is shielded; cancelling its caller only starts the grace.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias, final
+
+import attrs
+import trio
+
+from .._ports.connection import End
+from .._protocol.errors import RemoteProtocolError
+from .._protocol.frames import FrameDecoder, encode_length
+
+ReceiveSome: TypeAlias = Callable[[], Awaitable[bytes | bytearray]]
+SendAll: TypeAlias = Callable[[bytes], Awaitable[None]]
+
+_BATCH_BYTES: Final = 64 * 1024
+
+
+@final
+class Finish(enum.Enum):
+    """How the carrying of frames finished."""
+
+    LEFT = "left"
+    """The port's side disconnected, and what it had posted was written or the grace for it was over."""
+    END_OF_FILE = "end of file"
+    """The other side's bytes ended, after a whole frame."""
+    NONSENSE = "nonsense"
+    """The other side's bytes were no frames, or ended inside one; the carrier's `error` says how."""
+    UNREADABLE = "unreadable"
+    """Reading failed."""
+    UNWRITABLE = "unwritable"
+    """Writing failed, and the other side's bytes did not end soon after it."""
+
+
+@final
+@attrs.define(slots=True, eq=False)
+class Carrier:
+    """Moves frames between ``end`` and two functions that carry bytes, in both directions."""
+
+    end: End
+    receive_some: ReceiveSome
+    """Returns bytes, ``b""`` at their end; a checkpoint; raises BrokenResourceError."""
+    send_all: SendAll
+    """Writes bytes; raises BrokenResourceError. It need not be a checkpoint."""
+    decoder: FrameDecoder
+    grace_seconds: float
+    """How long, once the port's side has gone, writing what it had posted may take."""
+    settle_seconds: float = 1.0
+    """How long, once writing has failed, the other side's bytes may take to end."""
+    finish: Finish = Finish.LEFT
+    """How it finished; final once `run` has ended, however it ended."""
+    error: RemoteProtocolError | None = None
+    """What nonsense the other side sent."""
+    _idle: bool = False
+    _cancelled: bool = False
+    _scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
+
+    async def run(self) -> None:
+        """Carry until one side is through. Never raises for either side's faults.
+
+        A cancelled call raises once what was posted is written, after the grace at the latest.
+        """
+        self.end.on_peer_gone = self._limit
+        if self.end.peer_gone:
+            self._limit()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_cancellation)
+            with self._scope:
+                async with trio.open_nursery() as shielded:
+                    shielded.start_soon(self._write)
+                    shielded.start_soon(self._read)
+            nursery.cancel_scope.cancel()
+        self.end.on_peer_gone = None
+
+    def lose_writing(self) -> None:
+        """Note that nothing can be written any more: give the other side's bytes a moment to end, then finish."""
+        if self.end.peer_gone:
+            self._stop(Finish.LEFT)
+        elif self.finish is Finish.LEFT:
+            self.finish = Finish.UNWRITABLE
+            self._limit(self.settle_seconds)
+
+    def _limit(self, seconds: float | None = None) -> None:
+        grace = self.grace_seconds if seconds is None else seconds
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
+
+    def _stop(self, finish: Finish) -> None:
+        self.finish = finish
+        self._scope.cancel()
+
+    async def _watch_cancellation(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._cancelled = True
+            self._limit()
+            if self._idle:
+                self._scope.cancel()
+
+    async def _write(self) -> None:
+        """Write what the port's side posts; once writing has failed, throw it away."""
+        end = self.end
+        writable = True
+        while not self._cancelled or end.lane.used:
+            self._idle = True
+            try:
+                frame = await end.receive()
+            except trio.EndOfChannel:
+                break
+            finally:
+                self._idle = False
+            if not writable:
+                continue
+            try:
+                await self.send_all(self._batch(frame))
+            except trio.BrokenResourceError:
+                writable = False
+                self.lose_writing()
+        self._stop(Finish.LEFT)
+
+    def _batch(self, frame: bytes) -> bytes:
+        """Put together what waits, beginning with ``frame``, so that many small messages are one write."""
+        parts = [encode_length(len(frame)), frame]
+        size = len(frame)
+        end = self.end
+        while size < _BATCH_BYTES and end.lane.used:
+            try:
+                frame = end.receive_nowait()
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+            parts += (encode_length(len(frame)), frame)
+            size += len(frame)
+        return b"".join(parts)
+
+    async def _read(self) -> None:
+        """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
+        end = self.end
+        try:
+            while data := await self.receive_some():
+                if end.sources:
+                    await self._deliver(self.decoder.receive_data(bytes(data)))
+            if end.sources:
+                self.decoder.receive_data(b"")
+        except RemoteProtocolError as error:
+            self.error = error
+            self._stop_reading(Finish.NONSENSE)
+        except trio.BrokenResourceError:
+            self._stop_reading(Finish.UNREADABLE)
+        else:
+            self._stop_reading(Finish.END_OF_FILE)
+
+    async def _deliver(self, frames: list[bytes]) -> None:
+        end = self.end
+        try:
+            for frame in frames:
+                try:
+                    end.send_nowait(frame)
+                except trio.WouldBlock:
+                    await end.send(frame)
+        except trio.BrokenResourceError:
+            return  # The port's side has gone, and wants nothing of this any more.
+        if self.decoder.error is not None:
+            raise self.decoder.error
+
+    def _stop_reading(self, finish: Finish) -> None:
+        # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
+        if not self.end.peer_gone:
+            self._stop(finish)

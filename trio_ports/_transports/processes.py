@@ -1,0 +1,231 @@
+"""Processes: the far end of a connection is a program's standard input and output. Source: rules 35, 36 and 38."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, final
+
+import attrs
+import trio
+
+from .._ports.connection import End
+from .._protocol.errors import FrameTooLargeError, PortError
+from .._protocol.frames import FrameDecoder
+from .carrier import Carrier, Finish, ReceiveSome, SendAll
+from .stdio import DescriptorSink, DescriptorSource, Waiting
+
+_LINES: Final = 20
+_LINE_BYTES: Final = 2000
+
+
+@final
+@attrs.frozen
+class Patience:
+    """How long a program is given, in seconds."""
+
+    flush: float
+    """To take what was posted, once the port's side has disconnected."""
+    leave: float
+    """To leave by itself, once its standard input has ended."""
+    terminate: float
+    """To leave once it got SIGTERM; 0 for no such warning."""
+    closes_both: bool
+    """Its standard output is closed together with its standard input."""
+    settle: float = 1.0
+    """To end altogether, once one of its pipes has; it counts as living on afterwards."""
+
+
+@final
+@attrs.frozen
+class Outcome:
+    """How the conversation with a program finished, while the port was still there to be told."""
+
+    finish: Finish
+    error: PortError | None
+    """What nonsense it sent."""
+    returncode: int | None
+    """Its exit status, or the negative number of the signal that ended it; None while it lives on."""
+    stderr: tuple[str, ...]
+    """The last lines it wrote to standard error."""
+
+
+Judge = Callable[[Outcome], PortError | None]
+
+
+@final
+class LastLines:
+    """The last lines of a text that arrives in pieces; a line may be cut, and nothing grows."""
+
+    def __init__(self, on_line: Callable[[str], object] | None = None) -> None:
+        self._lines: collections.deque[str] = collections.deque(maxlen=_LINES)
+        self._rest = b""
+        self._on_line = on_line
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        """Take a piece; ``b""`` says that the text has ended."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        if rest and (not data or len(rest) > _LINE_BYTES):
+            lines, rest = [*lines, rest], b""
+        self._rest = rest
+        for line in lines:
+            text = line[:_LINE_BYTES].decode("utf-8", "replace").rstrip("\r")
+            self._lines.append(text)
+            if self._on_line is not None:
+                self._on_line(text)
+
+    def read(self) -> tuple[str, ...]:
+        """Return the lines."""
+        return tuple(self._lines)
+
+
+async def start_program(arguments: Sequence[str], folder: Path) -> trio.Process:
+    """Start a program with pipes, in ``folder`` and in our own process group, as browsers do.
+
+    Raises:
+        OSError: as the operating system refuses.
+    """
+    return await trio.lowlevel.open_process(
+        list(arguments), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+async def run_process(
+    end: End,
+    process: trio.Process,
+    *,
+    decoder: FrameDecoder,
+    patience: Patience,
+    judge: Judge,
+    on_stderr: Callable[[str], object] | None = None,
+) -> None:
+    """Carry frames between ``end`` and a program, tell the end how that finished, and end the program.
+
+    It owns both: ``end`` is closed and the process is gone afterwards, however this ends; a cancelled call takes the
+    time that ``patience`` grants. Never raises for the program's faults.
+
+    Args:
+        end: the far end of the port's connection.
+        process: from `start_program`.
+        decoder: for what the program sends.
+        patience: how long everything may take.
+        judge: says what the port is told about how the program ended.
+        on_stderr: called with every line that the program writes to standard error.
+    """
+    await _Conversation(end, process, patience, judge, LastLines(on_stderr)).run(decoder)
+
+
+@final
+@attrs.define(slots=True, eq=False)
+class _Conversation:
+    """A process while it is talked to, and its end."""
+
+    end: End
+    process: trio.Process
+    patience: Patience
+    judge: Judge
+    lines: LastLines
+    stderr_ended: trio.Event = attrs.Factory(trio.Event)
+
+    stderr_scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
+
+    async def run(self, decoder: FrameDecoder) -> None:
+        receive_some, send_all = self._wires()
+        carrier = Carrier(self.end, receive_some, send_all, decoder, self.patience.flush, self.patience.settle)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_stderr)
+            try:
+                async with trio.open_nursery() as talk:
+                    talk.start_soon(self._watch_stdin, carrier)
+                    await carrier.run()
+                    talk.cancel_scope.cancel()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._tell(carrier)
+                    await self._end_process(receive_some)
+                    await self._close()
+
+    def _wires(self) -> tuple[ReceiveSome, SendAll]:
+        if os.name == "nt":
+            return self.stdout.receive_some, self.stdin.send_all
+        source = DescriptorSource(self.stdout.fileno(), Waiting.POLL)
+        return source.receive_some, DescriptorSink(self.stdin.fileno(), Waiting.POLL).send_all
+
+    @property
+    def stdin(self) -> Any:
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> Any:
+        return self.process.stdout
+
+    @property
+    def stderr(self) -> Any:
+        return self.process.stderr
+
+    async def _read_stderr(self) -> None:
+        with self.stderr_scope:
+            async for data in self.stderr:
+                self.lines.receive_data(data)
+        self.lines.receive_data(b"")
+        self.stderr_ended.set()
+
+    async def _watch_stdin(self, carrier: Carrier) -> None:
+        """Notice that the program closed its standard input, although nothing is written to it."""
+        if sys.platform == "linux":
+            # Nothing ever comes from this end of a pipe, so it is readable only when the other end has been closed.
+            await trio.lowlevel.wait_readable(self.stdin.fileno())
+            carrier.lose_writing()
+
+    async def _tell(self, carrier: Carrier) -> None:
+        """Close the end, with what the judge says, as soon as it is known how the program fares."""
+        if self.end.peer_gone or carrier.finish is Finish.LEFT:
+            self.end.close()
+            return
+        if not isinstance(carrier.error, FrameTooLargeError) and carrier.finish is not Finish.UNWRITABLE:
+            with trio.move_on_after(self.patience.settle):
+                await self.process.wait()
+        if self.process.poll() is not None:
+            with trio.move_on_after(self.patience.settle):
+                await self.stderr_ended.wait()
+        outcome = Outcome(carrier.finish, carrier.error, self.process.returncode, self.lines.read())
+        self.end.close(self.judge(outcome))
+
+    async def _end_process(self, receive_some: ReceiveSome) -> None:
+        """Close its standard input, wait, warn, wait, kill: until the process is gone."""
+        await self.stdin.aclose()
+        if self.patience.closes_both:
+            await self.stdout.aclose()
+        async with trio.open_nursery() as nursery:
+            if not self.patience.closes_both:
+                nursery.start_soon(self._drain, receive_some)
+            with trio.move_on_after(self.patience.leave):
+                await self.process.wait()
+            if self.patience.terminate and self.process.returncode is None:
+                self.process.terminate()
+                with trio.move_on_after(self.patience.terminate):
+                    await self.process.wait()
+            if self.process.returncode is None:
+                self.process.kill()
+                await self.process.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _drain(self, receive_some: ReceiveSome) -> None:
+        """Throw away what the program still writes, so that it can come to its end."""
+        with contextlib.suppress(trio.BrokenResourceError):
+            while await receive_some():
+                pass
+
+    async def _close(self) -> None:
+        """Close the pipes. A child of the program may hold standard error open: it is not waited for."""
+        with trio.move_on_after(self.patience.settle):
+            await self.stderr_ended.wait()
+        self.stderr_scope.cancel()
+        await self.stdout.aclose()
+        await self.stderr_ended.wait()
+        await self.stderr.aclose()
