@@ -1,0 +1,41 @@
+"""Drive real browsers: Firefox by Marionette, Chromium by CDP over a pipe, and ports in both of them.
+
+Nothing is installed for it but the browser itself. :func:`open_firefox` and :func:`open_chromium` start a throw-away
+browser with extensions loaded; :func:`open_lab` adds player extensions, with which any history of ports can be played
+and observed. Everything happens on this machine's loopback and in folders that are removed.
+"""
+
+from .binaries import BrowserKind, find_browser
+from .browser import Browser
+from .chromium import open_chromium
+from .errors import (
+    BrowserCommandError,
+    BrowserError,
+    BrowserGoneError,
+    BrowserNotFoundError,
+    BrowserStartError,
+)
+from .firefox import open_firefox
+from .lab import Frame, Lab, open_lab
+from .players import Context, PlayerExtension
+from .reports import Event, Result
+
+__all__ = [
+    "Browser",
+    "BrowserCommandError",
+    "BrowserError",
+    "BrowserGoneError",
+    "BrowserKind",
+    "BrowserNotFoundError",
+    "BrowserStartError",
+    "Context",
+    "Event",
+    "Frame",
+    "Lab",
+    "PlayerExtension",
+    "Result",
+    "find_browser",
+    "open_chromium",
+    "open_firefox",
+    "open_lab",
+]

@@ -1,0 +1,291 @@
+// A player: plays what its driver tells it with runtime.Port, and reports what happens.
+//
+// One source for every kind of context: background page or service worker, extension page, content script, and web
+// page. Each opens a WebSocket to the driver. Steps are data, carried out by the functions in STEPS; nothing is
+// evaluated, as manifest version 3 forbids. The steps of one command run in one turn, so a race can be written down:
+// connect, post and disconnect before anybody else has had the word.
+//
+// `settings.js`, written by the driver, says where the driver is and which extension this is.
+"use strict";
+
+if (typeof LAB === "undefined") {
+  importScripts("settings.js");
+}
+
+(() => {
+  const api = globalThis.browser ?? globalThis.chrome;
+  const runtime = api?.runtime;
+
+  let ports = new Map(); // label → Port
+  let labels = new WeakMap(); // Port → label
+  let functions = new Map(); // "event name" → listener
+  let added = []; // [target, listener]
+  let epoch = 0;
+  let received = 0;
+
+  const kind = (() => {
+    if (typeof window === "undefined") {
+      return "background";
+    }
+    if (!location.protocol.endsWith("-extension:")) {
+      return runtime?.getManifest ? "script" : "web";
+    }
+    return location.pathname === "/page.html" ? "page" : "background";
+  })();
+
+  const socket = new WebSocket(LAB.socket);
+  const report = (value) => socket.send(JSON.stringify(value));
+  const record = (event) => report({ type: "event", ...event });
+  const describe = (error) => `${error?.name ?? "Error"}: ${error?.message ?? error}`;
+
+  // ---- values --------------------------------------------------------------------------------------------------
+
+  // What JSON has no word for is written {"$": "undefined"} in both directions.
+  const SPECIAL = {
+    undefined: () => undefined,
+    NaN: () => NaN,
+    Infinity: () => Infinity,
+    function: () => () => {},
+    bigint: () => BigInt(1),
+    cycle: () => {
+      const value = {};
+      value.self = value;
+      return value;
+    },
+    long: (step) => "x".repeat(step.message.length),
+  };
+
+  function read(step) {
+    const name = step.message?.$;
+    return name ? SPECIAL[name](step) : step.message;
+  }
+
+  const LONG = 65536;
+
+  function show(message) {
+    if (message === undefined || (typeof message === "number" && !Number.isFinite(message))) {
+      return { $: String(message) };
+    }
+    if (typeof message === "bigint" || typeof message === "function") {
+      return { $: typeof message };
+    }
+    if (typeof message === "string" && message.length > LONG) {
+      return { $: "long", length: message.length };
+    }
+    return message;
+  }
+
+  function showSender(sender) {
+    if (!sender) {
+      return null;
+    }
+    const { tab, ...rest } = sender;
+    return { ...rest, ...(tab ? { tab: tab.id } : {}) };
+  }
+
+  // ---- ports ---------------------------------------------------------------------------------------------------
+
+  function adopt(port, label) {
+    while (ports.has(label)) {
+      label += "'";
+    }
+    ports.set(label, port);
+    labels.set(port, label);
+    return label;
+  }
+
+  // A port that was received is known by its connection's name, or by a number where that is empty.
+  function labelOf(port) {
+    return labels.get(port) ?? adopt(port, port.name || `@${++received}`);
+  }
+
+  function portOf(step, here) {
+    const port = step.port === null || step.port === undefined ? here.port : ports.get(step.port);
+    if (!port) {
+      throw new Error(`no port ${step.port} in this context`);
+    }
+    return port;
+  }
+
+  const EVENTS = {
+    on_connect: () => runtime.onConnect,
+    on_connect_external: () => runtime.onConnectExternal,
+    on_message: (step, here) => portOf(step, here).onMessage,
+    on_disconnect: (step, here) => portOf(step, here).onDisconnect,
+  };
+
+  // What each event's listener reports, beside the event's, its own and the port's name.
+  const REPORTS = {
+    on_connect: (port) => ({ name: port.name, sender: showSender(port.sender) }),
+    on_connect_external: (port) => ({ name: port.name, sender: showSender(port.sender) }),
+    on_message: (port, message) => ({ message: show(message) }),
+    on_disconnect: (port) => ({ error: port.error?.message ?? runtime.lastError?.message ?? null }),
+  };
+
+  function makeListener({ event, listener, actions = [] }) {
+    const born = epoch;
+    return (first, second) => {
+      if (born !== epoch) {
+        return;
+      }
+      const [port, message] = event === "on_message" ? [second, first] : [first, undefined];
+      record({ event, listener, port: labelOf(port), ...REPORTS[event](port, message) });
+      for (const action of actions) {
+        if (action.do === "throw") {
+          throw new Error(action.text);
+        }
+        perform(action, { port, message });
+      }
+    };
+  }
+
+  // One name is one function: added twice it is the same listener, as in the rules about that.
+  function listenerOf(step) {
+    const key = `${step.event} ${step.listener}`;
+    if (!functions.has(key)) {
+      functions.set(key, makeListener(step));
+    }
+    return functions.get(key);
+  }
+
+  // ---- steps ---------------------------------------------------------------------------------------------------
+
+  const STEPS = {
+    connect: (step) => {
+      const args = step.extension === null ? [] : [step.extension];
+      return adopt(runtime.connect(...args, { name: step.name }), step.port);
+    },
+    tabs_connect: (step) => {
+      const options = { name: step.name };
+      if (step.frame !== null) {
+        options.frameId = step.frame;
+      }
+      if (step.document !== null) {
+        options.documentId = step.document;
+      }
+      return adopt(api.tabs.connect(step.tab, options), step.port);
+    },
+    connect_native: (step) => adopt(runtime.connectNative(step.application), step.port),
+    post: (step, here) => {
+      portOf(step, here).postMessage(read(step));
+    },
+    echo: (step, here) => {
+      portOf(step, here).postMessage(here.message);
+    },
+    disconnect: (step, here) => {
+      portOf(step, here).disconnect();
+    },
+    add_listener: (step, here) => {
+      const target = EVENTS[step.event](step, here);
+      const listener = listenerOf(step);
+      target.addListener(listener);
+      added.push([target, listener]);
+    },
+    remove_listener: (step, here) => {
+      EVENTS[step.event](step, here).removeListener(listenerOf(step));
+    },
+    has_listener: (step, here) => EVENTS[step.event](step, here).hasListener(listenerOf(step)),
+    describe: (step, here) => {
+      const port = portOf(step, here);
+      return { name: port.name, sender: showSender(port.sender), error: port.error?.message ?? null };
+    },
+  };
+
+  function perform(step, here = {}) {
+    try {
+      return { value: STEPS[step.do](step, here) };
+    } catch (error) {
+      record({ event: "raised", call: step.do, port: step.port ?? labels.get(here.port), error: describe(error) });
+      return { error: describe(error) };
+    }
+  }
+
+  // ---- the stage: what the driver does to the browser itself, reported in no log ---------------------------------
+
+  const FLUSH = "flush";
+
+  const STAGE = {
+    // There and back again through the browser's own process, on the way that the messages of ports take.
+    flush: () => runtime?.sendMessage && kind !== "web" && runtime.sendMessage(FLUSH).catch(() => null),
+    reset: () => {
+      epoch += 1;
+      for (const [target, listener] of added) {
+        try {
+          target.removeListener(listener);
+        } catch {
+          // Chromium refuses once the port's context has gone.
+        }
+      }
+      for (const port of ports.values()) {
+        port.disconnect();
+      }
+      ports = new Map();
+      labels = new WeakMap();
+      functions = new Map();
+      added = [];
+      received = 0;
+      for (const frame of globalThis.document?.querySelectorAll("iframe") ?? []) {
+        frame.remove();
+      }
+    },
+    create_tab: ({ url, active }) => api.tabs.create({ url, active }).then((tab) => tab.id),
+    navigate_tab: ({ tab, url }) => api.tabs.update(tab, { url }).then(() => null),
+    close_tab: ({ tab }) => api.tabs.remove(tab),
+    frames: ({ tab }) =>
+      api.webNavigation
+        .getAllFrames({ tabId: tab })
+        .then((frames) => frames.map(({ frameId, documentId, url }) => ({ frame: frameId, document: documentId, url }))),
+    open_frame: ({ url }) => {
+      const frame = document.createElement("iframe");
+      frame.src = url;
+      frame.dataset.url = url;
+      document.body.append(frame);
+    },
+    navigate_frame: ({ url, old }) => {
+      const frame = frameOf(old);
+      frame.src = url;
+      frame.dataset.url = url;
+    },
+    close_frame: ({ old }) => frameOf(old).remove(),
+  };
+
+  function frameOf(url) {
+    return [...document.querySelectorAll("iframe")].find((frame) => frame.dataset.url === url);
+  }
+
+  if (kind === "background") {
+    runtime.onMessage.addListener((message, sender, respond) => {
+      if (message === FLUSH) {
+        respond(null);
+      }
+    });
+  }
+
+  // ---- the driver ----------------------------------------------------------------------------------------------
+
+  socket.onopen = () =>
+    report({
+      type: "hello",
+      extension: LAB.extension,
+      id: runtime?.id ?? null,
+      kind,
+      url: location.href,
+      page: kind === "web" || kind === "script" ? null : runtime.getURL("page.html"),
+    });
+
+  // Firefox keeps a content script's socket until it collects garbage, long after the page has gone.
+  globalThis.addEventListener?.("pagehide", () => socket.close());
+
+  socket.onmessage = async ({ data }) => {
+    const { id, steps, stage } = JSON.parse(data);
+    if (stage) {
+      try {
+        report({ type: "results", id, results: [{ value: (await STAGE[stage.do](stage)) ?? null }] });
+      } catch (error) {
+        report({ type: "results", id, results: [{ error: describe(error) }] });
+      }
+      return;
+    }
+    report({ type: "results", id, results: steps.map((step) => perform(step)) });
+  };
+})();

@@ -1,0 +1,135 @@
+"""Run a browser and clean up after it, whatever happens to the program that wanted it.
+
+A program of its own (standard library only, started by path), so that it outlives a crash of the one that started it:
+it waits for the browser to end or for its own standard input to close, ends the browser's process group, and once
+standard input is closed removes the folder it was given. Only killing this very program leaves something behind.
+
+    python keeper.py FOLDER READ WRITE PROGRAM [ARGUMENT …]
+
+READ and WRITE are descriptors that the browser gets as 3 and 4, or -1. In the folder, ``output.log`` has what the
+browser prints, and ``ended`` its status, once it has one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+GRACE_SECONDS = 1.5
+"""How long native applications have to leave after the browser did."""
+TICK_SECONDS = 0.01
+
+
+def place_pipe(read: int, write: int) -> tuple[int, ...]:
+    """Make the two descriptors 3 and 4 of this process, and say which a child inherits."""
+    if read < 0:
+        return ()
+    # First out of the way: either may be 3 or 4 already.
+    read, write = (fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (read, write))
+    os.dup2(read, 3)
+    os.dup2(write, 4)
+    os.close(read)
+    os.close(write)
+    return (3, 4)
+
+
+def wait_for_end(browser: subprocess.Popen[bytes]) -> None:
+    """Return when the browser has ended, or when nobody holds the other end of standard input any more."""
+    ended, told = os.pipe()
+
+    def watch() -> None:
+        browser.wait()
+        os.close(told)
+
+    threading.Thread(target=watch, daemon=True).start()
+    select.select([0, ended], [], [])
+
+
+def signal_group(group: int, number: int) -> bool:
+    """Send the signal to every process of the group; return whether there is one."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def end_group(browser: subprocess.Popen[bytes]) -> None:
+    """End the browser, then give what it had started a moment to leave by itself, then end that too.
+
+    The browser leads its process group, whose number nobody else can get while a member of it is left.
+    """
+    if browser.poll() is None:
+        signal_group(browser.pid, signal.SIGKILL)
+        browser.wait()
+    until = time.monotonic() + GRACE_SECONDS
+    while signal_group(browser.pid, 0) and time.monotonic() < until:
+        time.sleep(TICK_SECONDS)
+    signal_group(browser.pid, signal.SIGKILL)
+
+
+def remove(folder: str) -> None:
+    """Remove the folder; a process that is just ending may still be writing there, so try more than once."""
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.lexists(folder):
+            return
+        time.sleep(TICK_SECONDS)
+
+
+def wait_for_request() -> None:
+    """Return when nobody holds the other end of standard input any more."""
+    while os.read(0, 4096):
+        pass
+
+
+def run(command: tuple[str, ...], inherited: tuple[int, ...], log: str) -> int:
+    """Run the command until it ends or standard input does; return its status, 127 if it could not be started."""
+    with open(log, "ab") as output:
+        try:
+            browser = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=inherited,
+                process_group=0,
+            )
+        except OSError as error:
+            output.write(f"{error}\n".encode())
+            return 127
+        finally:
+            for each in inherited:
+                os.close(each)
+    try:
+        wait_for_end(browser)
+    finally:
+        end_group(browser)
+    return browser.returncode
+
+
+def main(folder: str, read: str, write: str, *command: str) -> None:
+    """Run the command, say in the folder how it ended, and remove the folder once nobody wants it any more."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Whoever closes our standard input decides. A handler, as a signal that is ignored would stay so in the browser.
+        signal.signal(number, lambda *_: None)
+    try:
+        status = run(command, place_pipe(int(read), int(write)), os.path.join(folder, "output.log"))
+        with open(os.path.join(folder, "ended"), "w") as ended:
+            ended.write(str(status))
+        wait_for_request()
+    finally:
+        remove(folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,377 @@
+"""A laboratory: a real browser in which histories of ports are played, and what happened is read off.
+
+Two player extensions, ``a`` and ``b``, are in every page of the laboratory's own web server, and in their own
+background and extension pages. A player does what it is told, listens to nothing unless told to, and reports every
+call of a listener. ::
+
+    async with open_lab("firefox") as lab:
+        background, tab = lab.background("a"), await lab.open_tab()
+        await lab.command(background, steps.listen())
+        await lab.command(tab.context("a"), steps.connect("p", name="p"), *steps.hear("p"), steps.post("p", 1))
+        await lab.settle()
+        lab.logs()[background]      # on_connect, on_message
+        await lab.reset()           # as new, in some milliseconds
+
+The browser tells nobody when it has nothing more to deliver. So every context that was used sends a message through
+the browser's main process and back, on the way that the messages of ports take: when all have returned, all that was
+on its way before has arrived in the main process and, one round later, where it was going. What it sets off there is
+an event or another message, so rounds are repeated until nothing happens in some of them. No time is waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, final
+
+import attrs
+import trio
+
+from .binaries import BrowserKind
+from .browser import Browser
+from .chromium import open_chromium
+from .errors import BrowserGoneError
+from .firefox import open_firefox
+from .players import Context, PlayerExtension, write_extension
+from .process import open_folder
+from .reports import Event, Hello, Result, Results, decode_report
+from .server import Server, Socket
+from .steps import Step
+
+EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b"))
+QUIET_ROUNDS: Final = 3
+WAIT_SECONDS: Final = 20.0
+"""How long the browser may take for anything; it takes some milliseconds."""
+OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
+
+
+@final
+@attrs.define(eq=False)
+class Frame:
+    """One frame of a tab and the contexts in it, until it is closed or navigated."""
+
+    tab: int
+    """The browser's number of its tab."""
+    id: int
+    """The browser's number of the frame; 0 is the top one."""
+    url: str
+    document: str | None
+    """The id of its document, where the browser tells it."""
+    contexts: dict[str, Context] = attrs.field(repr=False)
+    """By extension; ``"web"`` is the page's own."""
+    frames: list[Frame] = attrs.field(factory=list["Frame"], init=False, repr=False)
+    """The frames in it."""
+
+    def context(self, extension: str) -> Context:
+        """Return the context of an extension: its content script, or its page if the frame shows that."""
+        return self.contexts[extension]
+
+    def family(self) -> list[Frame]:
+        """Return the frame and all frames in it."""
+        return [self, *(each for frame in self.frames for each in frame.family())]
+
+
+@final
+class Lab:
+    """A running browser with its players; from :func:`open_lab`."""
+
+    def __init__(self, browser: Browser, arrivals: Arrivals, origin: str, extensions: Sequence[str]) -> None:
+        self.browser = browser
+        self._arrivals = arrivals
+        self._origin = origin
+        self._extensions = extensions
+        self._pages = 0
+        self._open: list[Frame] = []
+        self._spare: dict[str, list[Frame]] = {}
+
+    def background(self, extension: str) -> Context:
+        """Return an extension's background page or service worker."""
+        return self._arrivals.backgrounds[extension]
+
+    def extension_id(self, extension: str) -> str:
+        """Return the browser's id of an extension."""
+        return str(self.background(extension).id)
+
+    # ---- tabs and frames -------------------------------------------------------------------------------------------
+
+    async def open_tab(self, *, web: bool = False) -> Frame:
+        """Open a tab with a page of its own, and return its top frame; ``web``: with a player in the page itself.
+
+        A tab that a history left open is used again by a later one.
+        """
+        return await self._open_tab("web" if web else "page", self._make_url(web=web), web=web)
+
+    async def open_page(self, extension: str) -> Frame:
+        """Open a tab that shows the extension's own page, and return its top frame."""
+        page = self.background(extension).page
+        self._pages += 1
+        return await self._open_tab(extension, f"{page}?{self._pages}", only=extension)
+
+    async def close_tab(self, top: Frame) -> None:
+        """Close a tab, and return when all its contexts have ended."""
+        self._open.remove(top)
+        await self._conductor.stage("close_tab", tab=top.tab)
+        await self._wait_gone(top)
+
+    async def navigate(self, frame: Frame) -> None:
+        """Lead a tab or a frame to another page of the laboratory, and return when that is there and the old one gone.
+
+        The frame stays and has new contexts.
+        """
+        url = self._make_url(web="web" in frame.contexts)
+        if frame.id == 0:
+            await self._conductor.stage("navigate_tab", tab=frame.tab, url=url)
+        else:
+            await self._parent(frame).stage("navigate_frame", url=url, old=frame.url)
+        contexts = await self._wait_contexts(url, self._names(web="web" in frame.contexts))
+        await self._wait_gone(frame)
+        frame.url, frame.contexts, frame.frames = url, contexts, []
+        _, frame.document = await self._look_up(frame.tab, url)
+
+    async def open_frame(self, parent: Frame) -> Frame:
+        """Open a frame with a page of its own in another frame."""
+        url = self._make_url()
+        await parent.context(self._extensions[0]).stage("open_frame", url=url)
+        contexts = await self._wait_contexts(url, self._names())
+        number, document = await self._look_up(parent.tab, url)
+        frame = Frame(parent.tab, number, url, document, contexts)
+        parent.frames.append(frame)
+        return frame
+
+    async def close_frame(self, frame: Frame) -> None:
+        """Remove a frame that is not a tab's top one, and return when its contexts have ended."""
+        await self._parent(frame).stage("close_frame", old=frame.url)
+        await self._wait_gone(frame)
+        for top in self._open:
+            for each in top.family():
+                if frame in each.frames:
+                    each.frames.remove(frame)
+
+    # ---- playing ---------------------------------------------------------------------------------------------------
+
+    async def command(self, context: Context, *steps: Step) -> tuple[Result, ...]:
+        """Have the steps carried out in the context, all in one turn, and return what each returned or raised.
+
+        Raises:
+            BrowserGoneError: the context has ended.
+        """
+        context.used = True
+        return await context.ask({"steps": steps})
+
+    async def settle(self, *, quiet_seconds: float = 0.0) -> None:
+        """Return when all that was done has had its effects.
+
+        Args:
+            quiet_seconds: wait until nothing has happened for so long. Only what another process decides needs it: a
+                native application, and the browser that looks for one, can't be flushed.
+
+        Raises:
+            trio.TooSlowError: things went on happening, as between two ports that echo each other.
+        """
+        with trio.fail_after(WAIT_SECONDS):
+            while True:
+                await self._flush()
+                seen = self._arrivals.events
+                if quiet_seconds:
+                    with trio.move_on_after(quiet_seconds):
+                        await self.wait_until(lambda seen=seen: self._arrivals.events != seen)
+                if seen == self._arrivals.events:
+                    return
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds; it is asked again at every event.
+
+        Raises:
+            trio.TooSlowError: it doesn't come to hold.
+        """
+        await self._arrivals.wait_until(condition)
+
+    def logs(self) -> Mapping[Context, Sequence[Event]]:
+        """Return what happened since the last reset, by context, in order; contexts without events are left out."""
+        return {context: list(context.events) for context in self._arrivals.contexts if context.events}
+
+    async def reset(self) -> None:
+        """End all ports, forget all listeners and events, and put open tabs aside for the next history.
+
+        What is still on its way then is dropped.
+        """
+        await self._every(self._used(), "reset")
+        for top in self._open:
+            if top.frames:
+                # The player of the first extension alone can tell: it may not have been used.
+                await top.context(self._extensions[0]).stage("reset")
+            for frame in top.frames:
+                await self._wait_gone(frame)
+            top.frames = []
+            kind = "web" if "web" in top.contexts else next(iter(top.contexts)) if len(top.contexts) == 1 else "page"
+            self._spare.setdefault(kind, []).append(top)
+        self._open = []
+        await self._flush()
+        self._arrivals.forget()
+
+    # ---- how -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _conductor(self) -> Context:
+        return self.background(self._extensions[0])
+
+    def _used(self) -> list[Context]:
+        return [each for each in self._arrivals.contexts if each.used and not each.gone.is_set()]
+
+    def _names(self, *, web: bool = False) -> list[str]:
+        return [*self._extensions, *(["web"] if web else [])]
+
+    def _make_url(self, *, web: bool = False) -> str:
+        self._pages += 1
+        return f"{self._origin}/{'web' if web else 'page'}/{self._pages}"
+
+    def _parent(self, frame: Frame) -> Context:
+        """Return the content script, of the first extension, of the frame round this one."""
+        for top in self._open:
+            for each in top.family():
+                if frame in each.frames:
+                    return each.context(self._extensions[0])
+        raise ValueError(f"{frame} is in no open tab")
+
+    async def _open_tab(self, kind: str, url: str, *, web: bool = False, only: str | None = None) -> Frame:
+        spare = self._spare.get(kind)
+        if spare:
+            top = spare.pop()
+        else:
+            opener = self._conductor if only is None else self.background(only)
+            tab = await opener.stage("create_tab", url=url, active=False)
+            contexts = await self._wait_contexts(url, self._names(web=web) if only is None else [only])
+            _, document = await self._look_up(tab, url, opener)
+            top = Frame(tab, 0, url, document, contexts)
+        self._open.append(top)
+        return top
+
+    async def _look_up(self, tab: int, url: str, seer: Context | None = None) -> tuple[int, str | None]:
+        """Return number and document of the tab's frame with that address; an extension's pages only it can see."""
+        for each in await (seer or self._conductor).stage("frames", tab=tab):
+            if each["url"] == url:
+                return each["frame"], each.get("document")
+        raise BrowserGoneError(f"no frame with {url}")
+
+    async def _wait_contexts(self, url: str, extensions: Sequence[str]) -> dict[str, Context]:
+        keys = {extension: (extension, url) for extension in extensions}
+        present = self._arrivals.present
+        await self.wait_until(lambda: all(key in present for key in keys.values()))
+        return {extension: present[key] for extension, key in keys.items()}
+
+    async def _wait_gone(self, frame: Frame) -> None:
+        with trio.fail_after(WAIT_SECONDS):
+            for each in frame.family():
+                for context in each.contexts.values():
+                    await context.gone.wait()
+
+    async def _flush(self) -> None:
+        quiet = 0
+        while quiet < QUIET_ROUNDS:
+            seen = self._arrivals.events
+            await self._every(self._used(), "flush")
+            quiet = quiet + 1 if seen == self._arrivals.events else 0
+
+    async def _every(self, contexts: Sequence[Context], do: str) -> None:
+        async def stage(context: Context) -> None:
+            try:
+                await context.stage(do)
+            except BrowserGoneError:
+                return
+
+        async with trio.open_nursery() as nursery:
+            for each in contexts:
+                nursery.start_soon(stage, each)
+
+
+@final
+class Arrivals:
+    """What the players report: who is there, and what happened."""
+
+    def __init__(self) -> None:
+        self.contexts: list[Context] = []
+        """All since the last reset, in order, and those still there from before."""
+        self.present: dict[tuple[str, str], Context] = {}
+        """Those that are there, by extension and address."""
+        self.backgrounds: dict[str, Context] = {}
+        self.events = 0
+        """How many events there were, ever."""
+        self._changed = trio.Event()
+
+    async def handle(self, socket: Socket) -> None:
+        """Listen to one player for as long as it is there."""
+        context: Context | None = None
+        try:
+            while messages := await socket.receive():
+                for data in messages:
+                    report = decode_report(data)
+                    if isinstance(report, Hello):
+                        context = self._greet(Context.of(report, socket))
+                    elif context is not None:
+                        self._take(context, report)
+                    self._notify()
+        finally:
+            if context is not None:
+                context.end()
+                self.present.pop((context.extension, context.url), None)
+                self._notify()
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds."""
+        with trio.fail_after(WAIT_SECONDS):
+            while not condition():
+                await self._changed.wait()
+
+    def forget(self) -> None:
+        """Forget all events, and the contexts that have gone."""
+        self.contexts = [each for each in self.contexts if not each.gone.is_set()]
+        for each in self.contexts:
+            each.events.clear()
+            each.used = False
+
+    def _greet(self, context: Context) -> Context:
+        self.contexts.append(context)
+        self.present[context.extension, context.url] = context
+        if context.kind == "background":
+            self.backgrounds[context.extension] = context
+        return context
+
+    def _take(self, context: Context, report: Results | Event) -> None:
+        if isinstance(report, Results):
+            context.receive(report)
+        else:
+            self.events += 1
+            context.events.append(report)
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+@asynccontextmanager
+async def open_lab(
+    kind: BrowserKind, *, extensions: Sequence[PlayerExtension] = EXTENSIONS, headless: bool = True
+) -> AsyncGenerator[Lab]:
+    """Start a browser with the player extensions for as long as the block runs; nothing is left of it afterwards.
+
+    Args:
+        kind: which browser.
+        extensions: the players; the first one also opens and closes the tabs.
+        headless: without a window.
+
+    Raises:
+        BrowserNotFoundError: it is not installed.
+        BrowserStartError: it did not start.
+    """
+    names = [each.name for each in extensions]
+    arrivals = Arrivals()
+    server = Server(arrivals.handle)
+    async with open_folder() as folder, trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        folders = [folder / name for name in names]
+        for path, extension in zip(folders, extensions, strict=True):
+            write_extension(path, kind, extension, server.write_settings(extension.name))
+        async with OPENERS[kind](*folders, headless=headless) as browser:
+            await arrivals.wait_until(lambda: set(names) <= set(arrivals.backgrounds))
+            yield Lab(browser, arrivals, server.origin, names)
+        nursery.cancel_scope.cancel()
