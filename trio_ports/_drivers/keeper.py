@@ -13,6 +13,7 @@ browser prints, and ``ended`` its status, once it has one.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import select
@@ -26,19 +27,27 @@ import time
 GRACE_SECONDS = 1.5
 """How long native applications have to leave after the browser did."""
 TICK_SECONDS = 0.01
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def place_pipe(read: int, write: int) -> tuple[int, ...]:
     """Make the two descriptors 3 and 4 of this process, and say which a child inherits."""
     if read < 0:
         return ()
-    # First out of the way: either may be 3 or 4 already.
-    read, write = (fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (read, write))
-    os.dup2(read, 3)
-    os.dup2(write, 4)
-    os.close(read)
-    os.close(write)
+    # First out of the way: either may be 3 or 4 already. No copy may stay, or the pipe would not end with the browser.
+    copies = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (read, write)]
+    for each in (read, write):
+        os.close(each)
+    for copy, number in zip(copies, (3, 4), strict=True):
+        os.dup2(copy, number)
+        os.close(copy)
     return (3, 4)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what the browser leaves behind, so that it can be waited for; Linux has that, others not."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def wait_for_end(browser: subprocess.Popen[bytes]) -> None:
@@ -53,10 +62,19 @@ def wait_for_end(browser: subprocess.Popen[bytes]) -> None:
     select.select([0, ended], [], [])
 
 
-def signal_group(group: int, number: int) -> bool:
-    """Send the signal to every process of the group; return whether there is one."""
-    try:
+def signal_group(group: int, number: int) -> None:
+    """Send the signal to every process of the group, if there is one."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def is_group_left(group: int) -> bool:
+    """Return whether a process of the group runs."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG) != (0, 0):
+            pass
+    try:
+        os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
         return False
     return True
@@ -71,9 +89,10 @@ def end_group(browser: subprocess.Popen[bytes]) -> None:
         signal_group(browser.pid, signal.SIGKILL)
         browser.wait()
     until = time.monotonic() + GRACE_SECONDS
-    while signal_group(browser.pid, 0) and time.monotonic() < until:
+    while (is_left := is_group_left(browser.pid)) and time.monotonic() < until:
         time.sleep(TICK_SECONDS)
-    signal_group(browser.pid, signal.SIGKILL)
+    if is_left:
+        signal_group(browser.pid, signal.SIGKILL)
 
 
 def remove(folder: str) -> None:
@@ -122,6 +141,7 @@ def main(folder: str, read: str, write: str, *command: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever closes our standard input decides. A handler, as a signal that is ignored would stay so in the browser.
         signal.signal(number, lambda *_: None)
+    adopt_orphans()
     try:
         status = run(command, place_pipe(int(read), int(write)), os.path.join(folder, "output.log"))
         with open(os.path.join(folder, "ended"), "w") as ended:

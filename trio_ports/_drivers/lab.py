@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 import trio
@@ -126,15 +126,16 @@ class Lab:
         contexts = await self._wait_contexts(url, self._names(web="web" in frame.contexts))
         await self._wait_gone(frame)
         frame.url, frame.contexts, frame.frames = url, contexts, []
-        _, frame.document = await self._look_up(frame.tab, url)
+        (found,) = await self._find_frames(frame.tab, url)
+        frame.document = found.get("document")
 
     async def open_frame(self, parent: Frame) -> Frame:
         """Open a frame with a page of its own in another frame."""
         url = self._make_url()
         await parent.context(self._extensions[0]).stage("open_frame", url=url)
         contexts = await self._wait_contexts(url, self._names())
-        number, document = await self._look_up(parent.tab, url)
-        frame = Frame(parent.tab, number, url, document, contexts)
+        (found,) = await self._find_frames(parent.tab, url)
+        frame = Frame(parent.tab, found["frame"], url, found.get("document"), contexts)
         parent.frames.append(frame)
         return frame
 
@@ -241,17 +242,15 @@ class Lab:
             opener = self._conductor if only is None else self.background(only)
             tab = await opener.stage("create_tab", url=url, active=False)
             contexts = await self._wait_contexts(url, self._names(web=web) if only is None else [only])
-            _, document = await self._look_up(tab, url, opener)
-            top = Frame(tab, 0, url, document, contexts)
+            # Chromium's list has no extension pages.
+            frames = await self._find_frames(tab, url)
+            top = Frame(tab, 0, url, frames[0].get("document") if frames else None, contexts)
         self._open.append(top)
         return top
 
-    async def _look_up(self, tab: int, url: str, seer: Context | None = None) -> tuple[int, str | None]:
-        """Return number and document of the tab's frame with that address; an extension's pages only it can see."""
-        for each in await (seer or self._conductor).stage("frames", tab=tab):
-            if each["url"] == url:
-                return each["frame"], each.get("document")
-        raise BrowserGoneError(f"no frame with {url}")
+    async def _find_frames(self, tab: int, url: str) -> list[Mapping[str, Any]]:
+        """Return what the browser says about the tab's frames with that address."""
+        return [each for each in await self._conductor.stage("frames", tab=tab) if each["url"] == url]
 
     async def _wait_contexts(self, url: str, extensions: Sequence[str]) -> dict[str, Context]:
         keys = {extension: (extension, url) for extension in extensions}
