@@ -1,0 +1,5 @@
+"""`python -m trio_ports` is `trio-ports`."""
+
+from .cli import main
+
+main()

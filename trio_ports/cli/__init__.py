@@ -1,0 +1,34 @@
+"""The command line, `trio-ports`: each sub-command is a module of its own, imported when it is called for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""128 and the number of SIGINT, as shells count."""
+
+
+def main() -> None:
+    """Run the command line and exit: with 0 if all went well, 1 if not, 2 for wrong usage, 130 after Ctrl-C."""
+    status: int | None = INTERRUPTED
+    try:
+        status = _run()
+    except* KeyboardInterrupt:
+        pass  # Before or after a command's own watch; whatever ran has been ended on the way here.
+    sys.exit(status)
+
+
+def _run() -> int | None:
+    import click
+
+    from .commands import program
+
+    try:
+        status: int | None = program(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    return status

@@ -1,0 +1,32 @@
+"""The table of sub-commands."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+COMMANDS: Final = {"demo": "demo.command"}
+"""Where each sub-command is: a module below this package, with the command under its own name."""
+
+
+class LazyGroup(click.Group):
+    """Sub-commands that are imported when they are wanted, so that none pays for what another one needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - The signature is click's.
+        """Return the names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - The same.
+        """Import a sub-command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{COMMANDS[cmd_name]}", __package__), cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="trio-ports")
+def program() -> None:
+    """Named, two-way connections for Trio: runtime.Port of browser extensions."""

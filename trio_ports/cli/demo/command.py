@@ -1,0 +1,124 @@
+"""The command `trio-ports demo`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import click
+import trio
+
+from ..output import Output
+from ..running import run
+from .scenes import SCENES, Scene
+from .stage import DialectName, Stage, is_like
+from .steps import (
+    DemoBegan,
+    DemoEnded,
+    MessageDelivered,
+    MessagePosted,
+    PortDisconnected,
+    PortOpened,
+    SceneBegan,
+    SceneEnded,
+    Step,
+)
+from .tellers import JsonTeller, TextTeller
+
+PAUSE_SECONDS: Final = 0.25
+"""How long the user of the scenes takes to think, where somebody is looking."""
+PATIENCE_SECONDS: Final = 8
+"""How long a scene may take, pauses not counted, before what it waits for counts as not happening."""
+
+
+@click.command
+@click.option(
+    "--scene", "names", multiple=True, type=click.Choice(list(SCENES)), help="Play this scene only; may be repeated."
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["trio", "firefox", "chrome"]),
+    default="trio",
+    show_default=True,
+    help="Whose rules the ports obey.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one event a line, for programs.")
+@click.option("--fast", is_flag=True, help="Leave out the pauses that are made in a terminal.")
+def demo(names: tuple[str, ...], dialect: DialectName, as_json: bool, fast: bool) -> None:
+    """Play the scenes of the documentation of runtime.Port.
+
+    Content scripts, background pages, extensions and a native application open ports, talk, and disconnect; each step
+    is told as it happens. Ends with 0 if all went as it should, and with 1 if not.
+    """
+    output = Output()
+    pause = PAUSE_SECONDS if output.is_terminal and not (as_json or fast) else 0
+    scenes = [SCENES[name] for name in names or SCENES]
+
+    async def program() -> int:
+        teller = JsonTeller(output) if as_json else TextTeller(output)
+        return 0 if await play(scenes, dialect=dialect, tell=teller.tell, pause_seconds=pause) else 1
+
+    sys.exit(run(program, output))
+
+
+async def play(
+    scenes: list[Scene], *, dialect: DialectName, tell: Callable[[Step], object], pause_seconds: float = 0
+) -> bool:
+    """Play scenes one after the other; say whether all that should happen did, and nothing else."""
+    tell(DemoBegan(dialect, [scene.name for scene in scenes]))
+    ended: list[SceneEnded] = []
+    for number, scene in enumerate(scenes, start=1):
+        tell(SceneBegan(scene.name, number, scene.title))
+        stage = Stage(scene.name, dialect=dialect, tell=tell, pause_seconds=pause_seconds)
+        await play_scene(scene, stage)
+        ended.append(summary(stage))
+        tell(ended[-1])
+        await trio.sleep(pause_seconds)
+    failed = [each.scene for each in ended if not each.ok]
+    tell(
+        DemoEnded(
+            not failed,
+            failed,
+            connections=sum(each.connections for each in ended),
+            posted=sum(each.posted for each in ended),
+            delivered=sum(each.delivered for each in ended),
+            disconnected=sum(each.disconnected for each in ended),
+        )
+    )
+    return not failed
+
+
+async def play_scene(scene: Scene, stage: Stage) -> None:
+    """Play a scene; what goes wrong is told as trouble."""
+    try:
+        with trio.fail_after(PATIENCE_SECONDS):
+            await scene.play(stage)
+    except trio.TooSlowError:
+        stage.trouble(f"waited {PATIENCE_SECONDS} s in vain for {stage.waits_for}")
+    except Exception as error:  # noqa: BLE001 - The other scenes are played all the same.
+        stage.trouble(f"the scene failed: {'; '.join(leaves(error))}")
+    else:
+        stage.check_end()
+
+
+def leaves(error: BaseException) -> list[str]:
+    """Return the exceptions in a group, however deep, as text; or the one that is none."""
+    nested: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return [leaf for each in nested for leaf in leaves(each)] or [repr(error)]
+
+
+def summary(stage: Stage) -> SceneEnded:
+    """Count what was told on a stage."""
+
+    def number(kind: type[Step], **fields: object) -> int:
+        return sum(is_like(step, kind, **fields) for step in stage.steps)
+
+    return SceneEnded(
+        stage.scene,
+        stage.ok,
+        connections=number(PortOpened, side="opener"),
+        posted=number(MessagePosted),
+        delivered=number(MessageDelivered),
+        disconnected=number(PortDisconnected),
+    )

@@ -1,0 +1,177 @@
+"""A stage: where a scene is played. It observes the ports, tells what they do, and knows whether all went well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, final
+
+import attrs
+import msgspec
+import trio
+
+from trio_ports import (
+    Cause,
+    Delivered,
+    Disconnected,
+    Dropped,
+    ListenerFailed,
+    MessageSender,
+    Observation,
+    Opened,
+    Port,
+    Posted,
+)
+
+from .steps import MessageDelivered, MessagePosted, PortDisconnected, PortOpened, Step, Trouble, UserActed
+
+DialectName = Literal["trio", "firefox", "chrome"]
+
+NOBODY: Final = "somebody"
+
+
+@attrs.define
+class Part:
+    """A port's part in the scene."""
+
+    number: int
+    sender: MessageSender | None
+    who: str = NOBODY
+    whom: str = NOBODY
+    ends: int = 0
+
+
+@final
+class Stage:
+    """Where one scene is played.
+
+    Args:
+        scene: its name.
+        dialect: for the scene's browser.
+        tell: called with each step as it happens; it must not raise.
+        pause_seconds: how long the user takes to think.
+    """
+
+    def __init__(
+        self, scene: str, *, dialect: DialectName, tell: Callable[[Step], object], pause_seconds: float
+    ) -> None:
+        self.scene = scene
+        self.dialect: DialectName = dialect
+        self.ok = True
+        self.waits_for = "nothing"
+        """What the scene is waiting for, as a clause."""
+        self.steps: list[Step] = []
+        """What was told so far."""
+        self._tell = tell
+        self._pause_seconds = pause_seconds
+        self._parts: dict[Port[Any, Any], Part] = {}
+        self._surprises: list[Step] = []
+        """What scripts heard, as long as the scene has not asked for it."""
+        self._news = trio.Event()
+
+    # For the browser ------------------------------------------------------------------------------------------------
+
+    def observe(self, observation: Observation) -> None:
+        """Tell what happened to a port. The observer of the scene's browser."""
+        port: Port[Any, Any] = observation.port
+        if isinstance(observation, Opened):
+            self._parts[port] = Part(len(self._parts) + 1, port.sender)
+            return  # Told when the script that has it is known.
+        part = self._parts[port]
+        match observation:
+            case Posted(frame=frame):
+                message = msgspec.json.decode(frame)
+                self.tell(MessagePosted(self.scene, part.number, port.name, part.who, part.whom, message))
+            case Delivered(frame=frame):
+                message = msgspec.json.decode(frame)
+                self._surprise(MessageDelivered(self.scene, part.number, port.name, part.whom, part.who, message))
+            case Disconnected(error=error, here=here):
+                part.ends += 1
+                cause, text = (error.cause.value, str(error)) if error is not None else (None, None)
+                step = PortDisconnected(
+                    self.scene, part.number, port.name, part.who, part.whom, here, cause=cause, error=text
+                )
+                if here:
+                    self.tell(step)
+                else:
+                    self._surprise(step)
+            case Dropped(frame=frame):
+                self.trouble(f"{part.who} was not listening when {frame.decode(errors='replace')} arrived")
+            case ListenerFailed(error=failure):
+                self.trouble(f"a listener of {part.who} failed: {failure!r}")
+
+    # For the scene --------------------------------------------------------------------------------------------------
+
+    def follow(self, port: Port[Any, Any], who: str, whom: str) -> None:
+        """Say whose a new port is, and who is on the other side."""
+        part = self._parts[port]
+        part.who, part.whom = who, whom
+        known = None if part.sender is None else {k: v for k, v in _plain(part.sender).items() if v is not None}
+        side: Literal["opener", "receiver"] = "opener" if part.sender is None else "receiver"
+        self.tell(PortOpened(self.scene, part.number, port.name, side, who, whom, sender=known))
+
+    async def user(self, text: str, *does: Callable[[], object]) -> None:
+        """Let the user think for a moment, and then do something."""
+        await trio.sleep(self._pause_seconds)
+        self.tell(UserActed(self.scene, text))
+        for each in does:
+            each()
+
+    async def heard(self, who: str, *messages: Any) -> None:
+        """Wait until a script has got these messages."""
+        for message in messages:
+            await self._find(f"{who} to hear {message!r}", MessageDelivered, whom=who, message=message)
+
+    async def told_end(self, who: str, *, cause: Cause | None = None) -> None:
+        """Wait until a script is told that a connection is over, for this cause."""
+        value = None if cause is None else cause.value
+        how = "in good order" if value is None else f"by {value}"
+        await self._find(f"{who} to be told of an end {how}", PortDisconnected, who=who, cause=value)
+
+    # For whoever runs the scene -------------------------------------------------------------------------------------
+
+    def tell(self, step: Step) -> None:
+        """Tell a step."""
+        self.steps.append(step)
+        self._tell(step)
+
+    def trouble(self, text: str) -> None:
+        """Tell what went wrong."""
+        self.ok = False
+        self.tell(Trouble(self.scene, text))
+
+    def check_end(self) -> None:
+        """After the scene: see that nothing happened that it did not ask for, and that each port ended once."""
+        for step in self._surprises:
+            self.trouble(f"nobody expected {step}")
+        for port, part in self._parts.items():
+            if part.who is NOBODY:
+                self.trouble(f"nobody knows whose {port!r} is")
+            if part.ends != 1:
+                self.trouble(f"the port of {part.who} to {part.whom} ended {part.ends} times")
+
+    def _surprise(self, step: Step) -> None:
+        self.tell(step)
+        self._surprises.append(step)
+        self._news.set()
+        self._news = trio.Event()
+
+    async def _find(self, what: str, kind: type[Step], **fields: object) -> None:
+        """Wait for a surprise of this kind with these fields, which then is none any more."""
+        self.waits_for = what
+        await trio.lowlevel.checkpoint()
+        while True:
+            for step in self._surprises:
+                if is_like(step, kind, **fields):
+                    self._surprises.remove(step)
+                    return
+            await self._news.wait()
+
+
+def is_like(step: Step, kind: type[Step], **fields: object) -> bool:
+    """Say whether a step is of this kind and has these fields."""
+    return isinstance(step, kind) and all(getattr(step, name) == value for name, value in fields.items())
+
+
+def _plain(sender: MessageSender) -> dict[str, Any]:
+    known: dict[str, Any] = msgspec.to_builtins(sender)
+    return known

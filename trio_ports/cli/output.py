@@ -1,0 +1,90 @@
+"""Standard output, which may be a terminal or a pipe, narrow, colourless, not UTF-8, or gone."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, final
+
+from rich.console import Console
+from rich.text import Text
+
+INDENT: Final = 6
+NARROWEST: Final = 20
+
+
+@final
+class Output:
+    """Standard output. Writing never raises: it may happen in the middle of a port's work.
+
+    Attributes:
+        is_terminal: somebody is looking.
+        error: why nothing more can be written; None as long as it can.
+        on_lost: called once, when that happens.
+    """
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout if sys.stdout is not None else io.StringIO()  # pyright: ignore[reportUnnecessaryComparison]
+        self._encoding = self._stream.encoding or "utf-8"
+        self.is_terminal = self._stream.isatty()
+        # Rich only renders: it would end the program on a broken pipe.
+        self._rendered = io.StringIO()
+        self._console = Console(
+            file=self._rendered,
+            force_terminal=Console(file=self._stream).is_terminal,  # FORCE_COLOR and its like count.
+            legacy_windows=False,
+        )
+        self.error: OSError | None = None
+        self.on_lost: Callable[[], object] = lambda: None
+
+    @property
+    def width(self) -> float:
+        """How many characters a line may have; a pipe takes what comes."""
+        return max(self._console.width, NARROWEST) if self.is_terminal else math.inf
+
+    def either(self, wanted: str, plain: str) -> str:
+        """Return ``wanted`` if it can be written here, otherwise ``plain``."""
+        try:
+            wanted.encode(self._encoding)
+        except UnicodeEncodeError:
+            return plain
+        return wanted
+
+    def write_text(self, text: Text) -> None:
+        """Write a line for people: styled and wrapped in a terminal, as it is in a pipe."""
+        for line in self._wrap(text):
+            self._console.print(line, highlight=False, soft_wrap=True)
+        self.write(self._rendered.getvalue())
+        self._rendered.seek(0)
+        self._rendered.truncate()
+
+    def write(self, text: str) -> None:
+        """Write ``text`` now. What the encoding lacks is escaped."""
+        if self.error is not None:
+            return
+        try:
+            self._stream.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
+            self._stream.flush()
+        except OSError as error:
+            self.error = error
+            self.on_lost()
+
+    def abandon(self) -> None:
+        """Let what could not be written go nowhere, so that the interpreter does not try again at its end."""
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+
+    def _wrap(self, text: Text) -> list[Text]:
+        """Break a line that is too long; what follows its first part is indented."""
+        if len(text) <= self.width:
+            return [text]
+        width = int(self.width)
+        first, *_ = text.wrap(self._console, width)
+        told = len(text) - len(text.plain[len(first) :].lstrip())
+        rest = text[told:].wrap(self._console, width - INDENT)
+        return [first, *(Text(" " * INDENT) + line for line in rest)]

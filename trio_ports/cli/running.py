@@ -1,0 +1,58 @@
+"""Run a command in Trio until it is done, a signal stops it, or nobody reads what it writes any more."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import click
+import trio
+
+from .output import Output
+
+BROKEN_PIPE: Final = 141
+"""128 and the number of SIGPIPE: what a program without Python round it would have ended with."""
+
+
+def run(program: Callable[[], Awaitable[int]], output: Output) -> int:
+    """Run ``program`` and return the exit status: its own, or why it was cancelled."""
+    status = trio.run(_supervise, program, output)
+    if output.error is None:
+        return status
+    output.abandon()
+    if output.error.errno == errno.EPIPE:
+        return BROKEN_PIPE
+    click.echo(f"trio-ports: cannot write the output: {output.error.strerror}", err=True)
+    return 1
+
+
+async def _supervise(program: Callable[[], Awaitable[int]], output: Output) -> int:
+    """Run ``program``, cancelled by a signal or by the loss of its output.
+
+    Signals are received, not raised: a KeyboardInterrupt could strike anywhere, and the scopes shall end in order. A
+    second one finds the handlers as they were.
+    """
+    status = 1
+    async with trio.open_nursery() as nursery:
+
+        async def watch(task_status: trio.TaskStatus[None]) -> None:
+            nonlocal status
+            with trio.open_signal_receiver(*_wanted_signals()) as arrivals:
+                task_status.started()
+                number = await anext(arrivals)
+            status = 128 + number
+            nursery.cancel_scope.cancel()
+
+        output.on_lost = nursery.cancel_scope.cancel
+        await nursery.start(watch)
+        status = await program()
+        nursery.cancel_scope.cancel()
+    return status
+
+
+def _wanted_signals() -> list[signal.Signals]:
+    """Return the signals that ask a program to stop, without those that its parent made it ignore."""
+    present = [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    return [number for number in present if signal.getsignal(number) is not signal.SIG_IGN]
