@@ -24,6 +24,7 @@ ReceiveSome: TypeAlias = Callable[[], Awaitable[bytes | bytearray]]
 SendAll: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 _BATCH_BYTES: Final = 64 * 1024
+_FAILURES: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 @final
@@ -123,7 +124,7 @@ class Carrier:
                 continue
             try:
                 await self.send_all(self._batch(frame))
-            except trio.BrokenResourceError:
+            except _FAILURES:
                 writable = False
                 self.lose_writing()
         self._stop(Finish.LEFT)
@@ -154,7 +155,7 @@ class Carrier:
         except RemoteProtocolError as error:
             self.error = error
             self._stop_reading(Finish.NONSENSE)
-        except trio.BrokenResourceError:
+        except _FAILURES:
             self._stop_reading(Finish.UNREADABLE)
         else:
             self._stop_reading(Finish.END_OF_FILE)

@@ -12,7 +12,7 @@ import enum
 import importlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final, final
 
 import trio
@@ -41,7 +41,7 @@ def way_of(fd: int) -> Waiting:
 
 
 @contextlib.contextmanager
-def prepared(fd: int, way: Waiting) -> Iterator[None]:
+def prepared(fd: int, way: Waiting) -> Generator[None]:
     """Make ``fd`` fit for waiting that way, as long as the block lasts: its flags are restored at the end."""
     if os.name == "nt":
         importlib.import_module("msvcrt").setmode(fd, getattr(os, "O_BINARY", 0))
@@ -145,7 +145,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def sealed_descriptors() -> Iterator[tuple[int, int]]:
+def sealed_descriptors() -> Generator[tuple[int, int]]:
     """Keep standard input and output for the protocol, and return their new descriptors.
 
     For everybody else, child processes and C libraries included, descriptor 0 is at its end from now on, and

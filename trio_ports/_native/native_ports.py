@@ -1,0 +1,145 @@
+"""A native application's own port: in a program that a browser started. Source: rules 33 to 36."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from typing import Any, Final
+
+import attrs
+import trio
+
+from .._ports.connection import End
+from .._ports.observers import Observer
+from .._ports.port import Port
+from .._ports.setup import ListenerErrors, Setup, make_setup
+from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
+from .._transports.carried import open_carried_port
+from .._transports.carrier import Carrier, Finish
+from .._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
+from .._transports.streams import wire_error
+from .._util import check_limit, require_trio
+from .senders import read_arguments
+from .strays import named_strays
+
+GRACE_SECONDS: Final = 1.5
+"""How long what was posted may take to be written at the end: Chromium kills two seconds after end of file."""
+
+TERMINAL_TEXT: Final = """\
+{program} is a native application: a browser starts it and talks to it through standard input and output, in frames
+that nobody can type. Standard input is a terminal. To talk to the program from here, use
+
+    trio-ports talk {program}
+"""
+
+
+@contextlib.asynccontextmanager
+async def open_native_port(
+    *,
+    max_buffer_size: float | None = None,
+    max_message_bytes: float = FROM_APPLICATION_BYTES,
+    max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: Any = Any,
+) -> AsyncGenerator[Port[Any, Any]]:
+    """Open the port to the browser that started this program, for a block.
+
+    ::
+
+        async with open_native_port() as port:
+            async for message in port:
+                await port.send({"got": message})
+
+    From here on standard input and output belong to the port. Whatever else is printed, by whomever, goes to standard
+    error, with a line about where it came from. The browser's end of file ends the connection in good order; leave the
+    block then, as the browser kills what stays longer than two seconds. SIGTERM cancels the block. Leaving the block
+    writes what was posted and closes standard output.
+
+    Attributes of the port: `sender` has the id (and in Chromium's family the origin) of the extension; `name` is the
+    application's name where the browser tells it, which Firefox does.
+
+    Args:
+        max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``; 1,024
+            unless given. Beyond it the browser is not listened to.
+        max_message_bytes: the largest message to the browser, encoded, in bytes. Browsers end the connection over a
+            larger one than 1 MiB.
+        max_incoming_bytes: the largest message from the browser, in bytes: 64 MiB, Chromium's own limit.
+        listener_errors: ``"raise"`` or ``"log"``.
+        observer: called with a record of everything that happens to the port.
+        message_type: what every message that arrives is decoded into and checked against.
+
+    Raises:
+        SystemExit: standard input is a terminal; the text says how to try the program.
+        OSError: standard input or output is closed.
+        TypeError, ValueError: for arguments that are not as above.
+    """
+    require_trio("open_native_port")
+    check_limit("max_incoming_bytes", max_incoming_bytes)
+    setup = make_setup(
+        dialect="trio",
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_message_bytes=max_message_bytes,
+        observer=observer,
+    )
+    if os.isatty(0):
+        raise SystemExit(TERMINAL_TEXT.format(program=sys.argv[0]))
+    # `sys.orig_argv` would have the interpreter's own arguments too.
+    name, sender = read_arguments(sys.argv[1:])
+    decoder = FrameDecoder(max_frame_bytes=max_incoming_bytes)
+    setup = for_application(setup)
+    block = trio.CancelScope()
+    with sealed_descriptors() as (incoming, outgoing), named_strays(), block:
+
+        async def carry(end: End) -> None:
+            with _signals() as signals:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_cancel_at_signal, signals, block)
+                    await carry_descriptors(end, incoming, outgoing, decoder)
+                    nursery.cancel_scope.cancel()
+
+        async with open_carried_port(carry, setup, setup.decoder(message_type), name=name, sender=sender) as port:
+            yield port
+
+
+def for_application(setup: Setup) -> Setup:
+    """Return the setup as it is on an application's side, where an empty frame is None."""
+    return attrs.evolve(setup, reading=attrs.evolve(setup.reading, empty_is_null=True))
+
+
+async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: FrameDecoder) -> None:
+    """Carry frames between ``end``, which it owns, and two descriptors, whose flags are restored at the end.
+
+    Never raises for the other side's faults; the end is told. A cancelled call still writes what was posted.
+    """
+    read_way, write_way = way_of(incoming), way_of(outgoing)
+    # The two may share their flags, so the last that is prepared is the first to be restored.
+    with prepared(incoming, read_way), prepared(outgoing, write_way):
+        source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
+        carrier = Carrier(end, source.receive_some, sink.send_all, decoder, GRACE_SECONDS)
+        try:
+            await carrier.run()
+        finally:
+            # A browser that does not read any more is leaving: that is how Chromium ends an application.
+            end.close(None if carrier.finish is Finish.UNWRITABLE else wire_error(carrier))
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[AsyncIterator[int] | None]:
+    """Receive SIGTERM in the block; None in a thread that cannot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        yield signals
+
+
+async def _cancel_at_signal(signals: AsyncIterator[int] | None, block: trio.CancelScope) -> None:
+    if signals is not None:
+        async for _ in signals:
+            block.cancel()

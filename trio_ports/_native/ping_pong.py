@@ -1,0 +1,58 @@
+"""The example of MDN's page on native messaging: it answers ``"ping"`` with ``"pong"``, and echoes all the rest.
+
+Run it with ``python -m trio_ports._native.ping_pong``, as a browser would, or let `install_ping_pong` write what a
+browser needs to find it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from .._ports.port import Port
+from .._protocol.errors import MessageTooLargeError
+from .native_ports import open_native_port
+
+NAME: Final = "ping_pong"
+_MODULE: Final = "trio_ports._native.ping_pong"
+
+
+def answer(message: Any, port: Port[Any, Any]) -> None:
+    """Answer one message; with an error where the echo is more than a browser takes."""
+    try:
+        port.post_message("pong" if message == "ping" else message)
+    except MessageTooLargeError as error:
+        port.post_message({"error": str(error)})
+
+
+async def main() -> None:
+    """Answer until the browser goes."""
+    async with open_native_port() as port:
+        port.on_message.add_listener(answer)
+        await port.wait_disconnected()
+
+
+def install_ping_pong(
+    folder: Path, *, allowed_extensions: Sequence[str] = (), allowed_origins: Sequence[str] = ()
+) -> Path:
+    """Write a launcher and a manifest for this application into ``folder``, and return the manifest."""
+    from .installing import install
+
+    *_, manifest = install(
+        NAME,
+        [sys.executable, "-P", "-m", _MODULE],
+        description="Answers ping with pong",
+        allowed_extensions=allowed_extensions,
+        allowed_origins=allowed_origins,
+        manifest_folders=[folder],
+        launcher_folder=folder,
+    )
+    return manifest.file
+
+
+if __name__ == "__main__":
+    trio.run(main)

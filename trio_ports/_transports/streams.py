@@ -1,0 +1,114 @@
+"""Streams: a port over anything that carries bytes in both directions, as a socket does."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import trio
+
+from .._ports.connection import End
+from .._ports.observers import Observer
+from .._ports.port import Port
+from .._ports.setup import ListenerErrors, make_setup
+from .._protocol.dialects import DialectName
+from .._protocol.errors import Cause, PortError
+from .._protocol.frames import FrameDecoder
+from .._protocol.senders import MessageSender
+from .._util import check_type, require_trio
+from .carried import open_carried_port
+from .carrier import Carrier, Finish
+
+GRACE_SECONDS: Final = 3.0
+"""How long what was posted may take to be written, once the port has disconnected."""
+_SETTLE_SECONDS: Final = 1.0
+
+
+def open_stream_port(
+    stream: trio.abc.Stream,
+    name: str = "",
+    sender: MessageSender | None = None,
+    *,
+    dialect: DialectName = "trio",
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: Any = Any,
+) -> AbstractAsyncContextManager[Port[Any, Any]]:
+    """Open a port over a stream, for a block.
+
+    The stream belongs to the port and is closed at the end, after what was posted has been written, for which there
+    are three seconds. The other side of the stream speaks frames: another port, or anything of yours. Its end of file
+    is an orderly end; the port's `error` says so if the stream broke or what came was no frame. The block's own
+    exception leaves it as it is; what a listener raises leaves in an ExceptionGroup.
+
+    Args:
+        stream: carries the bytes.
+        name: what the port is called; it is not sent.
+        sender: who is on the other side, if you know.
+        dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
+        max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``; the
+            dialect's own unless given. Beyond it the stream is not read.
+        max_message_bytes: the largest encoded message in both directions, in bytes, likewise.
+        listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
+        observer: called with a record of everything that happens to the port.
+        message_type: what every message that arrives is decoded into and checked against.
+
+    Raises:
+        TypeError, ValueError: for arguments that are not as above.
+        RuntimeError: outside Trio.
+
+    Source: ours.
+    """
+    require_trio("open_stream_port")
+    check_type("stream", stream, trio.abc.Stream)
+    check_type("name", name, str)
+    check_type("sender", sender, (MessageSender, type(None)))
+    setup = make_setup(
+        dialect=dialect,
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_message_bytes=max_message_bytes,
+        observer=observer,
+    )
+
+    async def carry(end: End) -> None:
+        await carry_stream(end, stream, FrameDecoder(max_frame_bytes=setup.max_message_bytes))
+
+    return open_carried_port(carry, setup, setup.decoder(message_type), name=name, sender=sender)
+
+
+async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder) -> None:
+    """Carry frames between ``end`` and ``stream``, both of which it owns, until one side is through.
+
+    Never raises for the other side's faults; the end is told. A cancelled call still writes what was posted.
+    """
+    carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, GRACE_SECONDS, _SETTLE_SECONDS)
+    try:
+        await carrier.run()
+    finally:
+        end.close(wire_error(carrier))
+        with trio.move_on_after(_SETTLE_SECONDS, shield=True):
+            if carrier.finish is Finish.LEFT:
+                await _take_leave(stream)
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
+
+
+def wire_error(carrier: Carrier) -> PortError | None:
+    """Say what the port is told about how the carrying over a wire finished."""
+    if carrier.finish is Finish.UNREADABLE or carrier.finish is Finish.UNWRITABLE:
+        return PortError("The connection broke.", cause=Cause.WIRE_BROKEN)
+    return carrier.error
+
+
+async def _take_leave(stream: trio.abc.Stream) -> None:
+    """Close so that the other side gets what was written: a socket closed over unread bytes would throw it away."""
+    with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+        await stream.aclose()

@@ -1,0 +1,51 @@
+"""Native messaging: programs that a browser starts, and Trio programs that start them as a browser would.
+
+In a program that a browser started, `open_native_port`. To talk to one without a browser, `connect_native` and
+`send_native_message`. To let browsers find one, `install`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._native.native_ports import open_native_port
+
+if TYPE_CHECKING:
+    from ._native.clients import connect_native, send_native_message
+    from ._native.finding import find_manifest
+    from ._native.installing import Change, install, uninstall
+    from ._protocol.manifests import NativeManifest
+
+__all__ = [
+    "Change",
+    "NativeManifest",
+    "connect_native",
+    "find_manifest",
+    "install",
+    "open_native_port",
+    "send_native_message",
+    "uninstall",
+]
+
+_ELSEWHERE = {
+    "Change": "_native.installing",
+    "NativeManifest": "_protocol.manifests",
+    "connect_native": "_native.clients",
+    "find_manifest": "_native.finding",
+    "install": "_native.installing",
+    "send_native_message": "_native.clients",
+    "uninstall": "_native.installing",
+}
+# A browser starts an application for every connection, so what it does not need is imported when it is asked for.
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_ELSEWHERE[name]}", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
