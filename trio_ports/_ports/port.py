@@ -292,7 +292,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         self._reading = True
         try:
             frame = await lane.sink.receive()
-            lane.used -= 1
+            if lane.used:  # Not after a disconnect in the tick that brought the message: then nothing is left in use.
+                lane.used -= 1
             if lane.direction.blocked:
                 lane.direction.settle()
         except (trio.EndOfChannel, trio.ClosedResourceError):
