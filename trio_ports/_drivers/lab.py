@@ -38,7 +38,8 @@ from .reports import Event, Hello, Result, Results, decode_report
 from .server import Server, Socket
 from .steps import Step
 
-EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b"))
+CONNECTABLE: Final = {"externally_connectable": {"ids": ["*"], "matches": ["http://127.0.0.1/*"]}}
+EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b", CONNECTABLE))
 QUIET_ROUNDS: Final = 3
 WAIT_SECONDS: Final = 20.0
 """How long the browser may take for anything; it takes some milliseconds."""
@@ -154,10 +155,15 @@ class Lab:
         """Have the steps carried out in the context, all in one turn, and return what each returned or raised.
 
         Raises:
+            ValueError: a step names a port that is not there, or gives one a name that is taken.
             BrowserGoneError: the context has ended.
         """
         context.used = True
-        return await context.ask({"steps": steps})
+        results = await context.ask({"steps": steps})
+        for step, result in zip(steps, results, strict=True):
+            if result.mistake is not None:
+                raise ValueError(f"{step['do']} in {context}: {result.mistake}")
+        return results
 
     async def settle(self, *, quiet_seconds: float = 0.0) -> None:
         """Return when all that was done has had its effects.

@@ -38,7 +38,7 @@ class MarionetteFrames:
         values: list[Any] = []
         while True:
             head, colon, _ = self._buffer[: MAX_LENGTH_DIGITS + 1].partition(b":")
-            if head and not (head.isdigit() and len(head) <= MAX_LENGTH_DIGITS):
+            if (head or colon) and not (head.isdigit() and len(head) <= MAX_LENGTH_DIGITS):
                 raise ValueError(f"not a frame of Marionette: {bytes(head[:40])!r}")
             end = len(head) + 1 + int(head or 0)
             if not colon or len(self._buffer) < end:

@@ -31,6 +31,8 @@ class Result(msgspec.Struct, frozen=True):
 
     value: Any = None
     error: str | None = None
+    mistake: str | None = None
+    """Why the step makes no sense, such as a label that is taken: the driver's doing, not the browser's."""
 
 
 @final

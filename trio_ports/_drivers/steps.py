@@ -1,8 +1,8 @@
 """What a player can be told to do: plain data, which the functions of ``player.js`` carry out.
 
-Ports have labels. The one who opens a port chooses its label; a port that was received is labelled with its
-connection's name, or ``@1``, ``@2`` … in the order received where that is empty. Within a listener's actions ``None``
-is the event's own port.
+Ports have labels, in each context its own. The one who opens a port chooses its label; a port that was received is
+labelled with its connection's name, or ``@1``, ``@2`` … where that is empty or taken. Within a listener's actions
+``None`` is the event's own port.
 """
 
 from __future__ import annotations

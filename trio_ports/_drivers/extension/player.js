@@ -85,24 +85,32 @@ if (typeof LAB === "undefined") {
 
   // ---- ports ---------------------------------------------------------------------------------------------------
 
+  // The driver's own mistake, which must not look like something that the browser did.
+  class Mistake extends Error {}
+
   function adopt(port, label) {
-    while (ports.has(label)) {
-      label += "'";
-    }
     ports.set(label, port);
     labels.set(port, label);
     return label;
   }
 
-  // A port that was received is known by its connection's name, or by a number where that is empty.
+  function open(label, connect) {
+    if (ports.has(label)) {
+      throw new Mistake(`there is a port ${label} already`);
+    }
+    return adopt(connect(), label);
+  }
+
+  // A port that was received is known by its connection's name, or by a number where that is empty or taken.
   function labelOf(port) {
-    return labels.get(port) ?? adopt(port, port.name || `@${++received}`);
+    const number = () => `@${++received}`;
+    return labels.get(port) ?? adopt(port, port.name && !ports.has(port.name) ? port.name : number());
   }
 
   function portOf(step, here) {
     const port = step.port === null || step.port === undefined ? here.port : ports.get(step.port);
     if (!port) {
-      throw new Error(`no port ${step.port} in this context`);
+      throw new Mistake(`there is no port ${step.port}`);
     }
     return port;
   }
@@ -153,7 +161,7 @@ if (typeof LAB === "undefined") {
   const STEPS = {
     connect: (step) => {
       const args = step.extension === null ? [] : [step.extension];
-      return adopt(runtime.connect(...args, { name: step.name }), step.port);
+      return open(step.port, () => runtime.connect(...args, { name: step.name }));
     },
     tabs_connect: (step) => {
       const options = { name: step.name };
@@ -163,9 +171,9 @@ if (typeof LAB === "undefined") {
       if (step.document !== null) {
         options.documentId = step.document;
       }
-      return adopt(api.tabs.connect(step.tab, options), step.port);
+      return open(step.port, () => api.tabs.connect(step.tab, options));
     },
-    connect_native: (step) => adopt(runtime.connectNative(step.application), step.port),
+    connect_native: (step) => open(step.port, () => runtime.connectNative(step.application)),
     post: (step, here) => {
       portOf(step, here).postMessage(read(step));
     },
@@ -195,6 +203,9 @@ if (typeof LAB === "undefined") {
     try {
       return { value: STEPS[step.do](step, here) };
     } catch (error) {
+      if (error instanceof Mistake) {
+        return { mistake: error.message };
+      }
       record({ event: "raised", call: step.do, port: step.port ?? labels.get(here.port), error: describe(error) });
       return { error: describe(error) };
     }

@@ -1,0 +1,81 @@
+"""One browser for many tests: it lives in a thread of its own, with a Trio of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+import trio
+
+from trio_ports._drivers import BrowserKind, BrowserNotFoundError, Lab, open_lab
+
+STORY_SECONDS = 60.0
+
+
+class Laboratory:
+    """A lab that plays one story after the other."""
+
+    def __init__(self, kind: BrowserKind) -> None:
+        self.kind = kind
+        self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._main)
+
+    def start(self) -> None:
+        self._thread.start()
+        error = self._started.get()
+        if error is not None:
+            self._thread.join()
+            raise error
+
+    def play(self, story: Callable[[Lab], Awaitable[None]]) -> None:
+        trio.from_thread.run(self._play, story, trio_token=self._token)
+
+    def stop(self) -> None:
+        trio.from_thread.run_sync(self._stopped.set, trio_token=self._token)
+        self._thread.join()
+
+    async def _play(self, story: Callable[[Lab], Awaitable[None]]) -> None:
+        with trio.fail_after(STORY_SECONDS):
+            try:
+                await story(self._lab)
+            finally:
+                await self._lab.reset()
+
+    def _main(self) -> None:
+        try:
+            trio.run(self._live, open_lab(self.kind))
+        except BaseException as error:
+            self._started.put(error)
+
+    async def _live(self, opened: AbstractAsyncContextManager[Lab]) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._stopped = trio.Event()
+        async with opened as self._lab:
+            self._started.put(None)
+            await self._stopped.wait()
+
+
+def start_laboratory(kind: BrowserKind) -> Laboratory:
+    """Start a browser; where it is missing the test is skipped, unless browsers are required."""
+    laboratory = Laboratory(kind)
+    try:
+        laboratory.start()
+    except* BrowserNotFoundError as missing:
+        if os.environ.get("TRIO_PORTS_REQUIRE_BROWSERS") == "1":
+            raise
+        pytest.skip(str(missing.exceptions[0]))
+    return laboratory
+
+
+def story(function: Callable[[Lab], Awaitable[None]]) -> Callable[[Laboratory], None]:
+    """Make a test that plays the story in each browser."""
+
+    def test(laboratory: Laboratory) -> None:
+        laboratory.play(function)
+
+    test.__name__, test.__doc__ = function.__name__, function.__doc__
+    return test
