@@ -1,7 +1,7 @@
 """Step a Trio run from sync code: start something, let everything run until it waits, and look.
 
-Hypothesis calls the rules of a state machine one after the other, from sync code. A guest run whose host is a queue lets
-each rule push Trio as far as it goes. A step without an outcome *is* blocked: that is an answer, not a time-out.
+Hypothesis calls the rules of a state machine one after the other, from sync code. A guest run whose host is a queue
+lets each rule push Trio as far as it goes. A step without an outcome *is* blocked: that is an answer, not a time-out.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ rule everything runs until it waits, and the two sides are compared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, ClassVar
 
-from property import model
 import trio
-from property.driver import Driver, Step
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from property import model
+from property.driver import Driver, Step
 from property.model import RULES, SLOTS, WAITING_SLOT, Call, Message
 
 import trio_ports
@@ -39,7 +39,7 @@ PORT_ACTIONS = (
 LEAVING = st.sampled_from(["leave", "cancel", "crash"])
 
 
-class Crash(Exception):
+class ScriptedError(Exception):
     """What a crashing listener or block raises."""
 
 
@@ -62,10 +62,8 @@ class Pair:
             do = message["do"]
             if do == "echo":
                 reply = {"sender": self.twin.number, "id": f"{message['id']}>{self.twin.number}.{slot}", "do": "note"}
-                try:
+                with suppress(trio.ClosedResourceError, trio.BrokenResourceError):  # An earlier listener disconnected.
                     port.post_message(reply)
-                except (trio.ClosedResourceError, trio.BrokenResourceError):
-                    pass  # An earlier listener has disconnected.
             elif do == "bye":
                 port.disconnect()
             elif do == "add":
@@ -73,7 +71,7 @@ class Pair:
             elif do == "drop":
                 port.on_message.remove_listener(self.listeners[(slot + 1) % SLOTS])
             elif do == "raise":
-                raise Crash
+                raise ScriptedError
 
         async def listen_and_wait(message: Any, port: Port) -> None:
             listen(message, port)
@@ -108,7 +106,7 @@ class Stay:
         async with block as self.value:
             await self._told.wait()
             if self._how == "crash":
-                raise Crash
+                raise ScriptedError
 
     def leave(self, how: str) -> None:
         self._how = how
@@ -116,7 +114,7 @@ class Stay:
             self._driver.cancel(self.step)
         else:
             self._driver.call(self._told.set)
-        assert isinstance(self.step.error, Crash) if how == "crash" else self.step.unwrap() is None
+        assert isinstance(self.step.error, ScriptedError) if how == "crash" else self.step.unwrap() is None
 
 
 class PortMachine(RuleBasedStateMachine):
@@ -472,7 +470,7 @@ def outcome_of(call: Callable[[], object]) -> str:
     """Say what came of a sync call, in the model's words."""
     try:
         call()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the model has a word for what is expected.
         return name_of(error)
     return "ok"
 

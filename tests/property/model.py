@@ -414,7 +414,7 @@ class Model:
         for port in self.ports:
             if port.held:
                 self.announce(port)
-        while any([port.advance() for port in self.ports]):
+        while any(port.advance() for port in self.ports):
             pass
 
     def announce(self, port: Port) -> None:
