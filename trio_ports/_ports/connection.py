@@ -242,6 +242,8 @@ class End:
         connection, self._connection, self.on_peer_gone = self._connection, None, None
         if connection is not None:
             connection.leave(self, error, vanished=vanished)
+        if self.lane in self.lane.direction.lanes:  # Nobody sends there any more; and no cycle of references is left.
+            self.lane.direction.lanes.remove(self.lane)
 
     def withdraw(self, error: PortError) -> None:
         """Take this receiver out, as if it had never been one; if it was the only one, the opener is told ``error``."""
