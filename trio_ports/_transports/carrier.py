@@ -62,7 +62,6 @@ class Carrier:
     """How it finished; final once `run` has ended, however it ended."""
     error: RemoteProtocolError | None = None
     """What nonsense the other side sent."""
-    _idle: bool = False
     _cancelled: bool = False
     _scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
 
@@ -105,40 +104,40 @@ class Carrier:
         finally:
             self._cancelled = True
             self._limit()
-            if self._idle:
-                self._scope.cancel()
+            self.end.lane.wake()
 
     async def _write(self) -> None:
         """Write what the port's side posts; once writing has failed, throw it away."""
         end = self.end
+        lane = end.lane
+        task = trio.lowlevel.current_task()
         writable = True
-        while not self._cancelled or end.lane.used:
-            self._idle = True
-            try:
-                frame = await end.receive()
-            except trio.EndOfChannel:
+        while True:
+            if lane.used:
+                data = self._batch()
+                try:
+                    if writable:
+                        await self.send_all(data)
+                except _FAILURES:
+                    writable = False
+                    self.lose_writing()
+                if lane.used:
+                    await trio.lowlevel.checkpoint()
+            elif end.peer_gone or self._cancelled:
                 break
-            finally:
-                self._idle = False
-            if not writable:
-                continue
-            try:
-                await self.send_all(self._batch(frame))
-            except _FAILURES:
-                writable = False
-                self.lose_writing()
+            else:
+                # As the pump does: this takes less than a wait in the channel.
+                lane.sleeper = task
+                await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
         self._stop(Finish.LEFT)
 
-    def _batch(self, frame: bytes) -> bytes:
-        """Put together what waits, beginning with ``frame``, so that many small messages are one write."""
-        parts = [encode_length(len(frame)), frame]
-        size = len(frame)
+    def _batch(self) -> bytes:
+        """Take what waits, so that many small messages are one write."""
         end = self.end
+        parts: list[bytes] = []
+        size = 0
         while size < _BATCH_BYTES and end.lane.used:
-            try:
-                frame = end.receive_nowait()
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
+            frame = end.receive_nowait()
             parts += (encode_length(len(frame)), frame)
             size += len(frame)
         return b"".join(parts)
