@@ -65,7 +65,7 @@ class Encoder:
             frame = _encode_unusual(message, error)
         else:
             if (0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
-                _Walk().plain(message, "$")
+                _make_plain(message)
         if len(frame) > self.max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
         return frame
@@ -88,12 +88,19 @@ def _is_plain(message: Any) -> bool:
 
 def _encode_unusual(message: Any, error: Exception) -> bytes:
     """Encode what msgspec refused, or say where the culprit is."""
+    plain = _make_plain(message)
     try:
-        return json.dumps(_Walk().plain(message, "$"), allow_nan=False, separators=(",", ":")).encode()
-    except RecursionError:
-        raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
-    except ValueError:
+        return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
         raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
+
+
+def _make_plain(message: Any) -> Any:
+    """Return ``message`` in plain types, or say where the culprit is."""
+    try:
+        return _Walk().plain(message, "$")
+    except RecursionError as error:
+        raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
 
 
 class _Walk:
@@ -226,7 +233,8 @@ class Decoder:
         if not isinstance(error, msgspec.ValidationError):
             try:
                 return msgspec.convert(value, self._message_type)
-            except msgspec.ValidationError as mismatch:
+            except (msgspec.ValidationError, ValueError, RecursionError) as mismatch:
+                # A ValueError where a lone surrogate stands in the place of a number: msgspec cannot write it.
                 error = mismatch
         found = _PATH_IN_TEXT.match(str(error))
         text, path = (found["text"], found["path"] or "$") if found else (str(error), "$")
