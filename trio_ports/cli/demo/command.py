@@ -26,7 +26,7 @@ from .steps import (
 )
 from .tellers import JsonTeller, TextTeller
 
-PAUSE_SECONDS: Final = 0.25
+PAUSE_SECONDS: Final = 0.15
 """How long the user of the scenes takes to think, where somebody is looking."""
 PATIENCE_SECONDS: Final = 8
 """How long a scene may take, pauses not counted, before what it waits for counts as not happening."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -11,7 +13,16 @@ import trio
 
 from trio_ports import Cause, Event, Port, open_browser
 
-from .stage import Stage
+from ..._native.ping_pong import install_ping_pong
+from .stage import DialectName, Stage
+
+CHROMIUM_ID: Final = "knldjmfmopnpolahpmmgbagdohdnhkik"
+EXTENSION_IDS: Final[dict[DialectName, str]] = {
+    "trio": "ping_pong@example.org",
+    "firefox": "ping_pong@example.org",
+    "chrome": CHROMIUM_ID,
+}
+"""What an extension may be called: native manifests allow Firefox's ids and Chromium's in different fields."""
 
 
 async def greeting(stage: Stage) -> None:
@@ -150,6 +161,37 @@ async def extensions(stage: Stage) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def native(stage: Stage) -> None:
+    """An extension and a native application, which is a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="trio-ports-demo-") as folder:
+        extension_id = EXTENSION_IDS[stage.dialect]
+        install_ping_pong(
+            Path(folder),
+            allowed_extensions=[EXTENSION_IDS["firefox"]],
+            allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"],
+        )
+        async with open_browser(dialect=stage.dialect, observer=stage.observe, manifest_folders=[folder]) as browser:
+            background = browser.install(extension_id).open_page("background.html")
+            button: Event[Callable[[], object]] = Event("button.on_clicked")
+            console: list[str] = []
+
+            # background-script.js
+            port = background.runtime.connect_native("ping_pong")
+            stage.follow(port, "background", "ping_pong")
+            port.on_message.add_listener(lambda response, _: console.append(response))
+            button.add_listener(lambda: port.post_message("ping"))
+
+            # What follows
+            for _ in range(2):
+                await stage.user("clicks the extension's button", *button.listeners)
+                await stage.heard("background", "pong")
+            await stage.user("turns the feature off", port.disconnect)
+            await stage.user("turns on one whose application is not installed")
+            port = background.runtime.connect_native("tic_tac_toe")
+            stage.follow(port, "background", "tic_tac_toe")
+            await stage.told_end("background", cause=Cause.MANIFEST_NOT_FOUND)
+
+
 @attrs.frozen
 class Scene:
     """A scene that can be played."""
@@ -165,5 +207,6 @@ SCENES: Final = {
         Scene("greeting", "A content script and the background greet each other", greeting),
         Scene("tabs", "Several content scripts, all greeted on one click", tabs),
         Scene("extensions", "From one extension to another", extensions),
+        Scene("native", "From an extension to a native application, in a process of its own", native),
     )
 }

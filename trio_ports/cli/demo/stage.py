@@ -14,7 +14,6 @@ from trio_ports import (
     Delivered,
     Disconnected,
     Dropped,
-    ListenerFailed,
     MessageSender,
     Observation,
     Opened,
@@ -96,8 +95,8 @@ class Stage:
                     self._surprise(step)
             case Dropped(frame=frame):
                 self.trouble(f"{part.who} was not listening when {frame.decode(errors='replace')} arrived")
-            case ListenerFailed(error=failure):
-                self.trouble(f"a listener of {part.who} failed: {failure!r}")
+            case _:
+                self.trouble(f"a listener of {part.who} failed: {observation.error!r}")
 
     # For the scene --------------------------------------------------------------------------------------------------
 

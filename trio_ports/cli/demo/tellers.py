@@ -89,9 +89,9 @@ class TextTeller:
     def _(self, step: PortOpened) -> None:
         self._scripts.add(step.who)
         if step.sender is None:
-            self._line(step.who, f'opens "{step.name}" to {step.whom}')
+            self._line(step.who, f"opens {called(step)} to {step.whom}")
         else:
-            self._line(step.who, f'is reached by {step.whom} on "{step.name}"', (f"  {describe(step.sender)}", "dim"))
+            self._line(step.who, f"is reached by {step.whom} on {called(step)}", (f"  {describe(step.sender)}", "dim"))
 
     @tell.register
     def _(self, step: MessagePosted) -> None:
@@ -105,12 +105,14 @@ class TextTeller:
     @tell.register
     def _(self, step: PortDisconnected) -> None:
         if step.here:
-            self._line(step.who, f'{self._end} ends "{step.name}"')
+            self._line(step.who, f"{self._end} ends {called(step)}")
         elif step.error is None:
-            self._line(step.who, f'{self._end} learns that {step.whom} has ended "{step.name}", in good order')
+            self._line(step.who, f"{self._end} learns that {step.whom} has ended {called(step)}, in good order")
         else:
             why = " ".join(step.error.split())
-            self._line(step.who, f'{self._end} learns that "{step.name}" has ended: ', (f"{why} ({step.cause})", "red"))
+            self._line(
+                step.who, f"{self._end} learns that {called(step)} has ended: ", (f"{why} ({step.cause})", "red")
+            )
 
     @tell.register
     def _(self, step: Trouble) -> None:
@@ -146,6 +148,11 @@ def stopwatch() -> Callable[[], float]:
     """Return a function that says how many seconds have passed."""
     began = trio.current_time()
     return lambda: trio.current_time() - began
+
+
+def called(step: PortOpened | PortDisconnected) -> str:
+    """Return what a connection is called."""
+    return f'"{step.name}"' if step.name else "a port"
 
 
 def count(number: int, noun: str) -> str:
