@@ -11,19 +11,18 @@ import trio
 from .._protocol.errors import Cause, PortError
 
 if TYPE_CHECKING:
-    from .port import Port
+    from .core import PortCore
 
 
 def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
     """Split an exception into what belongs to cancellation and the rest; what needs no splitting stays itself."""
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, rest = cast("BaseExceptionGroup[BaseException]", error).split(trio.Cancelled)
-        if cancelled is not None:
-            return cancelled, rest
-    elif isinstance(error, trio.Cancelled):
+    if isinstance(error, trio.Cancelled):
         return error, None
-    rest: BaseException | None = error
-    return None, rest
+    if not isinstance(error, BaseExceptionGroup):
+        return None, error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    cancelled, rest = group.split(trio.Cancelled)
+    return (None, group) if cancelled is None else (cancelled, rest)
 
 
 def crash_error(error: BaseException | None) -> PortError | None:
@@ -45,9 +44,9 @@ class Owner:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
-        self.ports: dict[Port[Any, Any], None] = {}
+        self.ports: dict[PortCore, None] = {}
         """The ports that are not over, in the order they were opened."""
-        self.unread: WeakSet[Port[Any, Any]] = WeakSet()
+        self.unread: WeakSet[PortCore] = WeakSet()
         """Ports that are over and still have messages to read, as long as somebody holds them."""
         self.closed = False
         self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}

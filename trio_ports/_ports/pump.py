@@ -26,7 +26,7 @@ from .._protocol.lifecycle import State
 from .observers import Delivered, Dropped
 
 if TYPE_CHECKING:
-    from .port import Port
+    from .core import PortCore
 
 BATCH: Final = 64
 
@@ -37,7 +37,7 @@ class Pump:
 
     __slots__ = ("_done", "exceeded", "port", "scope", "task")
 
-    def __init__(self, port: Port[Any, Any]) -> None:
+    def __init__(self, port: PortCore) -> None:
         self.port = port
         self.task: trio.lowlevel.Task | None = None
         self.scope = trio.CancelScope()

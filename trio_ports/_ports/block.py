@@ -1,0 +1,85 @@
+"""The block of a port: ``async with port:``, a scope narrower than the one that the port was made in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import trio
+
+from .owners import crash_error, split_cancelled
+
+if TYPE_CHECKING:
+    from .core import PortCore
+
+
+@final
+class Block:
+    """One ``async with port:``. What the port's listeners raise cancels it and leaves through it."""
+
+    __slots__ = ("errors", "scope")
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.errors: list[BaseException] = []
+
+    def fail(self, error: BaseException) -> None:
+        """Cancel the block, which will raise ``error``."""
+        self.errors.append(error)
+        self.scope.cancel()
+
+
+async def enter_block(port: PortCore) -> None:
+    """Give the port a block. A checkpoint; cancelled, it has disconnected the port."""
+    _refuse_second(port)
+    try:
+        await trio.lowlevel.checkpoint()
+        _refuse_second(port)
+    except trio.Cancelled:
+        port._close(None, vanished=False)
+        raise
+    port._block = Block()
+    port._block.scope.__enter__()
+
+
+def _refuse_second(port: PortCore) -> None:
+    if port._block is not None:
+        raise trio.BusyResourceError("this port has a block already")
+
+
+async def leave_block(port: PortCore, error: BaseException | None) -> None:
+    """End the port, wait for a listener that is running, and raise what its listeners raised."""
+    block = port._block
+    assert block is not None
+    port._close(crash_error(error), vanished=False)
+    leaving = error
+    try:
+        await _finish_pump(port, crashed=error is not None)
+    except BaseException as interruption:
+        leaving = interruption
+    port._discard()
+    try:
+        block.scope.__exit__(None if leaving is None else type(leaving), leaving, None)
+    finally:
+        errors, block.errors = block.errors, []
+        if errors:
+            own = None if leaving is None else split_cancelled(leaving)[1]
+            raise BaseExceptionGroup("listeners of a port failed", errors if own is None else [own, *errors])
+    if leaving is not None and leaving is not error:
+        raise leaving
+
+
+async def _finish_pump(port: PortCore, *, crashed: bool) -> None:
+    """Wait for a listener that is running; one that runs beside a crash, or is waited for in vain, is cancelled."""
+    pump = port._pump
+    if pump is not None and pump.task is not trio.lowlevel.current_task():
+        try:
+            if not crashed:
+                await pump.wait_done()
+        finally:
+            pump.scope.cancel()
+            with trio.CancelScope(shield=True):
+                await pump.wait_done()
+    if crashed:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+    else:
+        await trio.lowlevel.checkpoint()
