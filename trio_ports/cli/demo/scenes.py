@@ -136,7 +136,7 @@ async def extensions(stage: Stage) -> None:
             assert port.sender is not None
             stage.follow(port, "dictionary", f"{port.sender.id}".partition("@")[0])
             async for word in port:
-                await port.send({word: words.get(word)})
+                port.post_message({word: words.get(word)})
 
         await nursery.start(partial(dictionary.runtime.serve, answer, external=True))
 
@@ -145,7 +145,7 @@ async def extensions(stage: Stage) -> None:
             async with notes.runtime.connect("dictionary@example.org", name="look-up") as port:
                 stage.follow(port, "notes", "dictionary")
                 for word in wanted:
-                    await port.send(word)
+                    port.post_message(word)
                     await port.receive()
 
         # What follows
