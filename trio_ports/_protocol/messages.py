@@ -24,6 +24,7 @@ from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeErr
 _BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _PLAIN_TYPES: Final = frozenset({dict, list, tuple, str, int, float, bool, type(None)})
+_LARGE_BYTES: Final = 16 * 1024
 _SHOWN_BYTES: Final = 60
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
 
@@ -60,7 +61,9 @@ class Encoder:
         """
         try:
             frame = self.encode_json(message)
-            marked = self.mark(message)
+            # In a large message a mark is likely, and a second encoding is a large piece of memory.
+            plain = len(frame) > _LARGE_BYTES and _is_plain(message)
+            marked = b"" if plain else self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             frame = _encode_unusual(message, error)
         else:
