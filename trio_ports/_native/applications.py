@@ -18,6 +18,7 @@ from .._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder
 from .._protocol.manifests import Family, NativeManifest, extension_origin, family_of, is_application_name
 from .._transports.carrier import Finish
 from .._transports.processes import Outcome, Patience, run_process, start_program
+from .._util import check_type
 from .finding import bad_name, files_of, search
 
 FAMILIES: Final[dict[DialectName, Family]] = {"firefox": "firefox", "chrome": "chromium"}
@@ -55,8 +56,7 @@ def check_application_name(name: str, dialect: Dialect) -> None:
         TypeError: if it is no text at all, in every dialect.
         NativeApplicationError: with the cause BAD_NAME.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a native application must be str, not {name!r}")
+    check_type("the name of a native application", name, str)
     if dialect.native_name_raises and not is_application_name(name, FAMILIES.get(dialect.name, "firefox")):
         raise bad_name(name)
 

@@ -55,7 +55,7 @@ class FrameDecoder:
         self._limit = max_frame_bytes
         self._text = too_large_text
         self._names_printed_text = names_printed_text
-        self._header = b""
+        self._header: bytes = b""
         self._body: list[bytes] = []
         self._missing = 0
         self._expected = 0

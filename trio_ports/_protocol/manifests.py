@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, cast, final
 
 import attrs
 
@@ -127,7 +127,7 @@ def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
         raise ManifestError(field="", value=data[:60], rule=f"must be JSON in UTF-8: {error}") from error
     if not isinstance(fields, dict):
         raise ManifestError(field="", value=fields, rule="must be a JSON object")
-    return fields
+    return cast("dict[str, Any]", fields)
 
 
 def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[Callable[[Any], bool], str]]:
@@ -160,8 +160,12 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
 
 
 def _all_match(values: Any, pattern: re.Pattern[str]) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
+    if not isinstance(values, list):
+        return False
+    items: list[Any] = values
+    return all(isinstance(item, str) and pattern.fullmatch(item) for item in items)
 
 
 def _strings(values: Any) -> tuple[str, ...]:
-    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    items: list[Any] = values if isinstance(values, list) else []
+    return tuple(item for item in items if isinstance(item, str))

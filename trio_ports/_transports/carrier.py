@@ -114,10 +114,11 @@ class Carrier:
         writable = True
         while True:
             if lane.used:
-                data = self._batch()
+                batch = self._batch()
                 try:
                     if writable:
-                        await self.send_all(data)
+                        for data in batch:
+                            await self.send_all(data)
                 except _FAILURES:
                     writable = False
                     self.lose_writing()
@@ -131,8 +132,8 @@ class Carrier:
                 await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
         self._stop(Finish.LEFT)
 
-    def _batch(self) -> bytes:
-        """Take what waits, so that many small messages are one write."""
+    def _batch(self) -> list[bytes]:
+        """Take what waits, so that many small messages are one write. A large one is not copied."""
         end = self.end
         parts: list[bytes] = []
         size = 0
@@ -140,7 +141,9 @@ class Carrier:
             frame = end.receive_nowait()
             parts += (encode_length(len(frame)), frame)
             size += len(frame)
-        return b"".join(parts)
+        if size < _BATCH_BYTES:
+            return [b"".join(parts)]
+        return [b"".join(parts[:-1]), parts[-1]]
 
     async def _read(self) -> None:
         """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
