@@ -162,10 +162,10 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
 def _all_match(values: Any, pattern: re.Pattern[str]) -> bool:
     if not isinstance(values, list):
         return False
-    items: list[Any] = values
+    items = cast("Iterable[Any]", values)
     return all(isinstance(item, str) and pattern.fullmatch(item) for item in items)
 
 
 def _strings(values: Any) -> tuple[str, ...]:
-    items: list[Any] = values if isinstance(values, list) else []
+    items = cast("Iterable[Any]", values if isinstance(values, list) else ())
     return tuple(item for item in items if isinstance(item, str))
