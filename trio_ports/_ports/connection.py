@@ -109,6 +109,7 @@ class Direction:
 
         def abort(_: RaiseCancelT) -> Abort:
             del self.blocked[task]
+            self.settle()  # Who stood behind may need less room: a listener whose excess is queued needs none.
             return Abort.SUCCEEDED
 
         self.blocked[task] = (end, frame)
@@ -328,6 +329,7 @@ class Connection:
 
     def _remove(self, receiver: End) -> None:
         self.receivers.remove(receiver)
+        receiver.cut()
         opener = self.opener
         if opener is not None and not opener.closed:
             index = opener.out.lanes.index(receiver.lane)
@@ -335,6 +337,7 @@ class Connection:
             del opener.out.lanes[index]
             if self.receivers:
                 opener.out.settle()
+                receiver.out.settle()
 
     def _end_opener(self, error: PortError | None) -> None:
         opener, self.opener = self.opener, None
