@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -117,8 +117,8 @@ def test_records_are_messages(kind: Callable[..., Any], x: Any) -> None:
         ({3}, [3]),
         (frozenset({4}), [4]),
         (Colour.RED, "red"),
-        (datetime.date(2026, 11, 22), "2026-11-22"),
-        (datetime.datetime(2026, 11, 22, 8, 30, tzinfo=datetime.UTC), "2026-11-22T08:30:00Z"),
+        (dt.date(2026, 11, 22), "2026-11-22"),
+        (dt.datetime(2026, 11, 22, 8, 30, tzinfo=dt.UTC), "2026-11-22T08:30:00Z"),
         (decimal.Decimal("1.5"), "1.5"),
         (uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
         ({1: "one"}, {"1": "one"}),
@@ -255,7 +255,7 @@ def test_numbers_beyond_a_double_are_json() -> None:
     ],
 )
 def test_anything_else_is_malformed(frame: bytes) -> None:
-    """Rule 12: one value, in UTF-8, without constants; too deep is malformed and no crash. The error shows a beginning."""
+    """Rule 12: one value, in UTF-8, without constants. Too deep is malformed and no crash."""
     with pytest.raises(MalformedMessageError) as caught:
         decode(frame)
     assert caught.value.raw == frame
@@ -369,7 +369,7 @@ def test_no_json_is_malformed_for_typed_readers_too() -> None:
     assert not isinstance(caught.value, MessageShapeError)
 
 
-@pytest.mark.parametrize("message_type", [1, Point | Dot, "Missing", list["Missing"]])
+@pytest.mark.parametrize("message_type", [1, Point | Dot, "Missing"])
 def test_what_cannot_be_decoded_into_is_refused(message_type: Any) -> None:
     """The mistake is at the call that names the type, not at the first message."""
     with pytest.raises(TypeError, match="message_type must be a type that msgspec decodes into"):
