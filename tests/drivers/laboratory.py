@@ -48,7 +48,7 @@ class Laboratory:
     def _main(self) -> None:
         try:
             trio.run(self._live, open_lab(self.kind))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to the test that waits for the browser.
             self._started.put(error)
 
     async def _live(self, opened: AbstractAsyncContextManager[Lab]) -> None:

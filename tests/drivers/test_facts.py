@@ -368,9 +368,7 @@ async def test_the_sender_says_where_the_opener_lives(lab: Lab) -> None:
 async def test_what_is_no_message(lab: Lab) -> None:
     """A function raises at the call in both; undefined is null in Chromium, and itself in Firefox."""
     _, script, background = await pair(lab)
-    function, _ = await lab.command(
-        script, steps.post("p", {"$": "function"}), steps.post("p", {"$": "undefined"})
-    )
+    function, _ = await lab.command(script, steps.post("p", {"$": "function"}), steps.post("p", {"$": "undefined"}))
     assert function.error is not None
     await lab.settle()
     undefined = {"firefox": {"$": "undefined"}, "chromium": None}[lab.browser.kind]

@@ -3,7 +3,7 @@
 A command is ``{id, method, params}``; its answer has the same ``id`` and a ``result`` or an ``error``. Everything
 without an ``id`` is an event, and skipped.
 
-Source: Chromium, ``content/browser/devtools/devtools_pipe_handler.cc``; the protocol's reference, "Extensions" and "Target".
+Source: Chromium, ``content/browser/devtools/devtools_pipe_handler.cc``, and the protocol's reference.
 """
 
 from __future__ import annotations

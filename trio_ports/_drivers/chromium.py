@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ ARGUMENTS: Final = (
 
 @asynccontextmanager
 async def open_chromium(
-    *extension_folders: Path, home: Path | None = None, headless: bool = True
+    *extension_folders: Path, home: Path | None = None, folder: Path | None = None, headless: bool = True
 ) -> AsyncGenerator[Browser]:
     """Start Chromium with the extensions loaded for as long as the block runs.
 
@@ -57,6 +57,7 @@ async def open_chromium(
     Args:
         extension_folders: unpacked extensions.
         home: stands for the user's home, and stays; a private one that is removed, if None.
+        folder: where everything is written; removed at the end, a private one if None.
         headless: without a window.
 
     Raises:
@@ -65,17 +66,17 @@ async def open_chromium(
         BrowserCommandError: it refused an extension.
     """
     program = find_browser("chromium")
-    async with open_folder() as folder:
-        profile = folder / "profile"
+    with open_folder(folder) as private:
+        profile = private / "profile"
         manifests = profile / "NativeMessagingHosts"
         manifests.mkdir(parents=True)
-        home = home or folder / "home"
+        home = home or private / "home"
         home.mkdir(exist_ok=True)
         command = [str(program), f"--user-data-dir={profile}", *ARGUMENTS]
         command += ["--headless"] if headless else []
         # Chromium refuses to run as root with its sandbox.
         command += ["--no-sandbox"] if os.geteuid() == 0 else []
-        async with open_process([*command, "about:blank"], folder, make_environment(home), pipe=True) as process:
+        async with open_process([*command, "about:blank"], private, make_environment(home), pipe=True) as process:
             assert process.pipe is not None
             cdp = Cdp(process.pipe)
             try:
@@ -101,9 +102,6 @@ async def open_chromium(
 
 async def quit_politely(cdp: Cdp) -> None:
     """Ask Chromium to quit, so that native applications meet their end of file; whatever happens, it is ended next."""
-    with trio.move_on_after(QUIT_SECONDS, shield=True):
-        try:
-            await cdp.command("Browser.close")
-        except BrowserGoneError:
-            return
+    with trio.move_on_after(QUIT_SECONDS, shield=True), suppress(BrowserGoneError):
+        await cdp.command("Browser.close")
         await cdp.wait_gone()

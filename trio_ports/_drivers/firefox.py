@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ PREFERENCES: Final[dict[str, Any]] = {
 
 @asynccontextmanager
 async def open_firefox(
-    *extension_folders: Path, home: Path | None = None, headless: bool = True
+    *extension_folders: Path, home: Path | None = None, folder: Path | None = None, headless: bool = True
 ) -> AsyncGenerator[Browser]:
     """Start Firefox with the extensions loaded for as long as the block runs.
 
@@ -79,6 +79,7 @@ async def open_firefox(
     Args:
         extension_folders: unpacked extensions with an id in their manifest.
         home: stands for the user's home, and stays; a private one that is removed, if None.
+        folder: where everything is written; removed at the end, a private one if None.
         headless: without a window.
 
     Raises:
@@ -87,16 +88,16 @@ async def open_firefox(
         BrowserCommandError: it refused an extension.
     """
     program = find_browser("firefox")
-    async with open_folder() as folder:
-        profile = folder / "profile"
-        profile.mkdir()
+    with open_folder(folder) as private:
+        profile = private / "profile"
+        profile.mkdir(parents=True)
         (profile / "user.js").write_text(write_preferences(), encoding="utf-8")
-        home = home or folder / "home"
+        home = home or private / "home"
         manifests = home / ".mozilla" / "native-messaging-hosts"
         manifests.mkdir(parents=True, exist_ok=True)
         command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
         command += ["--headless"] if headless else []
-        async with open_process(command, folder, make_environment(home)) as process, connect(process) as marionette:
+        async with open_process(command, private, make_environment(home)) as process, connect(process) as marionette:
             capabilities = await marionette.start()
             ids: dict[Path, str] = {}
             for each in extension_folders:
@@ -111,7 +112,9 @@ async def open_firefox(
 
 def write_preferences() -> str:
     """Return the text of the profile's ``user.js``."""
-    return "".join(f'user_pref("{name}", {msgspec.json.encode(value).decode()});\n' for name, value in PREFERENCES.items())
+    return "".join(
+        f'user_pref("{name}", {msgspec.json.encode(value).decode()});\n' for name, value in PREFERENCES.items()
+    )
 
 
 def make_environment(home: Path) -> dict[str, str]:
@@ -145,9 +148,6 @@ async def connect(process: BrowserProcess) -> AsyncGenerator[Marionette]:
 
 async def quit_politely(marionette: Marionette) -> None:
     """Ask Firefox to quit, so that native applications meet their end of file; whatever happens, it is ended next."""
-    with trio.move_on_after(QUIT_SECONDS, shield=True):
-        try:
-            await marionette.command("Marionette:Quit", {"flags": ["eForceQuit"]})
-        except BrowserGoneError:
-            return
+    with trio.move_on_after(QUIT_SECONDS, shield=True), suppress(BrowserGoneError):
+        await marionette.command("Marionette:Quit", {"flags": ["eForceQuit"]})
         await marionette.wait_gone()

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 GRACE_SECONDS = 1.5
 """How long native applications have to leave after the browser did."""
@@ -85,9 +86,8 @@ def end_group(browser: subprocess.Popen[bytes]) -> None:
 
     The browser leads its process group, whose number nobody else can get while a member of it is left.
     """
-    if browser.poll() is None:
-        signal_group(browser.pid, signal.SIGKILL)
-        browser.wait()
+    browser.kill()
+    browser.wait()
     until = time.monotonic() + GRACE_SECONDS
     while (is_left := is_group_left(browser.pid)) and time.monotonic() < until:
         time.sleep(TICK_SECONDS)
@@ -98,8 +98,7 @@ def end_group(browser: subprocess.Popen[bytes]) -> None:
 def remove(folder: str) -> None:
     """Remove the folder; a process that is just ending may still be writing there, so try more than once."""
     for _ in range(100):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if not os.path.lexists(folder):
             return
         time.sleep(TICK_SECONDS)
@@ -111,9 +110,9 @@ def wait_for_request() -> None:
         pass
 
 
-def run(command: tuple[str, ...], inherited: tuple[int, ...], log: str) -> int:
+def run(command: tuple[str, ...], inherited: tuple[int, ...], log: Path) -> int:
     """Run the command until it ends or standard input does; return its status, 127 if it could not be started."""
-    with open(log, "ab") as output:
+    with log.open("ab") as output:
         try:
             browser = subprocess.Popen(
                 command,
@@ -136,16 +135,19 @@ def run(command: tuple[str, ...], inherited: tuple[int, ...], log: str) -> int:
     return browser.returncode
 
 
+def disregard(_number: int, _frame: object) -> None:
+    """Handle a signal by doing nothing."""
+
+
 def main(folder: str, read: str, write: str, *command: str) -> None:
     """Run the command, say in the folder how it ended, and remove the folder once nobody wants it any more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Whoever closes our standard input decides. A handler, as a signal that is ignored would stay so in the browser.
-        signal.signal(number, lambda *_: None)
+        # Whoever closes our standard input decides. A signal that is ignored would be ignored by the browser too.
+        signal.signal(number, disregard)
     adopt_orphans()
     try:
-        status = run(command, place_pipe(int(read), int(write)), os.path.join(folder, "output.log"))
-        with open(os.path.join(folder, "ended"), "w") as ended:
-            ended.write(str(status))
+        status = run(command, place_pipe(int(read), int(write)), Path(folder, "output.log"))
+        Path(folder, "ended").write_text(str(status), encoding="ascii")
         wait_for_request()
     finally:
         remove(folder)

@@ -21,7 +21,7 @@ an event or another message, so rounds are repeated until nothing happens in som
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, final
 
 import attrs
@@ -40,9 +40,11 @@ from .steps import Step
 
 CONNECTABLE: Final = {"externally_connectable": {"ids": ["*"], "matches": ["http://127.0.0.1/*"]}}
 EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b", CONNECTABLE))
-QUIET_ROUNDS: Final = 3
+QUIET_ROUNDS: Final = 2
 WAIT_SECONDS: Final = 20.0
 """How long the browser may take for anything; it takes some milliseconds."""
+LEAVE_SECONDS: Final = 1.0
+"""How long a page that the browser has left may take to say so; it takes some milliseconds."""
 OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
 
 
@@ -60,8 +62,10 @@ class Frame:
     """The id of its document, where the browser tells it."""
     contexts: dict[str, Context] = attrs.field(repr=False)
     """By extension; ``"web"`` is the page's own."""
+    parent: Frame | None = attrs.field(default=None, repr=False)
+    """The frame round it; None for a tab's top frame."""
     frames: list[Frame] = attrs.field(factory=list["Frame"], init=False, repr=False)
-    """The frames in it."""
+    """The frames in it, in the order in which they were opened."""
 
     def context(self, extension: str) -> Context:
         """Return the context of an extension: its content script, or its page if the frame shows that."""
@@ -120,10 +124,10 @@ class Lab:
         The frame stays and has new contexts.
         """
         url = self._make_url(web="web" in frame.contexts)
-        if frame.id == 0:
+        if frame.parent is None:
             await self._conductor.stage("navigate_tab", tab=frame.tab, url=url)
         else:
-            await self._parent(frame).stage("navigate_frame", url=url, old=frame.url)
+            await self._keeper(frame.parent).stage("navigate_frame", url=url, old=frame.url)
         contexts = await self._wait_contexts(url, self._names(web="web" in frame.contexts))
         await self._wait_gone(frame)
         frame.url, frame.contexts, frame.frames = url, contexts, []
@@ -133,21 +137,20 @@ class Lab:
     async def open_frame(self, parent: Frame) -> Frame:
         """Open a frame with a page of its own in another frame."""
         url = self._make_url()
-        await parent.context(self._extensions[0]).stage("open_frame", url=url)
+        await self._keeper(parent).stage("open_frame", url=url)
         contexts = await self._wait_contexts(url, self._names())
         (found,) = await self._find_frames(parent.tab, url)
-        frame = Frame(parent.tab, found["frame"], url, found.get("document"), contexts)
+        frame = Frame(parent.tab, found["frame"], url, found.get("document"), contexts, parent)
         parent.frames.append(frame)
         return frame
 
     async def close_frame(self, frame: Frame) -> None:
         """Remove a frame that is not a tab's top one, and return when its contexts have ended."""
-        await self._parent(frame).stage("close_frame", old=frame.url)
+        if frame.parent is None:
+            raise ValueError(f"{frame} is the top frame of a tab: close the tab")
+        await self._keeper(frame.parent).stage("close_frame", old=frame.url)
         await self._wait_gone(frame)
-        for top in self._open:
-            for each in top.family():
-                if frame in each.frames:
-                    each.frames.remove(frame)
+        frame.parent.frames.remove(frame)
 
     # ---- playing ---------------------------------------------------------------------------------------------------
 
@@ -178,11 +181,7 @@ class Lab:
         with trio.fail_after(WAIT_SECONDS):
             while True:
                 await self._flush()
-                seen = self._arrivals.events
-                if quiet_seconds:
-                    with trio.move_on_after(quiet_seconds):
-                        await self.wait_until(lambda seen=seen: self._arrivals.events != seen)
-                if seen == self._arrivals.events:
+                if not quiet_seconds or not await self._arrivals.happens_within(quiet_seconds):
                     return
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -205,11 +204,11 @@ class Lab:
         await self._every(self._used(), "reset")
         for top in self._open:
             if top.frames:
-                # The player of the first extension alone can tell: it may not have been used.
-                await top.context(self._extensions[0]).stage("reset")
+                # After all players in them have answered: Firefox may swallow the farewell of one that was just asked.
+                await self._keeper(top).stage("close_frames")
             for frame in top.frames:
                 await self._wait_gone(frame)
-            top.frames = []
+            top.frames.clear()
             kind = "web" if "web" in top.contexts else next(iter(top.contexts)) if len(top.contexts) == 1 else "page"
             self._spare.setdefault(kind, []).append(top)
         self._open = []
@@ -232,13 +231,9 @@ class Lab:
         self._pages += 1
         return f"{self._origin}/{'web' if web else 'page'}/{self._pages}"
 
-    def _parent(self, frame: Frame) -> Context:
-        """Return the content script, of the first extension, of the frame round this one."""
-        for top in self._open:
-            for each in top.family():
-                if frame in each.frames:
-                    return each.context(self._extensions[0])
-        raise ValueError(f"{frame} is in no open tab")
+    def _keeper(self, frame: Frame) -> Context:
+        """Return the content script that opens and closes the frames in this one: the first extension's."""
+        return frame.context(self._extensions[0])
 
     async def _open_tab(self, kind: str, url: str, *, web: bool = False, only: str | None = None) -> Frame:
         spare = self._spare.get(kind)
@@ -265,10 +260,14 @@ class Lab:
         return {extension: present[key] for extension, key in keys.items()}
 
     async def _wait_gone(self, frame: Frame) -> None:
-        with trio.fail_after(WAIT_SECONDS):
-            for each in frame.family():
-                for context in each.contexts.values():
-                    await context.gone.wait()
+        """Wait until the contexts of a frame that is no longer there have taken their leave."""
+        contexts = [context for each in frame.family() for context in each.contexts.values()]
+        with trio.move_on_after(LEAVE_SECONDS):
+            for context in contexts:
+                await context.gone.wait()
+        for context in contexts:
+            # Firefox may tear a page down before its farewell is sent.
+            context.end()
 
     async def _flush(self) -> None:
         quiet = 0
@@ -279,10 +278,8 @@ class Lab:
 
     async def _every(self, contexts: Sequence[Context], do: str) -> None:
         async def stage(context: Context) -> None:
-            try:
+            with suppress(BrowserGoneError):
                 await context.stage(do)
-            except BrowserGoneError:
-                return
 
         async with trio.open_nursery() as nursery:
             for each in contexts:
@@ -326,6 +323,13 @@ class Arrivals:
         with trio.fail_after(WAIT_SECONDS):
             while not condition():
                 await self._changed.wait()
+
+    async def happens_within(self, seconds: float) -> bool:
+        """Wait for an event, but no longer than that; return whether there was one."""
+        seen = self.events
+        with trio.move_on_after(seconds):
+            await self.wait_until(lambda: self.events != seen)
+        return self.events != seen
 
     def forget(self) -> None:
         """Forget all events, and the contexts that have gone."""
@@ -371,12 +375,14 @@ async def open_lab(
     names = [each.name for each in extensions]
     arrivals = Arrivals()
     server = Server(arrivals.handle)
-    async with open_folder() as folder, trio.open_nursery() as nursery:
-        await nursery.start(server.run)
-        folders = [folder / name for name in names]
-        for path, extension in zip(folders, extensions, strict=True):
-            write_extension(path, kind, extension, server.write_settings(extension.name))
-        async with OPENERS[kind](*folders, headless=headless) as browser:
-            await arrivals.wait_until(lambda: set(names) <= set(arrivals.backgrounds))
-            yield Lab(browser, arrivals, server.origin, names)
-        nursery.cancel_scope.cancel()
+    # The browser's own folder: it is removed even if this program is killed.
+    with open_folder() as folder:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.run)
+            folders = [folder / "extensions" / name for name in names]
+            for path, extension in zip(folders, extensions, strict=True):
+                write_extension(path, kind, extension, server.write_settings(extension.name))
+            async with OPENERS[kind](*folders, folder=folder, headless=headless) as browser:
+                await arrivals.wait_until(lambda: set(names) <= set(arrivals.backgrounds))
+                yield Lab(browser, arrivals, server.origin, names)
+            nursery.cancel_scope.cancel()

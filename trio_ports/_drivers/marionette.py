@@ -85,11 +85,11 @@ class Marionette:
             except trio.BrokenResourceError as error:
                 raise BrowserGoneError("Firefox closed the connection") from error
             while True:
-                _, answered, error, result = await self._receive()
+                _, answered, refusal, result = await self._receive()
                 if answered == number:
                     break
-        if error is not None:
-            raise BrowserCommandError(name, f"{error.get('error')}: {error.get('message')}")
+        if refusal is not None:
+            raise BrowserCommandError(name, f"{refusal.get('error')}: {refusal.get('message')}")
         return result
 
     async def wait_gone(self) -> None:

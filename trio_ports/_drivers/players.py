@@ -82,6 +82,8 @@ class Context:
         Raises:
             BrowserGoneError: the context ended before it answered.
         """
+        if self.gone.is_set():
+            raise BrowserGoneError(f"{self} has ended")
         self._number += 1
         number = self._number
         event = self._answered[number] = trio.Event()

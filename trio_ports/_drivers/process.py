@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -45,9 +45,12 @@ class BrowserProcess:
             raise BrowserStartError(f"the browser ended with status {status}", self.output())
 
 
-@asynccontextmanager
-async def open_folder() -> AsyncGenerator[Path]:
-    """Make a private folder for one run; what the keeper has not removed is removed at the end."""
+@contextmanager
+def open_folder(given: Path | None = None) -> Generator[Path]:
+    """Make a private folder for one run and remove it at the end; or use the given one, which its maker removes."""
+    if given is not None:
+        yield given
+        return
     with tempfile.TemporaryDirectory(prefix="trio-ports-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
@@ -69,21 +72,25 @@ async def open_process(
     """
     given = os.pipe() if pipe else (-1, -1)
     taken = os.pipe() if pipe else (-1, -1)
-    theirs = [each for each in (given[0], taken[1]) if each >= 0]
+    theirs, ours = (given[0], taken[1]), (taken[0], given[1])
+    arguments = [str(folder), *map(str, theirs), *command]
     try:
         keeper = await trio.lowlevel.open_process(
-            [sys.executable, "-I", str(KEEPER), str(folder), str(given[0]), str(taken[1]), *command],
+            [sys.executable, "-I", str(KEEPER), *arguments],
             stdin=subprocess.PIPE,
-            pass_fds=theirs,
+            pass_fds=theirs if pipe else (),
             env={**os.environ, **environment},
             start_new_session=True,
         )
+    except BaseException:
+        close_all(ours)
+        raise
     finally:
-        for each in theirs:
-            os.close(each)
+        close_all(theirs)
     stream = None
     if pipe:
-        stream = trio.StapledStream(trio.lowlevel.FdStream(given[1]), trio.lowlevel.FdStream(taken[0]))
+        read, write = map(trio.lowlevel.FdStream, ours)
+        stream = trio.StapledStream(write, read)
     try:
         yield BrowserProcess(folder, stream)
     finally:
@@ -91,6 +98,13 @@ async def open_process(
             await _end(keeper)
             if stream is not None:
                 await stream.aclose()
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close those that there are."""
+    for each in descriptors:
+        if each >= 0:
+            os.close(each)
 
 
 async def _end(keeper: trio.Process) -> None:

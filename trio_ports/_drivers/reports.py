@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 import msgspec
 
@@ -64,6 +64,7 @@ class Event(msgspec.Struct, frozen=True, tag="event", omit_defaults=True):
 
 
 Report = Hello | Results | Event
+DECODER: Final[msgspec.json.Decoder[Report]] = msgspec.json.Decoder(Report)
 
 
 def decode_report(data: bytes) -> Report:
@@ -73,12 +74,13 @@ def decode_report(data: bytes) -> Report:
         msgspec.ValidationError: the player and this module disagree.
     """
     try:
-        return msgspec.json.decode(data, type=Report)
+        return DECODER.decode(data)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         # Half of a surrogate pair is legal in JavaScript, and msgspec has no place for it.
-        return msgspec.convert(json.loads(data), type=Report)
+        report: Report = msgspec.convert(json.loads(data), type=Report)
+        return report
 
 
 def encode_command(command: Mapping[str, Any]) -> bytes:

@@ -19,9 +19,7 @@ def connect(port: str, *, name: str = "", extension: str | None = None) -> Step:
     return {"do": "connect", "port": port, "name": name, "extension": extension}
 
 
-def tabs_connect(
-    port: str, tab: int, *, name: str = "", frame: int | None = None, document: str | None = None
-) -> Step:
+def tabs_connect(port: str, tab: int, *, name: str = "", frame: int | None = None, document: str | None = None) -> Step:
     """``tabs.connect``, from a background or an extension page."""
     return {"do": "tabs_connect", "port": port, "name": name, "tab": tab, "frame": frame, "document": document}
 

@@ -22,6 +22,7 @@ if (typeof LAB === "undefined") {
   let added = []; // [target, listener]
   let epoch = 0;
   let received = 0;
+  let ways = new Map(); // what a connection was opened to → a way to send a message there
 
   const kind = (() => {
     if (typeof window === "undefined") {
@@ -156,15 +157,28 @@ if (typeof LAB === "undefined") {
     return functions.get(key);
   }
 
+  // A message that says nothing goes wherever a connection was opened to: the browser treats both alike.
+  const FLUSH = "flush";
+
+  function wayTo(extension) {
+    ways.set(`extension ${extension}`, () => runtime.sendMessage(extension, FLUSH));
+  }
+
+  function wayToTab(tab) {
+    ways.set(`tab ${tab}`, () => api.tabs.sendMessage(tab, FLUSH));
+  }
+
   // ---- steps ---------------------------------------------------------------------------------------------------
 
   const STEPS = {
     connect: (step) => {
       const args = step.extension === null ? [] : [step.extension];
+      args.forEach(wayTo);
       return open(step.port, () => runtime.connect(...args, { name: step.name }));
     },
     tabs_connect: (step) => {
       const options = { name: step.name };
+      wayToTab(step.tab);
       if (step.frame !== null) {
         options.frameId = step.frame;
       }
@@ -213,11 +227,11 @@ if (typeof LAB === "undefined") {
 
   // ---- the stage: what the driver does to the browser itself, reported in no log ---------------------------------
 
-  const FLUSH = "flush";
-
   const STAGE = {
-    // There and back again through the browser's own process, on the way that the messages of ports take.
-    flush: () => runtime?.sendMessage && kind !== "web" && runtime.sendMessage(FLUSH).catch(() => null),
+    // There and back again through the browser's own process, on the ways that the messages of ports take.
+    flush: async () => {
+      await Promise.all([...ways.values()].map((way) => way().catch(() => null)));
+    },
     reset: () => {
       epoch += 1;
       for (const [target, listener] of added) {
@@ -235,10 +249,9 @@ if (typeof LAB === "undefined") {
       functions = new Map();
       added = [];
       received = 0;
-      for (const frame of globalThis.document?.querySelectorAll("iframe") ?? []) {
-        frame.remove();
-      }
+      ways = homeWays();
     },
+    close_frames: () => document.querySelectorAll("iframe").forEach((frame) => frame.remove()),
     create_tab: ({ url, active }) => api.tabs.create({ url, active }).then((tab) => tab.id),
     navigate_tab: ({ tab, url }) => api.tabs.update(tab, { url }).then(() => null),
     close_tab: ({ tab }) => api.tabs.remove(tab),
@@ -264,12 +277,18 @@ if (typeof LAB === "undefined") {
     return [...document.querySelectorAll("iframe")].find((frame) => frame.dataset.url === url);
   }
 
-  if (kind === "background") {
-    runtime.onMessage.addListener((message, sender, respond) => {
+  // Every context can send to its own extension, but for a web page, which has none.
+  const homeWays = () => new Map(kind === "web" ? [] : [["home", () => runtime.sendMessage(FLUSH)]]);
+  ways = homeWays();
+
+  if (kind === "background" || kind === "script") {
+    const answer = (message, sender, respond) => {
       if (message === FLUSH) {
         respond(null);
       }
-    });
+    };
+    runtime.onMessage.addListener(answer);
+    runtime.onMessageExternal?.addListener(answer);
   }
 
   // ---- the driver ----------------------------------------------------------------------------------------------
