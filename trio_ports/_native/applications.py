@@ -19,7 +19,7 @@ from .._protocol.manifests import Family, NativeManifest, extension_origin, fami
 from .._transports.carrier import Finish
 from .._transports.processes import Outcome, Patience, run_process, start_program
 from .._util import check_type
-from .finding import bad_name, files_of, search
+from .finding import Folder, bad_name, files_of, search
 
 FAMILIES: Final[dict[DialectName, Family]] = {"firefox": "firefox", "chrome": "chromium"}
 """Whose way a dialect goes; where it is not said, the extension's id decides."""
@@ -67,7 +67,7 @@ async def run_application(
     *,
     extension_id: str,
     dialect: Dialect,
-    manifest_folders: Sequence[Path] | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
     max_message_bytes: float | None = None,
 ) -> None:
     """Start a native application, carry its messages, and end it, all as a browser of the dialect does.

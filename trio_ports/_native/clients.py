@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -21,7 +20,7 @@ from .._protocol.places import BROWSERS
 from .._transports.carried import open_carried_port
 from .._util import check_limit, require_trio
 from .applications import Application, check_application_name
-from .finding import find_manifest
+from .finding import Folder, find_manifest
 
 
 @contextlib.asynccontextmanager
@@ -30,7 +29,7 @@ async def connect_native(
     *,
     extension_id: str,
     browser: str | None = None,
-    manifest_folders: Sequence[Path] | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
     max_buffer_size: float | None = None,
     max_message_bytes: float | None = None,
     max_incoming_bytes: float = FROM_APPLICATION_BYTES,
@@ -93,7 +92,7 @@ async def send_native_message(
     *,
     extension_id: str,
     browser: str | None = None,
-    manifest_folders: Sequence[Path] | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
     message_type: Any = Any,
 ) -> Any:
     """Start a native application, send it one message, and return its first answer; then end it.

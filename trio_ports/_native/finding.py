@@ -7,13 +7,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from .._protocol.errors import Cause, ManifestError, NativeApplicationError
 from .._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from .._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
+
+Folder: TypeAlias = str | os.PathLike[str]
 
 DEFAULT_BROWSERS: Final[dict[str, tuple[Places, ...]]] = {"firefox": (FIREFOX,), "chromium": (CHROMIUM, CHROME)}
 """Where a family's manifests are looked for unless somebody names a browser."""
@@ -27,7 +29,7 @@ def find_manifest(
     *,
     extension_id: str,
     browser: str | None = None,
-    manifest_folders: Sequence[Path] | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
 ) -> NativeManifest:
     """Find the manifest of a native application that an extension may start, as a browser does.
 
@@ -52,7 +54,7 @@ def find_manifest(
 
 
 def files_of(
-    name: str, family: Family, browser: str | None = None, manifest_folders: Sequence[Path] | None = None
+    name: str, family: Family, browser: str | None = None, manifest_folders: Sequence[Folder] | None = None
 ) -> Iterator[Path]:
     """Return where the manifest may be, in the order of the search."""
     if manifest_folders is not None:

@@ -17,7 +17,7 @@ import attrs
 from .._protocol.errors import ManifestError
 from .._protocol.manifests import Family, NativeManifest, check_manifest
 from .._protocol.places import BROWSERS, Places
-from .finding import DEFAULT_BROWSERS, system_folders, user_folders
+from .finding import DEFAULT_BROWSERS, Folder, system_folders, user_folders
 
 Action: TypeAlias = Literal["created", "replaced", "unchanged", "removed"]
 
@@ -41,8 +41,8 @@ def install(
     allowed_extensions: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
     browsers: Sequence[str] | None = None,
-    manifest_folders: Sequence[Path] | None = None,
-    launcher_folder: Path | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
+    launcher_folder: Folder | None = None,
     system: bool = False,
     dry_run: bool = False,
 ) -> list[Change]:
@@ -77,7 +77,7 @@ def install(
     files: list[tuple[Path, bytes, int, str | None]] = []
     program = Path(words[0])
     if len(words) > 1:
-        program = (launcher_folder or _data_folder()).absolute() / _launcher_name(name)
+        program = _launcher_path(name, launcher_folder)
         files.append((program, _launcher(words), 0o755, None))
     manifest = NativeManifest(
         name=name,
@@ -99,8 +99,8 @@ def uninstall(
     name: str,
     *,
     browsers: Sequence[str] | None = None,
-    manifest_folders: Sequence[Path] | None = None,
-    launcher_folder: Path | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
+    launcher_folder: Folder | None = None,
     system: bool = False,
     dry_run: bool = False,
 ) -> list[Change]:
@@ -123,7 +123,7 @@ def uninstall(
     """
     places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
     found = _files(name, places, manifest_folders, system)
-    launcher = (launcher_folder or _data_folder()) / _launcher_name(name)
+    launcher = _launcher_path(name, launcher_folder)
     changes: list[Change] = []
     for file, key in dict.fromkeys([*found, (launcher, None)]):
         if file.is_file():
@@ -139,7 +139,7 @@ def _targets(
     name: str,
     manifest: NativeManifest,
     browsers: Sequence[str] | None,
-    manifest_folders: Sequence[Path] | None,
+    manifest_folders: Sequence[Folder] | None,
     system: bool,
 ) -> Iterator[tuple[Path, Family | None, str | None]]:
     """Return where a manifest is to be written, for whose family (None: for both), and the registry's key for it.
@@ -183,7 +183,7 @@ def _places(browser: str) -> Places:
 
 
 def _files(
-    name: str, places: Sequence[Places], manifest_folders: Sequence[Path] | None, system: bool
+    name: str, places: Sequence[Places], manifest_folders: Sequence[Folder] | None, system: bool
 ) -> list[tuple[Path, str | None]]:
     """Return where manifests of that name belong, and the registry's keys for them."""
     if manifest_folders is not None:
@@ -205,8 +205,9 @@ def _data_folder() -> Path:
     return platformdirs.user_data_path("trio-ports", appauthor=False)
 
 
-def _launcher_name(name: str) -> str:
-    return f"{name}.bat" if os.name == "nt" else name
+def _launcher_path(name: str, folder: Folder | None) -> Path:
+    file = f"{name}.bat" if os.name == "nt" else name
+    return (_data_folder() if folder is None else Path(folder)).absolute() / file
 
 
 def _launcher(words: Sequence[str]) -> bytes:

@@ -15,6 +15,7 @@ import trio
 
 from .._ports.port import Port
 from .._protocol.errors import MessageTooLargeError
+from .finding import Folder
 from .native_ports import open_native_port
 
 NAME: Final = "ping_pong"
@@ -37,7 +38,7 @@ async def main() -> None:
 
 
 def install_ping_pong(
-    folder: Path, *, allowed_extensions: Sequence[str] = (), allowed_origins: Sequence[str] = ()
+    folder: Folder, *, allowed_extensions: Sequence[str] = (), allowed_origins: Sequence[str] = ()
 ) -> Path:
     """Write a launcher and a manifest for this application into ``folder``, and return the manifest."""
     from .installing import install

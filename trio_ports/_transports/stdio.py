@@ -21,6 +21,7 @@ import trio
 if sys.platform == "linux":
     import fcntl
 
+_WINDOWS: Final = os.name == "nt"
 _LEAST_READ: Final = 64 * 1024
 _MOST_READ: Final = 256 * 1024
 _PIPE_BYTES: Final = 256 * 1024
@@ -37,7 +38,7 @@ class Waiting(enum.Enum):
 
 def way_of(fd: int) -> Waiting:
     """Return how to wait for ``fd``."""
-    if os.name == "nt":
+    if _WINDOWS:
         return Waiting.THREAD
     mode = os.fstat(fd).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(fd):
@@ -48,7 +49,7 @@ def way_of(fd: int) -> Waiting:
 @contextlib.contextmanager
 def prepared(fd: int, way: Waiting) -> Generator[None]:
     """Make ``fd`` fit for waiting that way, as long as the block lasts: its flags are restored at the end."""
-    if os.name == "nt":
+    if _WINDOWS:
         importlib.import_module("msvcrt").setmode(fd, getattr(os, "O_BINARY", 0))
     if way is not Waiting.POLL:
         yield
@@ -165,17 +166,23 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
     For everybody else, child processes and C libraries included, descriptor 0 is at its end from now on, and
     descriptor 1 is standard error, or nowhere without one. It stays so after the block: what is printed then must not
     reach the browser either. The new descriptors are closed at the end of the block.
+
+    Raises:
+        OSError: standard input or output is closed; nothing was changed.
     """
+    os.fstat(0)
+    os.fstat(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere == 2:
+        # There was no standard error, and the lowest number that is free is given to whatever is opened next.
+        os.set_inheritable(2, True)
+        nowhere = os.dup(2)
     with contextlib.ExitStack() as stack:
+        stack.callback(os.close, nowhere)
         incoming = os.dup(0)
         stack.callback(os.close, incoming)
         outgoing = os.dup(1)
         stack.callback(os.close, outgoing)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        stack.callback(os.close, nowhere)
         os.dup2(nowhere, 0)
-        try:
-            os.dup2(2, 1)
-        except OSError:
-            os.dup2(nowhere, 1)
+        os.dup2(2, 1)
         yield incoming, outgoing

@@ -1,0 +1,119 @@
+"""What the tests of native messaging share: applications that do as they are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+from support import Witness
+
+import trio_ports
+from trio_ports import Port
+from trio_ports._native.applications import run_application
+from trio_ports._ports.connection import open_connection
+from trio_ports._ports.owners import Owner
+from trio_ports._ports.setup import make_setup
+from trio_ports._protocol.manifests import NativeManifest
+
+FIREFOX_ID = "notes@example.org"
+CHROMIUM_ID = "abcdefghijklmnopabcdefghijklmnop"
+IDS = {"trio": FIREFOX_ID, "firefox": FIREFOX_ID, "chrome": CHROMIUM_ID}
+PACKAGES = str(Path(trio_ports.__file__).parent.parent)
+"""Where a child process finds the package, wherever it was started."""
+
+WIRE = """\
+import json, os, struct, sys
+def write(data):
+    while data:
+        data = data[os.write(1, data):]
+def send(message):
+    body = json.dumps(message).encode()
+    write(struct.pack("=I", len(body)) + body)
+def take(size):
+    data = b""
+    while len(data) < size:
+        piece = os.read(0, size - len(data))
+        if not piece:
+            sys.exit(0)
+        data += piece
+    return data
+def receive():
+    (size,) = struct.unpack("=I", take(4))
+    return json.loads(take(size))
+"""
+
+
+def encode(message: Any) -> bytes:
+    """Return the frame of a message, by hand."""
+    body = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return struct.pack("=I", len(body)) + body
+
+
+def write_program(file: Path, body: str, *, interpreter: str = sys.executable) -> Path:
+    """Write a program that knows the wire; ``body`` says what it does."""
+    # Isolated: nothing of the test run's environment slows its start or gets in its way.
+    file.write_text(f"#!{interpreter} -IS\n{WIRE}{body}", encoding="utf-8")
+    file.chmod(0o755)
+    return file
+
+
+def write_manifest(folder: Path, program: Path | str, name: str = "app", **changes: Any) -> Path:
+    """Write a manifest that allows the two extensions of the tests."""
+    manifest = NativeManifest(
+        name=name,
+        description="A test",
+        path=str(program),
+        allowed_extensions=[FIREFOX_ID],
+        allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"],
+    )
+    fields = {**json.loads(manifest.encode()), **changes}
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps({key: value for key, value in fields.items() if value is not ...}), encoding="utf-8")
+    return file
+
+
+def write_application(folder: Path, body: str, name: str = "app") -> Path:
+    """Write a native application and its manifest; return the folder to search."""
+    write_manifest(folder, write_program(folder / f"{name}.py", body), name)
+    return folder
+
+
+@asynccontextmanager
+async def open_application(
+    folder: Path, dialect: Any = "trio", name: str = "app", **options: Any
+) -> AsyncGenerator[tuple[Port, Witness], None]:
+    """Run an application as a browser of the dialect does; the block ends when it is gone."""
+    setup = make_setup(dialect=dialect, **options)
+    async with trio.open_nursery() as nursery:
+        near, (far,) = open_connection(max_buffer_size=setup.max_buffer_size)
+        port: Port = Port(near, Owner(nursery), setup, setup.decoder(Any))
+
+        async def run() -> None:
+            await run_application(
+                far, name, extension_id=IDS[dialect], dialect=setup.dialect, manifest_folders=[folder]
+            )
+
+        nursery.start_soon(run)
+        yield port, Witness(port)
+        port.disconnect()
+
+
+def open_descriptors() -> set[str]:
+    """Return the descriptors that are open, to compare."""
+    return {descriptor.name for descriptor in Path("/dev/fd").iterdir()}
+
+
+def has_children() -> bool:
+    """Say whether this process has a child, running or not waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
