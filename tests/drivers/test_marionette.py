@@ -73,3 +73,15 @@ async def test_a_firefox_that_goes_is_told() -> None:
     await back.aclose()
     with pytest.raises(BrowserGoneError):
         await client.command("Foo")
+
+
+async def test_a_firefox_that_crashes_is_told() -> None:
+    """A connection that breaks is an end too."""
+
+    async def crash() -> None:
+        raise trio.BrokenResourceError
+
+    receiving = trio.testing.MemoryReceiveStream(receive_some_hook=crash)
+    client = Marionette(trio.StapledStream(trio.testing.MemorySendStream(), receiving))
+    with pytest.raises(BrowserGoneError):
+        await client.command("Foo")

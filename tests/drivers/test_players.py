@@ -10,8 +10,9 @@ import trio
 import trio.testing
 
 from trio_ports._drivers import BrowserGoneError, BrowserKind, PlayerExtension
+from trio_ports._drivers.arrivals import Arrivals
 from trio_ports._drivers.players import Context, write_extension
-from trio_ports._drivers.reports import Hello, Result, Results
+from trio_ports._drivers.reports import Event, Hello, Result, Results
 from trio_ports._drivers.server import Socket
 
 
@@ -39,6 +40,31 @@ async def test_a_player_that_has_left_its_socket() -> None:
     await back.aclose()
     with pytest.raises(BrowserGoneError, match="has ended"):
         await context.ask({})
+
+
+async def test_a_player_that_leaves_without_a_word() -> None:
+    """A page that was left while it was still loading was never there."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    await theirs.aclose()
+    arrivals = Arrivals()
+    await arrivals.handle(Socket(ours))
+    assert (arrivals.contexts, arrivals.present) == ([], {})
+
+
+async def test_what_happens_within_a_time() -> None:
+    """An event ends the wait; none, and the time does."""
+    arrivals = Arrivals()
+    assert not await arrivals.happens_within(0.001)
+    context, _ = pretend()
+    async with trio.open_nursery() as nursery:
+
+        async def happen() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            arrivals.take(context, Event("on_message"))
+
+        nursery.start_soon(happen)
+        assert await arrivals.happens_within(60)
+    assert context.events == [Event("on_message")]
 
 
 @pytest.mark.parametrize("kind", ["firefox", "chromium"])

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from trio_ports._drivers import BrowserStartError
-from trio_ports._drivers.process import open_folder, open_process
+from trio_ports._drivers.process import BrowserProcess, open_folder, open_process
 
 SHELL = ["/bin/sh", "-c"]
 
@@ -142,3 +142,8 @@ def test_a_folder_that_is_given_stays(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:
         assert folder == tmp_path
     assert tmp_path.exists()
+
+
+def test_a_browser_that_printed_nothing(tmp_path: Path) -> None:
+    """No file yet, no words."""
+    assert BrowserProcess(tmp_path, None).output() == ""

@@ -88,7 +88,10 @@ async def test_a_ping_is_answered_and_a_close_ends() -> None:
     async with running(received) as server, await upgrade(server) as stream:
         await stream.send_all(client_frame(b"hi", 9))
         assert await receive_until(stream, b"hi") == b"\x8a\x02hi"
-        await stream.send_all(client_frame(b"one"))
+        one = client_frame(b"one")
+        await stream.send_all(one[:3])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await stream.send_all(one[3:])
         assert await receive_until(stream, b"seen") == b"\x81\x04seen"
         await stream.send_all(client_frame(b"", 8))
         assert await stream.receive_some() == b""

@@ -27,6 +27,7 @@ from typing import Any, Final, final
 import attrs
 import trio
 
+from .arrivals import WAIT_SECONDS, Arrivals
 from .binaries import BrowserKind
 from .browser import Browser
 from .chromium import open_chromium
@@ -34,15 +35,13 @@ from .errors import BrowserGoneError
 from .firefox import open_firefox
 from .players import Context, PlayerExtension, write_extension
 from .process import open_folder
-from .reports import Event, Hello, Result, Results, decode_report
-from .server import Server, Socket
+from .reports import Event, Result
+from .server import Server
 from .steps import Step
 
 CONNECTABLE: Final = {"externally_connectable": {"ids": ["*"], "matches": ["http://127.0.0.1/*"]}}
 EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b", CONNECTABLE))
 QUIET_ROUNDS: Final = 2
-WAIT_SECONDS: Final = 20.0
-"""How long the browser may take for anything; it takes some milliseconds."""
 LEAVE_SECONDS: Final = 1.0
 """How long a page that the browser has left may take to say so; it takes some milliseconds."""
 OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
@@ -181,7 +180,7 @@ class Lab:
         with trio.fail_after(WAIT_SECONDS):
             while True:
                 await self._flush()
-                if not quiet_seconds or not await self._arrivals.happens_within(quiet_seconds):
+                if not (quiet_seconds and await self._arrivals.happens_within(quiet_seconds)):
                     return
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -284,77 +283,6 @@ class Lab:
         async with trio.open_nursery() as nursery:
             for each in contexts:
                 nursery.start_soon(stage, each)
-
-
-@final
-class Arrivals:
-    """What the players report: who is there, and what happened."""
-
-    def __init__(self) -> None:
-        self.contexts: list[Context] = []
-        """All since the last reset, in order, and those still there from before."""
-        self.present: dict[tuple[str, str], Context] = {}
-        """Those that are there, by extension and address."""
-        self.backgrounds: dict[str, Context] = {}
-        self.events = 0
-        """How many events there were, ever."""
-        self._changed = trio.Event()
-
-    async def handle(self, socket: Socket) -> None:
-        """Listen to one player for as long as it is there."""
-        context: Context | None = None
-        try:
-            while messages := await socket.receive():
-                for data in messages:
-                    report = decode_report(data)
-                    if isinstance(report, Hello):
-                        context = self._greet(Context.of(report, socket))
-                    elif context is not None:
-                        self._take(context, report)
-                    self._notify()
-        finally:
-            if context is not None:
-                context.end()
-                self.present.pop((context.extension, context.url), None)
-                self._notify()
-
-    async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Return when the condition holds."""
-        with trio.fail_after(WAIT_SECONDS):
-            while not condition():
-                await self._changed.wait()
-
-    async def happens_within(self, seconds: float) -> bool:
-        """Wait for an event, but no longer than that; return whether there was one."""
-        seen = self.events
-        with trio.move_on_after(seconds):
-            await self.wait_until(lambda: self.events != seen)
-        return self.events != seen
-
-    def forget(self) -> None:
-        """Forget all events, and the contexts that have gone."""
-        self.contexts = [each for each in self.contexts if not each.gone.is_set()]
-        for each in self.contexts:
-            each.events.clear()
-            each.used = False
-
-    def _greet(self, context: Context) -> Context:
-        self.contexts.append(context)
-        self.present[context.extension, context.url] = context
-        if context.kind == "background":
-            self.backgrounds[context.extension] = context
-        return context
-
-    def _take(self, context: Context, report: Results | Event) -> None:
-        if isinstance(report, Results):
-            context.receive(report)
-        else:
-            self.events += 1
-            context.events.append(report)
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
 
 
 @asynccontextmanager
