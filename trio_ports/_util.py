@@ -11,10 +11,15 @@ import trio
 def require_trio(what: str) -> None:
     """Raise RuntimeError unless the caller runs in a Trio thread; ``what`` names the call."""
     if not trio.lowlevel.in_trio_run():
-        raise RuntimeError(
-            f"{what} must be called from inside trio.run(), in its own thread; "
-            "from another thread use trio.from_thread.run_sync()"
-        )
+        raise outside_trio(what)
+
+
+def outside_trio(what: str) -> RuntimeError:
+    """Return the error for a call from outside Trio, or from another thread."""
+    return RuntimeError(
+        f"{what} must be called from inside trio.run(), in its own thread; "
+        "from another thread use trio.from_thread.run_sync()"
+    )
 
 
 def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None:

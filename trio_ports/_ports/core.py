@@ -6,6 +6,7 @@ What a program sees of it is in `port`. Nothing here waits, apart from `PortCore
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 import trio
@@ -47,6 +48,7 @@ class PortCore:
         "_setup",
         "_show",
         "_state",
+        "_thread",
         "_told",
         "_untold",
         "on_disconnect",
@@ -80,6 +82,7 @@ class PortCore:
         self._observer = setup.observer
         self._name = name
         self._sender = sender
+        self._thread = get_ident()
         self._state = State.OPEN
         self._error: PortError | None = None
         self._pump: Pump | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, final
 
@@ -13,7 +15,7 @@ from trio.lowlevel import enable_ki_protection, reschedule
 from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import State
 from .._protocol.senders import MessageSender
-from .._util import require_trio
+from .._util import outside_trio, require_trio
 from .block import enter_block, leave_block
 from .core import PortCore
 from .events import Event
@@ -122,8 +124,12 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.ClosedResourceError: if this side has disconnected.
             trio.BrokenResourceError: if the other side has, and this was delivered; from `error`.
 
+            RuntimeError: outside Trio, or in another thread.
+
         Source: rules 12, 16, 17 and 23.
         """
+        if get_ident() != self._thread:
+            raise outside_trio("port.post_message")
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
@@ -134,7 +140,12 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         end = self._end
         lane = end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
-            end.send_only(frame)
+            if lane.tail is None:
+                batch = deque((frame,))
+                end.send_only(batch)
+                lane.tail = batch
+            else:
+                lane.tail.append(frame)
             lane.used += 1
             task = lane.sleeper
             if task is not None:
@@ -188,9 +199,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             raise self._end_of_messages()
         self._reading = True
         try:
-            frame = await lane.sink.receive()
-            if self._state is not State.CLOSED:  # A disconnect since the message was handed over has emptied the lane.
-                lane.taken()
+            frame = await lane.take()
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise self._end_reading() from self._end.peer_error
         finally:

@@ -83,6 +83,7 @@ class Pump:
         decode = port._decoder.decode
         observer = port._observer
         receive_nowait = lane.sink.receive_nowait
+        head = lane.head
         blocked = lane.direction.blocked
         abort_sleep = lane.abort_sleep
         task = trio.lowlevel.current_task()
@@ -100,7 +101,10 @@ class Pump:
                 left = batch
                 continue
             left -= 1
-            frame = receive_nowait()
+            if not head:
+                lane.begin(receive_nowait())
+                head = lane.head
+            frame = head.popleft()
             lane.used -= 1
             if blocked:
                 lane.direction.settle()
