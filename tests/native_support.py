@@ -105,6 +105,20 @@ async def open_application(
         port.disconnect()
 
 
+async def wait_heard(port: Port, witness: Witness, count: int = 1) -> None:
+    """Wait until the witness has heard so many messages."""
+    enough = trio.Event()
+
+    def check(message: Any = None, port: Any = None) -> None:
+        if len(witness.seen) >= count:
+            enough.set()
+
+    port.on_message.add_listener(check)
+    check()
+    await enough.wait()
+    port.on_message.remove_listener(check)
+
+
 def open_descriptors() -> set[str]:
     """Return the descriptors that are open, to compare."""
     return {descriptor.name for descriptor in Path("/dev/fd").iterdir()}

@@ -20,6 +20,7 @@ from .._protocol.frames import FrameDecoder
 from .carrier import Carrier, Finish, ReceiveSome, SendAll
 from .stdio import DescriptorSink, DescriptorSource, Waiting
 
+_WINDOWS: Final = os.name == "nt"
 _LINES: Final = 20
 _LINE_BYTES: Final = 2000
 
@@ -151,7 +152,7 @@ class _Conversation:
                     await self._close()
 
     def _wires(self) -> tuple[ReceiveSome, SendAll]:
-        if os.name == "nt":
+        if _WINDOWS:
             return self.stdout.receive_some, self.stdin.send_all
         source = DescriptorSource(self.stdout.fileno(), Waiting.POLL)
         return source.receive_some, DescriptorSink(self.stdin.fileno(), Waiting.POLL).send_all

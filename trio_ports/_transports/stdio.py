@@ -180,7 +180,8 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, nowhere)
         incoming = os.dup(0)
-        stack.callback(os.close, incoming)
+        if not _WINDOWS:  # There closing waits for the thread that reads.
+            stack.callback(os.close, incoming)
         outgoing = os.dup(1)
         stack.callback(os.close, outgoing)
         os.dup2(nowhere, 0)
