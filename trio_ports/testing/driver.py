@@ -2,43 +2,71 @@
 
 Hypothesis calls the rules of a state machine one after the other, from sync code. A guest run whose host is a queue
 lets each rule push Trio as far as it goes. A step without an outcome *is* blocked: that is an answer, not a time-out.
+Time stands still until `Driver.advance` moves it, so that time is a rule too.
 """
 
 from __future__ import annotations
 
 import queue
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, final
 
 import trio
 from outcome import Outcome
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 
+@final
 class Step:
     """Something that was started in the run, and what has come of it."""
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
+        """Cancels the step; `Driver.cancel` does."""
         self.blocked = True
+        """It has not finished."""
         self.value: Any = None
         """What it returned; None if it was cancelled."""
         self.error: BaseException | None = None
         """What it raised."""
 
+    @property
+    def cancelled(self) -> bool:
+        """It was cancelled, and that was its end."""
+        return self.scope.cancelled_caught
+
     def unwrap(self) -> Any:
-        """Return its value or raise its error; it must have finished."""
-        assert not self.blocked
+        """Return its value or raise its error.
+
+        Raises:
+            trio.WouldBlock: if it has not finished.
+        """
+        if self.blocked:
+            raise trio.WouldBlock("the step is blocked")
         if self.error is not None:
             raise self.error
         return self.value
 
+    def __repr__(self) -> str:
+        state = "blocked" if self.blocked else "cancelled" if self.cancelled else repr(self.error or self.value)
+        return f"<Step {state}>"
 
+
+@final
 class Driver:
-    """A Trio run that goes forward when it is told to."""
+    """A Trio run that goes forward when it is told to.
 
-    def __init__(self) -> None:
+    Make it in a thread without a Trio run of its own, and `close` it, or use it in a ``with``.
+
+    Args:
+        real_time: time passes by itself, instead of by `advance`.
+    """
+
+    def __init__(self, *, real_time: bool = False) -> None:
+        self._clock = None if real_time else MockClock()
         self._host: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._result: Outcome[None] | None = None
         trio.lowlevel.start_guest_run(
@@ -46,14 +74,30 @@ class Driver:
             run_sync_soon_threadsafe=self._host.put,
             done_callback=self._note_result,
             host_uses_signal_set_wakeup_fd=True,
+            clock=self._clock,
         )
         self._pump(lambda: self._nursery is not None)
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def start(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Step:
         """Run an async function until everything waits."""
         step = Step()
         self._settle(lambda nursery: nursery.start_soon(self._run, step, function, args))
         return step
+
+    def run(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Run an async function to its end and return what it returned; other tasks go on meanwhile."""
+        step = Step()
+        self._soon(lambda nursery: nursery.start_soon(self._run, step, function, args))
+        self._pump(lambda: not step.blocked)
+        return step.unwrap()
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a sync function inside the run, then let everything run until it waits. Return what it returned."""
@@ -67,11 +111,21 @@ class Driver:
         """Cancel a step and let everything run until it waits."""
         self.call(step.scope.cancel)
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everything run until it waits.
+
+        Raises:
+            RuntimeError: if time is real.
+        """
+        if self._clock is None:
+            raise RuntimeError("real time passes by itself")
+        self.call(self._clock.jump, seconds)
+
     def close(self) -> None:
-        """Cancel what is left and end the run."""
-        assert self._nursery is not None
-        self._token.run_sync_soon(self._nursery.cancel_scope.cancel)
-        self._pump(lambda: False)
+        """Cancel what is left and end the run. Idempotent."""
+        if self._result is None:
+            self._soon(lambda nursery: nursery.cancel_scope.cancel())
+            self._pump(lambda: False)
 
     async def _main(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
@@ -84,7 +138,7 @@ class Driver:
                 step.value = await function(*args)
             except trio.Cancelled:
                 raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is what came of the step.
+            except BaseException as error:  # noqa: BLE001 - Whatever it is, it is what came of the step.
                 step.error = error
         step.blocked = False
 
@@ -96,13 +150,18 @@ class Driver:
             await wait_all_tasks_blocked()
             idle = True
 
-        def start() -> None:
-            assert self._nursery is not None
-            begin(self._nursery)
-            self._nursery.start_soon(watch)
+        def start(nursery: trio.Nursery) -> None:
+            begin(nursery)
+            nursery.start_soon(watch)
 
-        self._token.run_sync_soon(start)
+        self._soon(start)
         self._pump(lambda: idle)
+
+    def _soon(self, function: Callable[[trio.Nursery], object]) -> None:
+        nursery, token = self._nursery, self._token
+        assert nursery is not None
+        assert token is not None
+        token.run_sync_soon(function, nursery)
 
     def _pump(self, enough: Callable[[], bool]) -> None:
         while self._result is None and not enough():

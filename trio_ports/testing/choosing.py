@@ -1,0 +1,301 @@
+"""Choosing moves: a history is drawn move by move, and a model says at each point what makes sense."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, final
+
+import attrs
+from hypothesis import strategies as st
+
+from . import histories as moves
+from .histories import EXTENSIONS, NOBODY, History, Move, Step
+from .model import RULES, Context, Model, Port, Rules
+from .strategies import json_messages
+
+T = TypeVar("T")
+
+MOST_CONTEXTS: Final = 14
+MOST_PORTS: Final = 16
+
+_ACTIONS: Final[dict[str, list[Step]]] = {
+    "one": [],
+    "two": [],
+    "bye": [moves.disconnect(None)],
+    "adds": [moves.add_listener("on_message", "one", port=None)],
+    "drops": [moves.remove_listener("on_message", "two", port=None)],
+    "holds": [moves.hold()],
+    "raises": [moves.throw()],
+}
+_ANSWERS: Final[dict[str, list[Step]]] = {
+    "echo": [moves.echo()],
+    "answers": [moves.post("one", None), moves.post("two", None)],
+}
+_END_ACTIONS: Final[dict[str, list[Step]]] = {
+    "end": [],
+    "end two": [],
+    "end adds": [moves.add_listener("on_disconnect", "end", port=None)],
+    "end drops": [moves.remove_listener("on_disconnect", "end two", port=None)],
+    "end posts": [moves.post("too late", None), moves.disconnect(None)],
+}
+_CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
+    "hears": moves.hear(None),
+    "is silent": [],
+    "greets": [*moves.hear(None), moves.post("hello", None)],
+    "refuses": [moves.disconnect(None)],
+    "raises": [moves.throw()],
+}
+
+
+_VALUES: Final = json_messages(max_leaves=4)
+
+
+@functools.cache
+def _numbers(below: int) -> st.SearchStrategy[int]:
+    return st.integers(0, below - 1)
+
+
+@final
+@attrs.frozen
+class Scope:
+    """What a history may hold."""
+
+    receivers: int = 1
+    """How many receivers one connection has, where there is nothing else."""
+    world: bool = False
+    """It takes place in a browser."""
+    blocks: bool = True
+    """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait."""
+    raises: bool = True
+    """Listeners may raise, and it is logged."""
+    back_pressure: bool = True
+
+
+@final
+class Chooser:
+    """Draws moves that make sense.
+
+    Args:
+        draw: draws from a strategy.
+        reference: has played what was chosen before.
+        scope: what may be chosen.
+    """
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], reference: Model, scope: Scope) -> None:
+        self._draw = draw
+        self._model = reference
+        self._scope = scope
+        self._messages = 0
+        self._names = 0
+
+    def choose(self, kind: str | None = None) -> Move | None:
+        """Return the next move, of any kind or of this one; None if what was drawn makes no sense now."""
+        move: Move | None = getattr(self, f"_choose_{kind or self._pick(self._kinds())}")()
+        return move if move is not None and self._model.may(move) else None
+
+    def _kinds(self) -> list[str]:
+        kinds = ["turn", "turn", "turn", "turn"]
+        if self._scope.blocks:
+            kinds += ["send", "receive", "cancel", "release", "block", "wait"]
+        if self._scope.world:
+            kinds += ["place", "place"]
+            kinds += ["connect", "connect", "context", "listen"]
+        return kinds
+
+    def _pick(self, choices: Sequence[T]) -> T:
+        return choices[self._number(len(choices))]
+
+    def _number(self, below: int) -> int:
+        return int(self._draw(_numbers(below)))
+
+    def _flip(self) -> bool:
+        return self._number(2) == 1
+
+    def _new_name(self, letter: str) -> str:
+        self._names += 1
+        return f"{letter}{self._names}"
+
+    def _message(self) -> Any:
+        self._messages += 1
+        if self._number(8) < 7:
+            return self._messages
+        return [self._messages, self._draw(_VALUES)]
+
+    def _living(self) -> list[Context]:
+        return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
+
+    def _port(self) -> Port | None:
+        ports = [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
+        return self._pick(ports) if ports else None
+
+    def _choose_turn(self) -> Move | None:
+        first: Port | None = self._port()
+        if first is None:
+            return None
+        steps: list[Step] = []
+        for number in range(1 + self._number(5)):
+            port = first if number == 0 or self._flip() else self._port()
+            assert port is not None
+            steps.append({**self._step(port), "at": port.context.name})
+        return moves.turn(first.context.name, *steps)
+
+    def _step(self, port: Port) -> Step:
+        label = port.label
+        do = self._pick(["post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect"])
+        if do == "post":
+            return moves.post(self._message(), label)
+        if do == "disconnect":
+            return moves.disconnect(label)
+        if do == "end":
+            name = self._pick(list(_END_ACTIONS))
+            return moves.add_listener("on_disconnect", name, *_END_ACTIONS[name], port=label)
+        actions = self._message_actions(port)
+        name = self._pick(list(actions))
+        if do == "listen":
+            return moves.add_listener("on_message", name, *actions[name], port=label)
+        event, name = ("on_message", name) if self._flip() else ("on_disconnect", self._pick(list(_END_ACTIONS)))
+        if do == "has":
+            return moves.has_listener(event, name, port=label)  # type: ignore[arg-type]
+        return moves.remove_listener(event, name, port=label)  # type: ignore[arg-type]
+
+    def _message_actions(self, port: Port) -> dict[str, list[Step]]:
+        actions = dict(_ACTIONS)
+        if not self._scope.blocks:
+            del actions["holds"]
+        if not self._scope.raises:
+            del actions["raises"]
+        # Two that answer each other would never end, and several that answer at once have no order that is ruled.
+        if port.side == "receiver" and not self._scope.world and self._scope.receivers == 1:
+            actions |= _ANSWERS
+        return actions
+
+    def _choose_send(self) -> Move | None:
+        port = self._port()
+        name = self._new_name("s")
+        return port and moves.start_send(name, port.context.name, self._message(), port.label)
+
+    def _choose_receive(self) -> Move | None:
+        port = self._port()
+        return port and moves.start_receive(self._new_name("r"), port.context.name, port.label)
+
+    def _choose_wait(self) -> Move | None:
+        port = self._port()
+        return port and moves.start_wait(self._new_name("w"), port.context.name, port.label)
+
+    def _choose_cancel(self) -> Move | None:
+        names = [name for name, call in self._model.calls.items() if call.outcome == "blocked"]
+        return moves.cancel(self._pick(names)) if names else None
+
+    def _choose_release(self) -> Move | None:
+        ports = [p for c in self._living() for p in c.ports.values() if p.holding]
+        port = self._pick(ports) if ports else None
+        return port and moves.release(port.context.name, port.label)
+
+    def _choose_block(self) -> Move | None:
+        port = self._port()
+        if port is None:
+            return None
+        if port.inside:
+            return moves.leave(port.context.name, self._pick(["return", "cancel", "crash"]), port.label)
+        return moves.enter(port.context.name, port.label)
+
+    # In a world -----------------------------------------------------------------------------------------------------
+
+    def _choose_place(self) -> Move | None:
+        if len(self._living()) >= MOST_CONTEXTS:
+            return moves.close(self._pick(["t1", "t2", "f1"]))
+        kind = self._pick(["tab", "tab", "frame", "page", "hidden", "navigate", "close", "uninstall"])
+        if kind == "tab":
+            return moves.open_tab(self._pick(["t1", "t2"]), web=self._flip())
+        if kind == "frame":
+            return moves.open_frame(self._pick(["f1", "f2"]), self._pick(["t1", "t2"]))
+        if kind in ("page", "hidden"):
+            name = self._pick(["p1", "p2"]) if kind == "page" else self._pick(["g1", "g2"])
+            return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
+        if kind == "uninstall":
+            return moves.uninstall(EXTENSIONS[1]) if self._scope.blocks and self._flip() else None
+        frame = self._pick(["t1", "t2", "f1", "p1"])
+        return moves.navigate(frame) if kind == "navigate" else moves.close(frame)
+
+    def _choose_listen(self) -> Move | None:
+        living = self._living()
+        if not living:
+            return None
+        context = self._pick(living)
+        event = self._pick(["on_connect", "on_connect", "on_connect_external"])
+        if self._number(5) == 0:
+            name = self._pick(list(_CONNECT_ACTIONS))
+            return moves.turn(context.name, moves.remove_listener(event, name, port=None))  # type: ignore[arg-type]
+        names = [name for name in _CONNECT_ACTIONS if self._scope.raises or name != "raises"]
+        name = self._pick(["hears", "hears", *names])
+        step = moves.add_listener(event, name, *_CONNECT_ACTIONS[name], port=None)  # type: ignore[arg-type]
+        return moves.turn(context.name, step)
+
+    def _choose_connect(self) -> Move | None:
+        living = self._living()
+        if not living or len(self._model.ports) >= MOST_PORTS:
+            return None
+        context = self._pick(living)
+        label = self._new_name("c")
+        if context.kind in ("background", "page") and self._flip():
+            frame, document = self._pick([(None, None), (None, None), ("t1", None), ("f1", None), (None, "t1")])
+            tab = self._pick(["t1", "t1", "t2", "p1"])
+            step = moves.tabs_connect(label, tab, frame=frame, document=document)
+        else:
+            extension = self._pick([None, *EXTENSIONS, NOBODY])
+            step = moves.connect(label, extension=extension)
+        steps = [step, *moves.hear(label)]
+        if self._flip():
+            steps.append(moves.post(self._message(), label))
+        if self._number(4) == 0:
+            steps.append(moves.disconnect(label))
+        return moves.turn(context.name, *steps)
+
+    def _choose_context(self) -> Move | None:
+        living = self._living()
+        if not living:
+            return None
+        context = self._pick(living)
+        if not self._scope.blocks:
+            return None
+        if context.inside:
+            return moves.leave(context.name, self._pick(["return", "cancel", "crash"]), None)
+        if self._flip():
+            return moves.turn(context.name, moves.close_context())
+        return moves.enter(context.name, None)
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+    *,
+    world: bool = False,
+    receivers: int = 1,
+    max_moves: int = 50,
+    dialect: str = "trio",
+    rules: Rules | None = None,
+    scope: Scope | None = None,
+) -> History:
+    """Generate histories in which every move makes sense.
+
+    Args:
+        draw: Hypothesis gives it.
+        world: what happens in a browser, instead of to one connection.
+        receivers: how many receivers that connection has.
+        max_moves: how long a history may be.
+        dialect: whose rules say what makes sense.
+        rules: these, instead.
+        scope: what moves there are, instead of all.
+    """
+    scope = scope or Scope(receivers=receivers, world=world)
+    rules = rules or RULES[dialect]
+    reference = Model.of_world(rules, EXTENSIONS) if scope.world else Model.of_ends(rules, scope.receivers)
+    chooser = Chooser(draw, reference, scope)
+    history: History = []
+    for _ in range(draw(st.integers(1, max_moves))):
+        move = chooser.choose()
+        if move is not None:
+            reference.play(move)
+            history.append(move)
+    return history

@@ -1,0 +1,226 @@
+"""State machines for Hypothesis: the rules do with a subject and with the model what the chooser chooses.
+
+A history that `check_port` plays is drawn as a whole; here it is drawn rule by rule, so that Hypothesis shrinks it, a
+test can add rules of its own, and time can be one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import trio
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from .charts import draw_history
+from .checking import (
+    DialectName,
+    Limits,
+    ListenerErrors,
+    RuleBroken,
+    Subject,
+    make_browser_subject,
+    make_port_subject,
+    quiet,
+    rule_of,
+)
+from .choosing import Chooser, Scope
+from .driver import Driver
+from .histories import History, Move, describe_move
+from .judging import compare
+from .players import Maker, Player
+
+
+class PortStateMachine(RuleBasedStateMachine):
+    """Ports beside their model: after each rule everything runs until it waits, and the two are compared.
+
+    Made by `port_state_machine` and `browser_state_machine`. Subclasses may add rules, which call `do`.
+
+    Attributes:
+        history: what was done.
+        driver: steps the Trio run that the subject lives in.
+        player: plays with the subject.
+    """
+
+    subject: ClassVar[Subject]
+    scope: ClassVar[Scope]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: History = []
+        self.driver = Driver()
+        self.reference = self.subject.make_model()
+        self._quiet = quiet()
+        self._quiet.__enter__()
+        self._draw: Callable[[Any], Any] = lambda _: None
+        self._chooser = Chooser(lambda strategy: self._draw(strategy), self.reference, self.scope)
+        self._life = self.driver.start(self._live)
+        if not self._life.blocked:
+            self._life.unwrap()
+
+    async def _live(self) -> None:
+        async with self.subject.open_player() as player:
+            self.player: Player = player
+            await trio.sleep_forever()
+
+    def do(self, move: Move) -> None:
+        """Do what a move says, on both sides; nothing, if it makes no sense now."""
+        if self.reference.may(move):
+            note(describe_move(move))
+            self.history.append(move)
+            self.reference.play(move)
+            self.driver.run(self.player.play, move)
+
+    def _choose(self, kind: str, data: st.DataObject) -> None:
+        self._draw = data.draw
+        move = self._chooser.choose(kind)
+        if move is not None:
+            self.do(move)
+
+    @rule(data=st.data())
+    def turn(self, data: st.DataObject) -> None:
+        """Do something at once: post, add and remove listeners, disconnect, from one side or several."""
+        self._choose("turn", data)
+
+    @precondition(lambda self: self.scope.blocks)
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        """Send, which may block."""
+        self._choose("send", data)
+
+    @precondition(lambda self: self.scope.blocks)
+    @rule(data=st.data())
+    def receive(self, data: st.DataObject) -> None:
+        """Receive, which may block."""
+        self._choose("receive", data)
+
+    @precondition(lambda self: self.scope.blocks)
+    @rule(data=st.data())
+    def wait_disconnected(self, data: st.DataObject) -> None:
+        """Wait for the end."""
+        self._choose("wait", data)
+
+    @precondition(lambda self: any(call.outcome == "blocked" for call in self.reference.calls.values()))
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """Cancel a call that is blocked."""
+        self._choose("cancel", data)
+
+    @precondition(lambda self: any(port.holding for port in self.reference.ports))
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        """Let a listener go on that waits."""
+        self._choose("release", data)
+
+    @precondition(lambda self: self.scope.blocks)
+    @rule(data=st.data())
+    def use_block(self, data: st.DataObject) -> None:
+        """Enter ``async with`` a port, or leave it: in good order, cancelled, or by a crash."""
+        self._choose("block", data)
+
+    @rule(seconds=st.floats(0.001, 1e6))
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass: nothing about a port depends on it."""
+        self.driver.advance(seconds)
+
+    @precondition(lambda self: self.scope.world)
+    @rule(data=st.data())
+    def change_places(self, data: st.DataObject) -> None:
+        """Open, navigate or close a tab, a frame or a page."""
+        self._choose("place", data)
+
+    @precondition(lambda self: self.scope.world)
+    @rule(data=st.data())
+    def connect(self, data: st.DataObject) -> None:
+        """Connect, from anywhere to anywhere."""
+        self._choose("connect", data)
+
+    @precondition(lambda self: self.scope.world)
+    @rule(data=st.data())
+    def listen(self, data: st.DataObject) -> None:
+        """Listen for connections, or listen no more."""
+        self._choose("listen", data)
+
+    @precondition(lambda self: self.scope.world)
+    @rule(data=st.data())
+    def use_context(self, data: st.DataObject) -> None:
+        """Close a context, or enter or leave its block."""
+        self._choose("context", data)
+
+    @invariant()
+    def does_what_the_model_does(self) -> None:
+        """Everything that was told, returned and raised is as the model has it."""
+        if self.history:
+            difference = compare(self.reference, self.player, self.history[-1])
+            if difference is not None:
+                logs = {name: actor.log for name, actor in self.player.contexts.items()}
+                raise RuleBroken(rule_of(difference), self.history, difference, draw_history(logs))
+
+    @invariant()
+    def the_end_comes_once_and_last(self) -> None:
+        """No listener is told of an end twice, and none of a port that its own side has closed."""
+        for actor in self.player.contexts.values():
+            ends = [(r["port"], r["listener"]) for r in actor.log if r["event"] == "on_disconnect"]
+            assert len(ends) == len(set(ends))
+
+    def teardown(self) -> None:
+        """End the run."""
+        try:
+            self.driver.close()
+        finally:
+            self._quiet.__exit__(None, None, None)
+
+
+def port_state_machine(
+    maker: Maker,
+    *,
+    dialect: DialectName = "trio",
+    limits: Limits = Limits(),
+    receivers: int = 1,
+    tells_crashes: bool | None = None,
+    listener_errors: ListenerErrors | None = None,
+) -> type[PortStateMachine]:
+    """Return a state machine that does to the ends of a connection whatever can be done, beside a model of the rules.
+
+    ::
+
+        TestPorts = port_state_machine(make).TestCase
+
+    Args:
+        maker: opens a connection, as for `check_port`; the messages travel within the Trio run.
+        dialect: whose rules.
+        limits: of the connections that ``maker`` makes.
+        receivers: how many receivers they have.
+        tells_crashes: an end learns that the other one's owner failed; the dialect's own unless given.
+        listener_errors: what becomes of a listener's exception; the dialect's own unless given.
+    """
+    subject, scope, _ = make_port_subject(
+        maker,
+        receivers,
+        dialect=dialect,
+        limits=limits,
+        tells_crashes=tells_crashes,
+        listener_errors=listener_errors,
+    )
+    return type("PortMachine", (PortStateMachine,), {"subject": subject, "scope": scope})
+
+
+def browser_state_machine(
+    maker: Callable[[], Any],
+    *,
+    dialect: DialectName = "trio",
+    limits: Limits = Limits(),
+    listener_errors: ListenerErrors | None = None,
+) -> type[PortStateMachine]:
+    """Return a state machine that does the same in a browser: contexts close and crash, tabs are closed and navigated.
+
+    Args:
+        maker: opens the browser, as for `check_browser`.
+        dialect: whose rules; that of the browser.
+        limits: of its connections.
+        listener_errors: what becomes of a listener's exception there; the dialect's own unless given.
+    """
+    subject, scope, _ = make_browser_subject(maker, dialect=dialect, limits=limits, listener_errors=listener_errors)
+    return type("BrowserMachine", (PortStateMachine,), {"subject": subject, "scope": scope})
