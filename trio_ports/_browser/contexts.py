@@ -45,6 +45,7 @@ class Context:
     """
 
     __slots__ = (
+        "_announcing",
         "_browser",
         "_extension",
         "_frame",
@@ -71,6 +72,7 @@ class Context:
         self._frame = frame
         self._owner = Owner(browser.nursery)
         self._pending: deque[tuple[ConnectEvent, End, str, MessageSender]] = deque()
+        self._announcing = False
         self._tabs = Tabs(self)
         self.kind: ContextKind = kind
         self.url = url
@@ -177,35 +179,36 @@ class Context:
         """Tell this context of a connection, later and in order."""
         end.lane.heard = True  # Until it is known whether anybody here will listen, the sender is held back.
         self._pending.append((event, end, name, sender))
-        if len(self._pending) == 1:
-            self._owner.start_soon(self._announce_pending)
+        if not self._announcing:
+            self._announcing = self._owner.start_soon(self._announce_pending)
 
     async def _announce_pending(self) -> None:
-        while self._pending:
-            event, end, name, sender = self._pending[0]
-            listeners = getattr(self.runtime, f"_{event}").listeners
-            if listeners:
-                setup = self._browser.setup
-                port = Port(
-                    end,
-                    self._owner,
-                    setup,
-                    setup.decoder(Any),
-                    name=name,
-                    sender=sender,
-                    held=True,
-                    show_error=self.runtime.show_error,
-                )
-                self._call_listeners(listeners, event, port)
-                port._release()
-            else:
-                end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
-            if self._pending:  # A listener may have closed this context.
-                self._pending.popleft()
+        try:
+            while self._pending:
+                self._announce_next()
+        finally:
+            self._announcing = False
+
+    def _announce_next(self) -> None:
+        event, end, name, sender = self._pending.popleft()
+        listeners = getattr(self.runtime, f"_{event}").listeners
+        if not listeners:
+            end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+            return
+        setup = self._browser.setup
+        decoder = setup.decoder(Any)
+        show_error = self.runtime.show_error
+        port: Port[Any, Any] = Port(
+            end, self._owner, setup, decoder, name=name, sender=sender, held=True, show_error=show_error
+        )
+        self._call_listeners(listeners, event, port)
+        port._release()
 
     def _call_listeners(self, listeners: tuple[Any, ...], event: ConnectEvent, port: Port[Any, Any]) -> None:
         current = getattr(self.runtime, f"_{event}")
         for listener in listeners:
+            if self.closed:  # By a listener before: a context that was closed runs no listeners.
+                return
             if listener not in current.listeners and not self._browser.setup.dialect.calls_removed_listeners:
                 continue
             try:
@@ -255,7 +258,7 @@ class Context:
     async def tear_down(self, error: PortError | None) -> None:
         """Close as the browser does at its end: first everything that is under way reaches this context's listeners."""
         with trio.CancelScope(shield=True):
-            while self._pending:
+            while self._announcing:
                 await trio.lowlevel.checkpoint()
             await self._owner.settle(error)
         self._close(error)

@@ -27,23 +27,27 @@ class Block:
         self.errors.append(error)
         self.scope.cancel()
 
+    def raise_errors(self, leaving: BaseException | None) -> None:
+        """Raise what the listeners raised, if anything, beside what the block is left by."""
+        errors, self.errors = self.errors, []
+        if errors:
+            own = None if leaving is None else split_cancelled(leaving)[1]
+            raise BaseExceptionGroup("listeners of a port failed", errors if own is None else [own, *errors])
+
 
 async def enter_block(port: PortCore) -> None:
     """Give the port a block. A checkpoint; cancelled, it has disconnected the port."""
-    _refuse_second(port)
-    try:
-        await trio.lowlevel.checkpoint()
-        _refuse_second(port)
-    except trio.Cancelled:
-        port._close(None, vanished=False)
-        raise
-    port._block = Block()
-    port._block.scope.__enter__()
-
-
-def _refuse_second(port: PortCore) -> None:
     if port._block is not None:
         raise trio.BusyResourceError("this port has a block already")
+    # Set before the checkpoint: what a listener raises meanwhile is the block's already.
+    block = port._block = Block()
+    try:
+        await trio.lowlevel.checkpoint()
+    except trio.Cancelled:
+        port._close(None, vanished=False)
+        block.raise_errors(None)
+        raise
+    block.scope.__enter__()
 
 
 async def leave_block(port: PortCore, error: BaseException | None) -> None:
@@ -60,10 +64,7 @@ async def leave_block(port: PortCore, error: BaseException | None) -> None:
     try:
         block.scope.__exit__(None if leaving is None else type(leaving), leaving, None)
     finally:
-        errors, block.errors = block.errors, []
-        if errors:
-            own = None if leaving is None else split_cancelled(leaving)[1]
-            raise BaseExceptionGroup("listeners of a port failed", errors if own is None else [own, *errors])
+        block.raise_errors(leaving)
     if leaving is not None and leaving is not error:
         raise leaving
 
