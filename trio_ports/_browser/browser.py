@@ -126,6 +126,8 @@ class Browser:
 
     async def tear_down(self, error: PortError | None) -> None:
         """Close the contexts in order, each once everything under way has reached its listeners."""
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
         for context in tuple(self.contexts):
             await context.tear_down(error)
         self.closed = True

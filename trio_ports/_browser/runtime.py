@@ -162,7 +162,7 @@ class Runtime:
             def accept(port: Port[Any, Any]) -> None:
                 port._decoder = decoder
                 port._hold()
-                nursery.start_soon(_serve_port, handler, port)
+                nursery.start_soon(self._serve_port, handler, port)
 
             event.add_listener(accept)
             try:
@@ -171,6 +171,16 @@ class Runtime:
             finally:
                 event.remove_listener(accept)
                 nursery.cancel_scope.cancel()
+
+    async def _serve_port(self, handler: Callable[[Port[Any, Any]], Awaitable[object]], port: Port[Any, Any]) -> None:
+        try:
+            async with port:
+                port._release()
+                await handler(port)
+        except trio.ClosedResourceError:
+            # A handler that was about to run when its context closed finds its port closed before it is cancelled.
+            if not self._context.closed:
+                raise
 
     def show_error(self, error: PortError | None) -> None:
         """Let ``last_error`` say ``error``, where that is this dialect's way."""
@@ -182,12 +192,6 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"<runtime of {self._context!r}>"
-
-
-async def _serve_port(handler: Callable[[Port[Any, Any]], Awaitable[object]], port: Port[Any, Any]) -> None:
-    async with port:
-        port._release()
-        await handler(port)
 
 
 @final

@@ -290,15 +290,14 @@ class End:
         connection, self._connection, self.on_peer_gone = self._connection, None, None
         if connection is not None:
             connection.leave(self, error, vanished=vanished)
-        if self.lane in self.lane.direction.lanes:  # Nobody sends there any more; and no cycle of references is left.
-            self.lane.direction.lanes.remove(self.lane)
+        self._forget_lane()
 
     def withdraw(self, error: PortError) -> None:
         """Take this receiver out, as if it had never been one; if it was the only one, the opener is told ``error``."""
         connection, self._connection = self._connection, None
-        self.close()
         if connection is not None:
             connection.withdraw(self, error)
+        self.close()
 
     def cut(self, refusal: Callable[[], Exception] = trio.BrokenResourceError) -> None:
         """Stop sending from here."""
@@ -309,6 +308,11 @@ class End:
             source.close()
         self.out.refuse(self, refusal)
 
+    def _forget_lane(self) -> None:
+        """Nobody sends into this end's lane any more; leave no cycle of references."""
+        if self.lane in self.lane.direction.lanes:
+            self.lane.direction.lanes.remove(self.lane)
+
     def lose_peer(self, error: PortError | None) -> None:
         """Take note that the other side has gone."""
         if self.closed or self.peer_gone:
@@ -316,6 +320,7 @@ class End:
         self.peer_gone = True
         self.peer_error = error
         self.cut()
+        self._forget_lane()
         self.lane.wake()
         told, self.on_peer_gone = self.on_peer_gone, None
         if told is not None:

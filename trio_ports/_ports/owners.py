@@ -71,6 +71,10 @@ class Owner:
         try:
             with scope:
                 await function(*args)
+        except trio.ClosedResourceError:
+            # A task that was about to run when its owner closed finds its port closed before it finds itself cancelled.
+            if not self.closed:
+                raise
         finally:
             del self._scopes[scope]
             if not self._scopes and self._idle is not None:

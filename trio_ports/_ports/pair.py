@@ -83,6 +83,8 @@ async def _keep(owner: Owner, *ports: Port[Any, Any]) -> None:
         for port in ports:
             await port.wait_disconnected()
     except trio.Cancelled:
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
         await owner.settle()
         owner.close()
         raise

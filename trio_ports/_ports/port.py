@@ -166,6 +166,8 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         """
         frame = self._encoder.encode(message)
         if self._state is not State.OPEN:
+            # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
+            await trio.lowlevel.checkpoint()
             raise self._after_close()
         try:
             await self._end.send(frame)
@@ -201,6 +203,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         try:
             frame = await lane.take()
         except (trio.EndOfChannel, trio.ClosedResourceError):
+            await trio.lowlevel.checkpoint_if_cancelled()
             raise self._end_reading() from self._end.peer_error
         finally:
             self._reading = False
