@@ -151,10 +151,10 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             if task is not None:
                 lane.sleeper = None
                 reschedule(task)
-        elif not self._post_unusual(frame):
-            return
-        if self._observer is not None:
-            self._observer(Posted(self, frame))
+            if self._observer is not None:
+                self._observer(Posted(self, frame))
+        else:
+            self._post_unusual(frame)
 
     async def send(self, message: SendT) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it is no value
         """Send ``message``, waiting for room. A checkpoint; a cancelled call has sent nothing.
@@ -164,20 +164,24 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.ClosedResourceError: if this side has disconnected, before or meanwhile.
             trio.BrokenResourceError: if the other side has gone, even if that was not delivered yet; from its error.
         """
-        frame = self._encoder.encode(message)
-        if self._state is not State.OPEN:
-            # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
-            await trio.lowlevel.checkpoint()
-            raise self._after_close()
+        encoder = self._encoder
         try:
-            await self._end.send(frame)
-        except (trio.ClosedResourceError, trio.BrokenResourceError):
-            if self._state is not State.OPEN:
-                raise self._after_close() from self._end.peer_error
-            await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
-        else:
+            frame = encoder.encode_json(message)
+            if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
+                frame = encoder.encode(message)
+        except Exception:
+            frame = encoder.encode(message)
+        # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        end = self._end
+        lane = end.only
+        if lane is not None and lane.used < lane.bound:  # Nearly always, as in post_message.
+            lane.put(end.send_only, frame)
             if self._observer is not None:
                 self._observer(Posted(self, frame))
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await self._send_unusual(frame)
 
     # Receiving --------------------------------------------------------------------------------------------------
 
