@@ -488,6 +488,7 @@ async def test_receive_after_ones_own_disconnect(nursery: trio.Nursery, dialect:
     with pytest.raises(trio.ClosedResourceError):
         async for _ in receiver:
             raise AssertionError
+    await settle()
     opener.disconnect()  # Its end had been delivered, so this changes nothing.
     with pytest.raises(trio.EndOfChannel):
         await opener.receive()
@@ -919,8 +920,6 @@ async def test_every_waiting_call_has_a_checkpoint(nursery: trio.Nursery) -> Non
     _, closed = open_port_pair(nursery)
     with assert_checkpoints():
         await closed.aclose()
-    with assert_checkpoints(), pytest.raises(trio.ClosedResourceError):
-        await closed.receive()
 
 
 async def test_aclose_disconnects_even_if_cancelled(nursery: trio.Nursery) -> None:
