@@ -41,11 +41,16 @@ async def open_carried_port(
         async with trio.open_nursery() as nursery:
             owner = Owner(nursery)
             port: Port[Any, Any] = Port(near, owner, setup, decoder, name=name, sender=sender, held=True)
-            nursery.start_soon(carry, far)
             port._release()
+            entered = False
             with aside:
                 async with port:
+                    # Not sooner: nothing arrives before the block has had its chance to add listeners.
+                    nursery.start_soon(carry, far)
+                    entered = True
                     yield port
+            if not entered:
+                nursery.start_soon(carry, far)
             owner.close()
 
 

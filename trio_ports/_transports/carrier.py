@@ -9,6 +9,7 @@ went is still written, for some grace. So it is shielded; cancelling its caller 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, final
@@ -62,7 +63,7 @@ class Carrier:
     """How it finished; final once `run` has ended, however it ended."""
     error: RemoteProtocolError | None = None
     """What nonsense the other side sent."""
-    _cancelled: bool = False
+    _closing: bool = False
     _scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
 
     async def run(self) -> None:
@@ -85,7 +86,7 @@ class Carrier:
     def lose_writing(self) -> None:
         """Note that nothing can be written any more: give the other side's bytes a moment to end, then finish."""
         if self.end.peer_gone:
-            self._stop(Finish.LEFT)
+            self._scope.cancel()
         elif self.finish is Finish.LEFT:
             self.finish = Finish.UNWRITABLE
             self._limit(self.settle_seconds)
@@ -94,17 +95,17 @@ class Carrier:
         grace = self.grace_seconds if seconds is None else seconds
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
 
-    def _stop(self, finish: Finish) -> None:
-        self.finish = finish
-        self._scope.cancel()
+    def _close(self) -> None:
+        """Finish as soon as everything that was posted is written, and after the grace at the latest."""
+        self._closing = True
+        self._limit()
+        self.end.lane.wake()
 
     async def _watch_cancellation(self) -> None:
         try:
             await trio.sleep_forever()
         finally:
-            self._cancelled = True
-            self._limit()
-            self.end.lane.wake()
+            self._close()
 
     async def _write(self) -> None:
         """Write what the port's side posts; once writing has failed, throw it away."""
@@ -124,13 +125,13 @@ class Carrier:
                     self.lose_writing()
                 if lane.used:
                     await trio.lowlevel.checkpoint()
-            elif end.peer_gone or self._cancelled:
+            elif end.peer_gone or self._closing:
                 break
             else:
                 # As the pump does: this takes less than a wait in the channel.
                 lane.sleeper = task
                 await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
-        self._stop(Finish.LEFT)
+        self._scope.cancel()
 
     def _batch(self) -> list[bytes]:
         """Take what waits, so that many small messages are one write. A large one is not copied."""
@@ -156,11 +157,11 @@ class Carrier:
                 self.decoder.receive_data(b"")
         except RemoteProtocolError as error:
             self.error = error
-            self._stop_reading(Finish.NONSENSE)
+            await self._finish_reading(Finish.NONSENSE)
         except _FAILURES:
-            self._stop_reading(Finish.UNREADABLE)
+            await self._finish_reading(Finish.UNREADABLE)
         else:
-            self._stop_reading(Finish.END_OF_FILE)
+            await self._finish_reading(Finish.END_OF_FILE)
 
     async def _deliver(self, frames: list[bytes]) -> None:
         end = self.end
@@ -175,7 +176,16 @@ class Carrier:
         if self.decoder.error is not None:
             raise self.decoder.error
 
-    def _stop_reading(self, finish: Finish) -> None:
+    async def _finish_reading(self, finish: Finish) -> None:
+        """Let the port's side hear what came before the end, and write what it has to say to that."""
+        end = self.end
         # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
-        if not self.end.peer_gone:
-            self._stop(finish)
+        if not end.peer_gone:
+            self.finish = finish
+            if end.out.lanes[0].heard:
+                # Nothing more is sent from here: waiting for room, with room for none, is waiting until all is taken.
+                end.out.bound = 0
+                if not end.out.has_room(0):
+                    with contextlib.suppress(trio.BrokenResourceError):
+                        await end.out.wait(end, None)
+            self._close()
