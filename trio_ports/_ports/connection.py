@@ -19,6 +19,7 @@ sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Literal, TypeAlias, final
@@ -187,6 +188,8 @@ class End:
         "closed",
         "lane",
         "on_peer_gone",
+        "on_sent",
+        "number",
         "only",
         "out",
         "peer_error",
@@ -198,6 +201,8 @@ class End:
 
     def __init__(self, side: Literal["opener", "receiver"], connection: Connection, lane: Lane, out: Direction) -> None:
         self.side = side
+        self.number = connection.number
+        """The same for every end of one connection, and for no other."""
         self._connection: Connection | None = connection
         self.lane = lane
         """What arrives here."""
@@ -215,6 +220,8 @@ class End:
         """Why the other side went; None while it is there and after an orderly end."""
         self.on_peer_gone: Callable[[], None] | None = None
         """Called once, when the other side has gone. It must not run anybody's listeners."""
+        self.on_sent: Callable[[bytes], None] | None = None
+        """Called with what was sent, when it was: for those who had to wait, that is not when the call returns."""
 
     @enable_ki_protection
     def send_nowait(self, frame: bytes) -> None:
@@ -246,6 +253,8 @@ class End:
         """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
         if len(self.sources) == 1:
             self.out.lanes[0].put(self.sources[0].send_nowait, frame)
+            if self.on_sent is not None:
+                self.on_sent(frame)
             return
         if not self.sources:
             raise trio.BrokenResourceError
@@ -255,6 +264,8 @@ class End:
                 unread.append(lane)
                 continue
             lane.put(source.send_nowait, frame)
+        if self.on_sent is not None:
+            self.on_sent(frame)
         if unread and self._connection is not None:
             self._connection.drop_unread(unread)
 
@@ -287,7 +298,8 @@ class End:
         self.cut(trio.ClosedResourceError)
         self.lane.empty()
         self.lane.wake()
-        connection, self._connection, self.on_peer_gone = self._connection, None, None
+        self.on_peer_gone = self.on_sent = None
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.leave(self, error, vanished=vanished)
         self._forget_lane()
@@ -322,7 +334,7 @@ class End:
         self.cut()
         self._forget_lane()
         self.lane.wake()
-        told, self.on_peer_gone = self.on_peer_gone, None
+        told, self.on_peer_gone, self.on_sent = self.on_peer_gone, None, None
         if told is not None:
             told()
 
@@ -343,6 +355,7 @@ class Connection:
 
     receiver_disconnects: Leaving
     receiver_vanishes: Leaving
+    number: int = attrs.Factory(itertools.count(1).__next__)
     opener: End | None = None
     receivers: list[End] = attrs.field(factory=list["End"])
 

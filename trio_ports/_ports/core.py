@@ -18,7 +18,7 @@ from .._protocol.senders import MessageSender
 from .block import Block
 from .connection import End
 from .events import Event
-from .observers import Disconnected, Dropped, ListenerFailed, Opened
+from .observers import Disconnected, Dropped, ListenerFailed, Opened, Posted
 from .owners import Owner, crash_error
 from .pump import Pump
 from .setup import Setup
@@ -98,7 +98,8 @@ class PortCore:
         self.on_disconnect = Event("on_disconnect", self._before_disconnect_listener)
         owner.ports[self] = None
         if self._observer is not None:
-            self._observer(Opened(self))
+            self._observer(Opened(self, end.number))
+            end.on_sent = self._sent
         end.on_peer_gone = self._peer_gone
         if end.peer_gone:
             self._state = advance(self._state, Happening.PEER_GONE)
@@ -162,14 +163,14 @@ class PortCore:
 
     # When posting or reading meets an end ---------------------------------------------------------------------------
 
-    def _post_unusual(self, frame: bytes) -> bool:
-        """Send to several receivers, or beyond the bound, or raise why not; say whether it was sent."""
+    def _post_unusual(self, frame: bytes) -> None:
+        """Send to several receivers, or beyond the bound, or raise why not; nothing, if nobody is there any more."""
         if self._state is State.CLOSED or self._state is State.ENDED:
             raise self._after_close()
         try:
             self._end.send_nowait(frame)
         except trio.BrokenResourceError:
-            return False
+            return
         except trio.WouldBlock:
             pump = self._pump
             if pump is None or pump.task is not trio.lowlevel.current_task():
@@ -178,7 +179,21 @@ class PortCore:
                 ) from None
             self._end.put(frame)
             pump.exceeded = True
-        return True
+
+    async def _send_unusual(self, frame: bytes) -> None:
+        """Send to several receivers, or once there is room, or raise why not."""
+        if self._state is not State.OPEN:
+            raise self._after_close()
+        try:
+            await self._end.send(frame)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            if self._state is not State.OPEN:
+                raise self._after_close() from self._end.peer_error
+            await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
+
+    def _sent(self, frame: bytes) -> None:
+        if self._observer is not None:
+            self._observer(Posted(self, frame))
 
     def _after_close(self) -> Exception:
         text = self._dialect.post_after_close_text

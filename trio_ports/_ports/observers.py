@@ -20,6 +20,8 @@ class Opened:
 
     port: Any
     """The `Port`."""
+    connection: int
+    """The same number for all ports of one connection."""
 
 
 @attrs.frozen(eq=False)
