@@ -34,6 +34,7 @@ from ._protocol.errors import (
     TruncatedError,
 )
 from ._protocol.senders import MessageSender, SenderTab
+from ._transports.streams import open_stream_port
 
 __all__ = [
     "Browser",
@@ -50,8 +51,8 @@ __all__ = [
     "LocalProtocolError",
     "MalformedMessageError",
     "ManifestError",
-    "MessageShapeError",
     "MessageSender",
+    "MessageShapeError",
     "MessageTooLargeError",
     "NativeApplicationError",
     "NotSerializableError",
@@ -71,4 +72,5 @@ __all__ = [
     "TruncatedError",
     "open_browser",
     "open_port_pair",
+    "open_stream_port",
 ]

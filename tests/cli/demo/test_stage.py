@@ -86,7 +86,7 @@ async def test_port_that_never_ends() -> None:
     async def scene(stage: Stage) -> None:
         async with trio.open_nursery() as nursery:
             port, _ = open_port_pair(nursery)
-            stage.observe(Opened(port))
+            stage.observe(Opened(port, 1))
             stage.follow(port, "left", "right")
             nursery.cancel_scope.cancel()
 
