@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
 import sys
+import types
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,17 +66,17 @@ def write_program(file: Path, body: str, *, interpreter: str = sys.executable) -
     return file
 
 
-def write_manifest(folder: Path, program: Path | str, name: str = "app", **changes: Any) -> Path:
+def write_manifest(folder: Path, program: Path | str, application: str = "app", **changes: Any) -> Path:
     """Write a manifest that allows the two extensions of the tests."""
     manifest = NativeManifest(
-        name=name,
+        name=application,
         description="A test",
         path=str(program),
         allowed_extensions=[FIREFOX_ID],
         allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"],
     )
     fields = {**json.loads(manifest.encode()), **changes}
-    file = folder / f"{name}.json"
+    file = folder / f"{application}.json"
     file.write_text(json.dumps({key: value for key, value in fields.items() if value is not ...}), encoding="utf-8")
     return file
 
@@ -131,3 +133,33 @@ def has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+class Registry(types.ModuleType):
+    """As much of `winreg` as is used, in memory."""
+
+    HKEY_CURRENT_USER = "HKCU"
+    HKEY_LOCAL_MACHINE = "HKLM"
+    REG_SZ = 1
+
+    def __init__(self) -> None:
+        super().__init__("winreg")
+        self.values: dict[tuple[str, str], str] = {}
+
+    def QueryValue(self, root: str, key: str) -> str:  # noqa: N802
+        try:
+            return self.values[root, key]
+        except KeyError:
+            raise FileNotFoundError(key) from None
+
+    def CreateKey(self, root: str, key: str) -> Any:  # noqa: N802
+        return contextlib.nullcontext((root, key))
+
+    def SetValue(self, key: tuple[str, str], sub_key: str, kind: int, value: str) -> None:  # noqa: N802
+        self.values[key] = value
+
+    def DeleteKey(self, root: str, key: str) -> None:  # noqa: N802
+        try:
+            del self.values[root, key]
+        except KeyError:
+            raise FileNotFoundError(key) from None

@@ -9,8 +9,8 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, final
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
@@ -18,6 +18,8 @@ from .._protocol.errors import ManifestError
 from .._protocol.manifests import Family, NativeManifest, check_manifest
 from .._protocol.places import BROWSERS, Places
 from .finding import DEFAULT_BROWSERS, Folder, system_folders, user_folders
+
+_WINDOWS: Final = os.name == "nt"
 
 Action: TypeAlias = Literal["created", "replaced", "unchanged", "removed"]
 
@@ -74,11 +76,11 @@ def install(
         OSError: a file cannot be written.
     """
     words = [os.fspath(command)] if isinstance(command, (str, Path)) else [os.fspath(word) for word in command]
-    files: list[tuple[Path, bytes, int, str | None]] = []
+    items: list[_Item] = []
     program = Path(words[0])
     if len(words) > 1:
         program = _launcher_path(name, launcher_folder)
-        files.append((program, _launcher(words), 0o755, None))
+        items.append(_Item(program, _launcher(words), 0o755))
     manifest = NativeManifest(
         name=name,
         description=description or name,
@@ -87,12 +89,12 @@ def install(
         allowed_origins=allowed_origins,
     )
     for file, family, key in _targets(name, manifest, browsers, manifest_folders, system):
-        files.append((file, _for_family(manifest, family).encode(), 0o644, key))
-    if not files or files[-1][0] == program:
+        items.append(_Item(file, _for_family(manifest, family).encode(), 0o644, key))
+    if not items or items[-1].file == program:
         raise ValueError("there is nobody to install for: give allowed_extensions, allowed_origins or both")
-    if not Path(words[0]).is_absolute():
+    if not (PureWindowsPath if _WINDOWS else PurePosixPath)(words[0]).is_absolute():
         raise ManifestError(field="path", value=words[0], rule="must be an absolute path")
-    return [_write(file, data, mode, key, dry_run=dry_run) for file, data, mode, key in files]
+    return [_write(item, system=system, dry_run=dry_run) for item in items]
 
 
 def uninstall(
@@ -153,7 +155,7 @@ def _targets(
         families.append("chromium")
     if manifest_folders is not None:
         for family in families:
-            check_manifest(manifest, family, windows=os.name == "nt")
+            check_manifest(manifest, family, windows=_WINDOWS)
         if families:
             yield from ((Path(folder).absolute() / f"{name}.json", None, None) for folder in manifest_folders)
         return
@@ -161,7 +163,7 @@ def _targets(
     if browsers is not None:
         chosen = [_places(browser) for browser in browsers]
     for place in chosen:
-        check_manifest(_for_family(manifest, place.family), place.family, windows=os.name == "nt")
+        check_manifest(_for_family(manifest, place.family), place.family, windows=_WINDOWS)
         for file, key in _files(name, [place], None, system)[:1]:
             yield file, place.family, key
 
@@ -188,7 +190,7 @@ def _files(
     """Return where manifests of that name belong, and the registry's keys for them."""
     if manifest_folders is not None:
         return [(Path(folder).absolute() / f"{name}.json", None) for folder in manifest_folders]
-    if os.name == "nt":
+    if _WINDOWS:
         return [
             (_data_folder() / place.family / f"{name}.json", rf"Software\{place.windows_keys[0]}\{name}")
             for place in places
@@ -206,19 +208,30 @@ def _data_folder() -> Path:
 
 
 def _launcher_path(name: str, folder: Folder | None) -> Path:
-    file = f"{name}.bat" if os.name == "nt" else name
+    file = f"{name}.bat" if _WINDOWS else name
     return (_data_folder() if folder is None else Path(folder)).absolute() / file
 
 
 def _launcher(words: Sequence[str]) -> bytes:
     """Return a script that runs ``words`` and passes its own arguments on."""
-    if os.name == "nt":
+    if _WINDOWS:
         return f"@echo off\r\n{subprocess.list2cmdline(words)} %*\r\n".encode()
     return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'.encode()
 
 
-def _write(file: Path, data: bytes, mode: int, key: str | None, *, dry_run: bool) -> Change:
-    """Make ``file`` hold ``data``, and say what that took."""
+@attrs.frozen
+class _Item:
+    """One file to be written."""
+
+    file: Path
+    data: bytes
+    mode: int
+    key: str | None = None
+
+
+def _write(item: _Item, *, system: bool, dry_run: bool) -> Change:
+    """Make a file hold what it should, and say what that took."""
+    file, data = item.file, item.data
     before = file.read_bytes() if file.is_file() else None
     action: Action = "created" if before is None else "unchanged" if before == data else "replaced"
     if not dry_run:
@@ -227,10 +240,10 @@ def _write(file: Path, data: bytes, mode: int, key: str | None, *, dry_run: bool
             if before is not None:
                 file.replace(file.with_name(file.name + ".bak"))
             _replace(file, data)
-        file.chmod(mode)
-        if key is not None:
-            _register(key, file)
-    return Change(file, action, key)
+        file.chmod(item.mode)
+        if item.key is not None:
+            _register(item.key, file, system=system)
+    return Change(file, action, item.key)
 
 
 def _replace(file: Path, data: bytes) -> None:
@@ -245,9 +258,9 @@ def _replace(file: Path, data: bytes) -> None:
         raise
 
 
-def _register(key: str, file: Path) -> None:
+def _register(key: str, file: Path, *, system: bool) -> None:
     winreg: Any = importlib.import_module("winreg")
-    with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as opened:
+    with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER, key) as opened:
         winreg.SetValue(opened, "", winreg.REG_SZ, str(file))
 
 
