@@ -216,7 +216,9 @@ def test_on_windows_there_are_threads_and_binary_mode(monkeypatch: pytest.Monkey
 
 SEALED = """
 import os, subprocess, sys
+from trio_ports._transports import stdio
 from trio_ports._transports.stdio import sealed_descriptors
+stdio._WINDOWS = "windows" in sys.argv
 print("before", flush=True)
 with sealed_descriptors() as (incoming, outgoing):
     print("inside", flush=True)
@@ -227,8 +229,9 @@ print("after", flush=True)
 """
 
 
+@pytest.mark.parametrize("system", ["posix", "windows"])
 @pytest.mark.parametrize("closed", [(), (2,)], ids=["with stderr", "without stderr"])
-def test_sealed_descriptors_belong_to_the_protocol(closed: tuple[int, ...]) -> None:
+def test_sealed_descriptors_belong_to_the_protocol(closed: tuple[int, ...], system: str) -> None:
     """Whatever else is printed, by C code and by children too, goes to standard error, then and later on."""
 
     def close() -> None:
@@ -236,7 +239,7 @@ def test_sealed_descriptors_belong_to_the_protocol(closed: tuple[int, ...]) -> N
             os.close(fd)
 
     run = subprocess.run(
-        [sys.executable, "-c", SEALED],
+        [sys.executable, "-c", SEALED, system],
         input=b"hello",
         capture_output=True,
         check=True,

@@ -166,6 +166,17 @@ async def test_a_full_queue_stops_the_reading() -> None:
         assert [message async for message in port] == list(range(20))
 
 
+async def test_leaving_while_the_other_side_floods() -> None:
+    """What waits for room is thrown away with what follows it; the flood does not hold the block's end up."""
+    one, other = memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        async with open_stream_port(one, max_buffer_size=3):
+            await other.send_all(encode(1) * 100)
+            await settle()
+            nursery.start_soon(other.send_all, encode(2) * 100)
+            nursery.start_soon(other.send_eof)
+
+
 async def test_several_messages_are_written_together() -> None:
     """One write for what was posted in one turn: throughput comes from there."""
     one, other = memory_stream_pair()

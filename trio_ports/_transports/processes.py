@@ -199,9 +199,10 @@ class _Conversation:
 
     async def _end_process(self, receive_some: ReceiveSome) -> None:
         """Close its standard input, wait, warn, wait, kill: until the process is gone."""
-        await self.stdin.aclose()
         if self.patience.closes_both:
+            # First, so that a program that answers its end of file finds that nobody listens.
             await self.stdout.aclose()
+        await self.stdin.aclose()
         async with trio.open_nursery() as nursery:
             if not self.patience.closes_both:
                 nursery.start_soon(self._drain, receive_some)

@@ -12,14 +12,10 @@ import enum
 import importlib
 import os
 import stat
-import sys
 from collections.abc import Generator
-from typing import Final, final
+from typing import Any, Final, final
 
 import trio
-
-if sys.platform == "linux":
-    import fcntl
 
 _WINDOWS: Final = os.name == "nt"
 _LEAST_READ: Final = 64 * 1024
@@ -65,10 +61,10 @@ def prepared(fd: int, way: Waiting) -> Generator[None]:
 
 def widen(fd: int) -> None:
     """Let more fit into a pipe, where the system allows it: large messages then take fewer turns."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < _PIPE_BYTES:
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        fcntl: Any = importlib.import_module("fcntl")
+        if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < _PIPE_BYTES:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 @final
