@@ -79,6 +79,7 @@ class Owner:
             del self._scopes[scope]
             if not self._scopes and self._idle is not None:
                 self._idle.set()
+                self._idle = None
 
     def close(self, error: PortError | None = None) -> None:
         """End every port, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
@@ -95,12 +96,17 @@ class Owner:
     async def wait_idle(self) -> None:
         """Wait, shielded, until none of this owner's tasks runs; not when called from one of them."""
         if self._scopes and trio.lowlevel.current_task() not in self._scopes.values():
-            self._idle = trio.Event()
+            if self._idle is None:
+                self._idle = trio.Event()
             with trio.CancelScope(shield=True):
                 await self._idle.wait()
 
     async def settle(self, error: PortError | None = None) -> None:
-        """Let every port whose other side has gone say so to its sync listeners, and end the others."""
+        """Let every port whose other side has gone say so to its sync listeners, and end the others.
+
+        For an owner whose nursery is cancelled: an async listener before a sync one meets that first.
+        """
         with trio.CancelScope(shield=True):
             for port in tuple(self.ports):
                 await port._settle(error)
+            await self.wait_idle()
