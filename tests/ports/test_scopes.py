@@ -245,7 +245,11 @@ async def test_leaving_in_haste_cancels_the_listener(nursery: trio.Nursery, how:
 async def test_cancelled_while_it_waits_for_a_listener(nursery: trio.Nursery) -> None:
     """The wait is a checkpoint like any other."""
     opener, receiver = open_port_pair(nursery)
-    receiver.on_message.add_listener(lambda message, port: trio.sleep_forever())
+
+    @receiver.on_message.add_listener
+    async def listen(message: Any, port: Port) -> None:
+        await trio.sleep_forever()
+
     opener.post_message(1)
     with trio.CancelScope() as scope:
         nursery.start_soon(cancel_when_settled_twice, scope)
@@ -613,8 +617,7 @@ async def close_everything(scope: trio.CancelScope, watched: list[tuple[Port, Wi
             watched.append((opener, Witness(opener)))
             opener.post_message(1)
             await trio.lowlevel.checkpoint()
-            for port in world.ports:
-                watched.append((port, Witness()))
+            watched.extend((port, Witness()) for port in world.ports)
             tab.navigate("https://example.org/next")
             await opener.wait_disconnected()
 
@@ -698,6 +701,10 @@ async def test_connections_of_a_browser_leave_nothing(reading: bool) -> None:
     assert not browser.contexts
 
 
+async def sleep_with(port: Port) -> None:
+    await trio.sleep_forever()
+
+
 async def test_a_browser_leaves_no_task_and_no_open_channel() -> None:
     """Whatever was open when the block ended."""
     tasks = trio.lowlevel.current_statistics().tasks_living
@@ -706,9 +713,8 @@ async def test_a_browser_leaves_no_task_and_no_open_channel() -> None:
         Witness(receiver)
         opener.post_message(1)
         _, forgotten = await world.connect()
-        background = world.background
         async with trio.open_nursery() as nursery:
-            await nursery.start(background.runtime.serve, lambda port: trio.sleep_forever())
+            await nursery.start(world.background.runtime.serve, sleep_with)
             world.page.runtime.connect()
             await settle()
             nursery.cancel_scope.cancel()
