@@ -1,0 +1,33 @@
+"""Fetch what others wrote, for the tests that talk to it.
+
+::
+
+    python tests/native/foreign/fetch.py FOLDER
+    TRIO_PORTS_FOREIGN=FOLDER python -m pytest tests/native/test_foreign.py
+
+Uses npm and pip, and writes into FOLDER only.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def fetch(folder: Path) -> None:
+    """Fill ``folder``, unless that was done before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "chrome_native_messaging.cjs", "web_ext_native_msg.mjs"):
+        shutil.copy(HERE / name, folder)
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("npm is missing: install Node")
+    subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "python")]
+    subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True)
+
+
+if __name__ == "__main__":
+    fetch(Path(sys.argv[1]).absolute())
