@@ -1,6 +1,6 @@
-"""An echo with nativemessaging-ng."""
+"""An echo with nativemessaging-ng, to which null and the end of file are the same."""
 
 import nativemessaging
 
-while True:
-    nativemessaging.send_message(nativemessaging.get_message())
+while (message := nativemessaging.get_message()) is not None:
+    nativemessaging.send_message(message)
