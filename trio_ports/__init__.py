@@ -19,6 +19,7 @@ from ._ports.observers import (
 from ._ports.pair import open_port_pair
 from ._ports.port import Port, PortStatistics
 from ._protocol.errors import (
+    ApplicationNameError,
     Cause,
     FrameTooLargeError,
     LocalProtocolError,
@@ -37,6 +38,7 @@ from ._protocol.senders import MessageSender, SenderTab
 from ._transports.streams import open_stream_port
 
 __all__ = [
+    "ApplicationNameError",
     "Browser",
     "Cause",
     "Context",

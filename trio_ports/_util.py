@@ -22,9 +22,17 @@ def outside_trio(what: str) -> RuntimeError:
     )
 
 
+def runs_within(task: trio.lowlevel.Task | None) -> bool:
+    """Say whether the caller is ``task``, or a task somewhere below it, for which ``task`` has to wait."""
+    current: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    while current is not None and current is not task:
+        current = None if current.parent_nursery is None else current.parent_nursery.parent_task
+    return current is task and task is not None
+
+
 def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None:
-    """Raise TypeError unless ``value`` is an instance of ``expected``."""
-    if not isinstance(value, expected):
+    """Raise TypeError unless ``value`` is an instance of ``expected``; True is no number here."""
+    if not isinstance(value, expected) or isinstance(value, bool):
         kinds = expected if isinstance(expected, tuple) else (expected,)
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         raise TypeError(f"{name} must be {wanted}, not {value!r}")

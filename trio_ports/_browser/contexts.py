@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
@@ -185,7 +185,11 @@ class Context:
     async def _announce_pending(self) -> None:
         try:
             while self._pending:
-                self._announce_next()
+                for _ in range(len(self._pending)):
+                    if self._pending:  # A listener may have closed this context.
+                        self._announce_next()
+                if self._pending:  # A listener has connected to this context: let others run before the next round.
+                    await trio.lowlevel.checkpoint()
         finally:
             self._announcing = False
 
@@ -216,12 +220,15 @@ class Context:
             except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
                 self._listener_failed(port, error)
                 continue
-            if isinstance(result, Coroutine):
+            if isinstance(result, Awaitable):
                 port._hold()
                 if not self._owner.start_soon(self._run_listener, result, port):
-                    result.close()
+                    _discard(result)
 
-    async def _run_listener(self, listener: Coroutine[Any, Any, object], port: Port[Any, Any]) -> None:
+    async def _run_listener(self, listener: Awaitable[object], port: Port[Any, Any]) -> None:
+        if self.closed:
+            _discard(listener)
+            return
         # The port's own task starts after this one's first step, so that the listener reaches its first checkpoint
         # before a message is delivered.
         port._release()
@@ -262,3 +269,9 @@ class Context:
                 await trio.lowlevel.checkpoint()
             await self._owner.settle(error)
         self._close(error)
+
+
+def _discard(listener: Awaitable[object]) -> None:
+    """Let go of a listener that will not run, without a warning that it never did."""
+    if isinstance(listener, Coroutine):
+        listener.close()

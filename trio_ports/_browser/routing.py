@@ -31,7 +31,7 @@ def _lets_in(extension: Extension, opener: Context) -> bool:
     dialect = opener.browser.setup.dialect
     key = extension.externally_connectable
     if opener.extension is None:
-        return dialect.web_pages_connect and key is not None and key.allows_page(opener.url)
+        return key is not None and key.allows_page(opener.url)
     if key is None or not dialect.externally_connectable_for_extensions:
         return True
     return key.allows_extension(opener.extension.id)

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 class Runtime:
     """``browser.runtime`` of one context."""
 
-    __slots__ = ("_context", "_error", "_on_connect", "_on_connect_external", "closed")
+    __slots__ = ("_context", "_error", "_on_connect", "_on_connect_external", "_served", "closed")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._error: PortError | None = None
         self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect")
         self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect_external")
+        self._served: list[Event[Any]] = []
         self.closed = trio.Event()
 
     @property
@@ -149,6 +150,7 @@ class Runtime:
 
         Raises:
             TypeError: for arguments that are not as above.
+            trio.BusyResourceError: if another task serves the same event of this context.
             trio.ClosedResourceError: if this context is closed.
         """
         self._context.require_open("runtime.serve")
@@ -156,6 +158,8 @@ class Runtime:
             raise TypeError(f"handler must be an async function, not {handler!r}")
         decoder = self._context.browser.setup.decoder(message_type)
         event = self.on_connect_external if external else self.on_connect
+        if event in self._served:
+            raise trio.BusyResourceError(f"another task serves {event!r}")
 
         async with trio.open_nursery() as nursery:
 
@@ -165,11 +169,13 @@ class Runtime:
                 nursery.start_soon(self._serve_port, handler, port)
 
             event.add_listener(accept)
+            self._served.append(event)
             try:
                 task_status.started()
                 await self.closed.wait()
             finally:
                 event.remove_listener(accept)
+                self._served.remove(event)
                 nursery.cancel_scope.cancel()
 
     async def _serve_port(self, handler: Callable[[Port[Any, Any]], Awaitable[object]], port: Port[Any, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from .._protocol.errors import Cause, ManifestError, NativeApplicationError
+from .._protocol.errors import ApplicationNameError, Cause, ManifestError, NativeApplicationError
 from .._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from .._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
 
@@ -124,10 +124,10 @@ def search(name: str, extension_id: str, family: Family, files: Iterator[Path]) 
     raise NativeApplicationError(text, cause=Cause.MANIFEST_NOT_FOUND, application=name)
 
 
-def bad_name(name: str) -> NativeApplicationError:
+def bad_name(name: str) -> ApplicationNameError:
     """Make the error for a name that no application can have."""
     text = f"{name!r} cannot be the name of a native application: letters, digits, underscores and single dots only."
-    return NativeApplicationError(text, cause=Cause.BAD_NAME, application=name)
+    return ApplicationNameError(text, cause=Cause.BAD_NAME, application=name)
 
 
 def _read(file: Path, name: str, family: Family) -> NativeManifest:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
+from .._util import runs_within
 from .owners import crash_error, split_cancelled
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def leave_block(port: PortCore, error: BaseException | None) -> None:
 async def _finish_pump(port: PortCore, *, crashed: bool) -> None:
     """Wait for a listener that is running; one that runs beside a crash, or is waited for in vain, is cancelled."""
     pump = port._pump
-    if pump is not None and pump.task is not trio.lowlevel.current_task():
+    if pump is not None and not runs_within(pump.task):
         try:
             if not crashed:
                 await pump.wait_done()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast, final
 from weakref import WeakSet
@@ -9,6 +10,7 @@ from weakref import WeakSet
 import trio
 
 from .._protocol.errors import Cause, PortError
+from .._util import runs_within
 
 if TYPE_CHECKING:
     from .core import PortCore
@@ -40,7 +42,7 @@ def crash_error(error: BaseException | None) -> PortError | None:
 class Owner:
     """A scope that owns ports: tasks in somebody's nursery, and the ports that end with it."""
 
-    __slots__ = ("_idle", "_scopes", "closed", "nursery", "ports", "unread")
+    __slots__ = ("_context", "_idle", "_scopes", "closed", "nursery", "ports", "unread")
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
@@ -51,6 +53,7 @@ class Owner:
         self.closed = False
         self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}
         self._idle: trio.Event | None = None
+        self._context = contextvars.copy_context()
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> bool:
         """Run a task of this owner, if it is still there to run one; say whether."""
@@ -58,11 +61,15 @@ class Owner:
             return False
         scope = trio.CancelScope()
         try:
-            self.nursery.start_soon(self._run, scope, function, args, name=function)
+            # In the context variables of whoever made the owner, not of whoever happened to post or disconnect.
+            self._context.run(self._start, scope, function, args)
         except RuntimeError:  # The nursery is gone, and with it everything that could still be told.
             return False
         self._scopes[scope] = None
         return True
+
+    def _start(self, scope: trio.CancelScope, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        self.nursery.start_soon(self._run, scope, function, args, name=function)
 
     async def _run(
         self, scope: trio.CancelScope, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
@@ -80,6 +87,7 @@ class Owner:
             if not self._scopes and self._idle is not None:
                 self._idle.set()
                 self._idle = None
+                self._idle = None
 
     def close(self, error: PortError | None = None) -> None:
         """End every port, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
@@ -94,8 +102,8 @@ class Owner:
             scope.cancel()
 
     async def wait_idle(self) -> None:
-        """Wait, shielded, until none of this owner's tasks runs; not when called from one of them."""
-        if self._scopes and trio.lowlevel.current_task() not in self._scopes.values():
+        """Wait, shielded, until none of this owner's tasks runs; not when called from one of them, or below one."""
+        if self._scopes and not any(map(runs_within, self._scopes.values())):
             if self._idle is None:
                 self._idle = trio.Event()
             with trio.CancelScope(shield=True):

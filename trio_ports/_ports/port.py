@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, final
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, final
 
 import attrs
 import trio
@@ -103,6 +103,9 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             max_buffer_size=out.bound,
             tasks_waiting_send=sum(end is self._end for end, _ in out.blocked.values()),
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a port is one end of a live connection: it can be neither copied nor pickled")
 
     def __repr__(self) -> str:
         reason = f", {self._error.cause.value}" if self._error is not None else ""

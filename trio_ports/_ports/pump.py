@@ -151,6 +151,8 @@ class Pump:
         port = self.port
         event = port.on_message
         for listener in listeners:
+            if port._owner.closed:
+                return  # A context that was closed runs no listeners.
             removed = event.listeners is not listeners and listener not in event.listeners
             if removed and not port._dialect.calls_removed_listeners:
                 continue

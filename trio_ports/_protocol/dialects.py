@@ -77,8 +77,6 @@ class Dialect:
     """The address of an extension's page: ``{id}`` its id, ``{uuid}`` its installation."""
     externally_connectable_for_extensions: bool
     """The manifest key says which extensions may connect; otherwise it speaks of web pages only."""
-    web_pages_connect: bool
-    """A web page may open a connection to an extension that lets it."""
 
     # The sender's fields
     tabs_connect_names_tab: bool
@@ -118,7 +116,6 @@ TRIO: Final = Dialect(
     listener_errors="raise",
     extension_url="extension://{id}",
     externally_connectable_for_extensions=True,
-    web_pages_connect=True,
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -148,7 +145,6 @@ FIREFOX: Final = Dialect(
     listener_errors="log",
     extension_url="moz-extension://{uuid}",
     externally_connectable_for_extensions=False,
-    web_pages_connect=False,
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -191,7 +187,6 @@ CHROME: Final = Dialect(
     listener_errors="log",
     extension_url="chrome-extension://{id}",
     externally_connectable_for_extensions=True,
-    web_pages_connect=True,
     tabs_connect_names_tab=False,
     document_id_without_tab=False,
     background_origin=False,

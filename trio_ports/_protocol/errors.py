@@ -9,6 +9,7 @@
     │  │  └─ MessageShapeError          path, raw
     │  └─ TruncatedError                received, expected
     └─ NativeApplicationError           application, status, signal, stderr
+       └─ ApplicationNameError          also a LocalProtocolError
     ProtocolError
     ├─ RemoteProtocolError
     └─ LocalProtocolError               you asked for what the rules forbid
@@ -24,7 +25,7 @@ Trio's own errors are used: ``trio.ClosedResourceError`` (closed here), ``trio.B
 from __future__ import annotations
 
 import enum
-from typing import final
+from typing import Any, final
 
 
 @final
@@ -67,7 +68,21 @@ class Cause(enum.Enum):
     """The native application closed its standard output and lives on."""
 
 
-class PortError(Exception):
+class _CopyableError(Exception):
+    """An error that can be copied and pickled although its arguments have names."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[_CopyableError], args: tuple[Any, ...], state: dict[str, Any]) -> _CopyableError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class PortError(_CopyableError):
     """Why a connection ended: ``port.error``. Nobody's call raised it; it is data.
 
     Args:
@@ -83,7 +98,7 @@ class PortError(Exception):
         return f"{type(self).__name__}({str(self)!r}, cause={self.cause})"
 
 
-class ProtocolError(Exception):
+class ProtocolError(_CopyableError):
     """A rule of the protocol was broken; the subclass says by whom."""
 
 
@@ -204,7 +219,6 @@ class TruncatedError(RemoteProtocolError):
         self.expected = expected
 
 
-@final
 class NativeApplicationError(PortError):
     """A native application could not be started, or ended badly.
 
@@ -232,3 +246,8 @@ class NativeApplicationError(PortError):
         self.status = status
         self.signal = signal
         self.stderr = stderr
+
+
+@final
+class ApplicationNameError(NativeApplicationError, LocalProtocolError):
+    """You asked for a native application by a name that none can have."""

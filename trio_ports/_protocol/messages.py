@@ -101,9 +101,17 @@ def _encode_unusual(message: Any, error: Exception) -> bytes:
 def _make_plain(message: Any) -> Any:
     """Return ``message`` in plain types, or say where the culprit is."""
     try:
-        return _Walk().plain(message, "$")
+        plain = msgspec.to_builtins(message, builtin_types=_BYTES_LIKE, str_keys=True)
+    except Exception:  # noqa: BLE001 - the walk finds out what it was, and where
+        plain = message
+    try:
+        return _Walk().plain(plain, "$")
+    except NotSerializableError:
+        raise
     except RecursionError as error:
         raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
+    except Exception as error:
+        raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
 
 
 class _Walk:
