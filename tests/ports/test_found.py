@@ -1,0 +1,93 @@
+"""What was found by setting out to break ports: each once, so that it stays mended."""
+
+import copy
+import pickle
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from trio_ports import (
+    ApplicationNameError,
+    Cause,
+    FrameTooLargeError,
+    MalformedMessageError,
+    ManifestError,
+    MessageShapeError,
+    MessageTooLargeError,
+    NativeApplicationError,
+    NotSerializableError,
+    PortError,
+    TruncatedError,
+    open_port_pair,
+)
+
+ERRORS = [
+    PortError("text", cause=Cause.CRASHED),
+    NotSerializableError("text", path="$.a"),
+    MessageTooLargeError(size=2, limit=1),
+    ManifestError(field="path", value=1, rule="must be text"),
+    FrameTooLargeError("text", size=2, limit=1, printed="hello"),
+    MalformedMessageError("text", raw=b"{"),
+    MessageShapeError("text", path="$", raw=b"1"),
+    TruncatedError(received=3, expected=None),
+    NativeApplicationError("text", cause=Cause.EXITED, application="x", status=3, stderr=("a",)),
+    ApplicationNameError("text", cause=Cause.BAD_NAME, application="x"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_errors_can_be_copied_and_pickled(error: Exception) -> None:
+    """An error that crosses a process border keeps its type, its text and its data."""
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(twin) is type(error)
+        assert (str(twin), vars(twin)) == (str(error), vars(error))
+
+
+async def test_a_port_cannot_be_copied(nursery: trio.Nursery) -> None:
+    """A copy would be a second port on the same end."""
+    opener, _ = open_port_pair(nursery)
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="neither copied nor pickled"):
+            attempt(opener)
+    opener.disconnect()
+
+
+class Tagged(msgspec.Struct, tag="t", rename="camel"):
+    some_name: Any
+
+
+class Listed(msgspec.Struct, array_like=True):
+    first: Any
+    second: Any = None
+
+
+@pytest.mark.parametrize(
+    ("message", "arrives"),
+    [
+        (Tagged("\ud800"), {"type": "t", "someName": "\ud800"}),
+        (Listed("\ud800"), ["\ud800", None]),
+        ([Tagged(1), "\ud800"], [{"type": "t", "someName": 1}, "\ud800"]),
+    ],
+)
+async def test_a_surrogate_changes_nothing_else(nursery: trio.Nursery, message: Any, arrives: Any) -> None:
+    """What msgspec makes of a Struct is the same with and without a lone surrogate in the message."""
+    opener, receiver = open_port_pair(nursery)
+    opener.post_message(message)
+    assert await receiver.receive() == arrives
+    opener.disconnect()
+
+
+class Stubborn(dict[str, Any]):
+    def items(self) -> Any:
+        raise RuntimeError("no items")
+
+
+@pytest.mark.parametrize("message", [Stubborn(a=object()), {"a": Stubborn(b=b"bytes")}])
+async def test_a_message_that_fails_while_it_is_looked_at(nursery: trio.Nursery, message: Any) -> None:
+    """Whatever a message raises, the caller is told that it is not JSON."""
+    opener, _ = open_port_pair(nursery)
+    with pytest.raises(NotSerializableError):
+        opener.post_message(message)
+    opener.disconnect()
