@@ -1,6 +1,18 @@
 """Sphinx builds the documentation from the installed package; `nox -s docs` calls it."""
 
+import inspect
+import re
+from collections.abc import Iterable
 from importlib.metadata import version as installed_version
+
+import attrs
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from trio_ports._protocol import dialects
+from trio_ports._protocol.lifecycle import TRANSITIONS, Happening, State
 
 project = "trio_ports"
 author = "trio_ports contributors"
@@ -24,3 +36,94 @@ napoleon_numpy_docstring = False
 # A reference to one of our public names has to lead somewhere. Other projects' names are not looked up, so that the
 # build needs no network; private modules appear in signatures and have no page.
 nitpick_ignore_regex = [(r"py:.*", r"(?!trio_ports\.).*"), (r"py:.*", r"trio_ports\.(.*\.)?_.*")]
+
+# Where a state stands in the picture of the lifecycle: the middle of its box.
+PLACES = {State.OPEN: (80, 60), State.ENDING: (330, 60), State.ENDED: (580, 60), State.CLOSED: (330, 190)}
+WIDTH, HEIGHT = 110, 40
+
+
+def draw_lifecycle() -> str:
+    """Return the lifecycle of an end as an SVG, drawn from its table."""
+    lines = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 250" role="img" class="lifecycle">',
+        "<title>The states of one end of a connection</title>",
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">',
+        '<path d="M0 0 L8 4 L0 8 z" fill="currentColor"/></marker></defs>',
+    ]
+    stays: dict[State, list[Happening]] = {state: [] for state in State}
+    for (before, happening), after in TRANSITIONS.items():
+        if before is after:
+            stays[before].append(happening)
+            continue
+        (x1, y1), (x2, y2) = PLACES[before], PLACES[after]
+        if y1 == y2:
+            x1, x2 = x1 + WIDTH / 2, x2 - WIDTH / 2
+        else:
+            y1, y2 = y1 + HEIGHT / 2, y2 - HEIGHT / 2
+            x2 += (x1 - x2) / 6
+        lines.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="currentColor" marker-end="url(#tip)"/>')
+        lines.append(f'<text x="{(x1 + x2) / 2}" y="{(y1 + y2) / 2 - 6}" text-anchor="middle">{happening.value}</text>')
+    for state, (x, y) in PLACES.items():
+        box = f'x="{x - WIDTH / 2}" y="{y - HEIGHT / 2}" width="{WIDTH}" height="{HEIGHT}" rx="6"'
+        lines.append(f'<rect {box} fill="none" stroke="currentColor"/>')
+        lines.append(f'<text x="{x}" y="{y + 5}" text-anchor="middle">{state.value}</text>')
+        if stays[state]:
+            still = ", ".join(happening.value for happening in stays[state])
+            lines.append(f'<text x="{x}" y="{y + HEIGHT / 2 + 16}" text-anchor="middle">stays: {still}</text>')
+    return "\n".join([*lines, "</svg>"]).replace("<text ", '<text font-size="13" fill="currentColor" ')
+
+
+class LifecycleDirective(SphinxDirective):
+    """``.. lifecycle::`` shows the states of an end."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the picture; a reader without pictures gets the table's words."""
+        return [nodes.raw("", draw_lifecycle(), format="html")]
+
+
+def describe_fields() -> dict[str, str]:
+    """Return what the source says under each field of the table of dialects."""
+    source = inspect.getsource(dialects.Dialect)
+    said = re.findall(r'^    (\w+): [^\n]+\n(?:    """(.*?)""")?', source, re.MULTILINE | re.DOTALL)
+    return {name: " ".join(text.split()) for name, text in said}
+
+
+class DialectsDirective(SphinxDirective):
+    """``.. dialects::`` shows the table of dialects, a row for each question."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        columns = tuple(dialects.DIALECTS.values())
+        rows = [["", *(f"``{column.name}``" for column in columns)]]
+        for name, text in describe_fields().items():
+            if name not in ("name", "native_texts"):
+                rows.append([f"``{name}`` {text}".strip(), *self.show(columns, name)])
+        for field in attrs.fields(dialects.NativeTexts):
+            texts = (getattr(column.native_texts, field.name, "says what to mend") for column in columns)
+            rows.append([f"what is said of a native application: {field.name}", *map(str, texts)])
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 46 18 18 18", ""]
+        for row in rows:
+            lines += [f"   {'* -' if not index else '  -'} {cell}" for index, cell in enumerate(row)]
+        node = nodes.section()
+        self.state.nested_parse(StringList(lines, source="dialects"), self.content_offset, node)
+        return node.children
+
+    @staticmethod
+    def show(columns: Iterable[dialects.Dialect], name: str) -> list[str]:
+        """Return the cells of one row."""
+        return [show_value(getattr(column, name)) for column in columns]
+
+
+def show_value(value: object) -> str:
+    """Return a value of the table as a reader likes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == float("inf"):
+        return "–" if value is None else "none"
+    return f"``{value}``" if isinstance(value, str) else f"{value:,}"
+
+
+def setup(app: Sphinx) -> None:
+    """Add the directives that draw from the package's own tables."""
+    app.add_directive("lifecycle", LifecycleDirective)
+    app.add_directive("dialects", DialectsDirective)
