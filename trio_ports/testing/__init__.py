@@ -11,12 +11,14 @@ from .histories import History, Move, describe_history
 from .machines import PortStateMachine, browser_state_machine, port_state_machine
 from .players import EndsPlayer, WorldPlayer, open_ends_player, open_world_player
 from .rules import RULES, Rule
+from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
 from .strategies import chunkings, json_messages, port_names, senders
 
 __all__ = [
     "RULES",
     "Driver",
     "EndsPlayer",
+    "FaultyStream",
     "History",
     "Limits",
     "Move",
@@ -27,16 +29,21 @@ __all__ = [
     "Scope",
     "Step",
     "WorldPlayer",
+    "breaking",
     "browser_state_machine",
     "check_browser",
     "check_port",
     "chunkings",
     "describe_history",
+    "half_closing",
     "histories",
     "json_messages",
+    "lying",
     "open_ends_player",
     "open_world_player",
     "port_names",
     "port_state_machine",
     "senders",
+    "stalling",
+    "trickling",
 ]

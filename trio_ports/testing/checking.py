@@ -101,7 +101,9 @@ def check_port(
     limits: Limits = Limits(),
     back_pressure: bool = True,
     tells_crashes: bool | None = None,
+    narrows: bool = True,
     listener_errors: ListenerErrors | None = None,
+    wire: bool = False,
     remote: bool = False,
     examples: int = 100,
     max_moves: int = 50,
@@ -129,9 +131,12 @@ def check_port(
         limits: of the connections that ``maker`` makes.
         back_pressure: posting beyond the bound raises. Without it nothing is posted beyond.
         tells_crashes: an end learns that the other one's owner failed; the dialect's own unless given.
+        narrows: an end can be entered with ``async with``; not where ``maker`` has done so.
         listener_errors: what becomes of a listener's exception; the dialect's own unless given.
-        remote: something outside this Trio run carries the messages: a socket, a process. What should happen is then
-            waited for.
+        wire: bytes are carried between the ends. Then an end does not know how full the other one is, why it went, or
+            that it has gone, before all that came before was taken.
+        remote: something outside this Trio run carries the messages, as a socket or a process does: what
+            should happen is then waited for. There is a wire.
         examples: how many random histories.
         max_moves: how long they may be.
         on_progress: called with how many histories were played, and how many there will be.
@@ -148,7 +153,9 @@ def check_port(
         limits=limits,
         back_pressure=back_pressure,
         tells_crashes=tells_crashes,
+        narrows=narrows,
         listener_errors=listener_errors,
+        wire=wire,
         remote=remote,
     )
     stories = list(ends_stories(rules, scope))
@@ -193,18 +200,24 @@ def make_port_subject(
     limits: Limits,
     back_pressure: bool = True,
     tells_crashes: bool | None = None,
+    narrows: bool = True,
     listener_errors: ListenerErrors | None = None,
+    wire: bool = False,
     remote: bool = False,
 ) -> tuple[Subject, Scope, Dialect]:
     """Return what `check_port` checks, what may be done to it, and the rules for it."""
     rules = _make_rules(dialect, limits)
-    if remote or not back_pressure:
+    if wire or remote:
+        rules = replace(rules, bound=math.inf, tells_crashes=False, tells_late=True)
+    if not back_pressure:
         rules = replace(rules, bound=math.inf)
     if tells_crashes is not None:
         rules = replace(rules, tells_crashes=tells_crashes)
-    scope = Scope(receivers=receivers, raises=_logs(dialect, listener_errors))
+    scope = Scope(receivers=receivers, narrows=narrows, raises=_logs(dialect, listener_errors))
     subject = Subject(
-        lambda: open_ends_player(maker, remote=remote), lambda: Model.of_ends(rules, receivers), remote=remote
+        lambda: open_ends_player(maker, remote=remote),
+        lambda: Model.of_ends(rules, receivers, narrows=narrows),
+        remote=remote,
     )
     return subject, scope, rules
 

@@ -69,7 +69,8 @@ class Scope:
     """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait."""
     raises: bool = True
     """Listeners may raise, and it is logged."""
-    back_pressure: bool = True
+    narrows: bool = True
+    """Ports can be entered with ``async with``."""
 
 
 @final
@@ -290,7 +291,11 @@ def histories(
     """
     scope = scope or Scope(receivers=receivers, world=world)
     rules = rules or RULES[dialect]
-    reference = Model.of_world(rules, EXTENSIONS) if scope.world else Model.of_ends(rules, scope.receivers)
+    reference = (
+        Model.of_world(rules, EXTENSIONS)
+        if scope.world
+        else Model.of_ends(rules, scope.receivers, narrows=scope.narrows)
+    )
     chooser = Chooser(draw, reference, scope)
     history: History = []
     for _ in range(draw(st.integers(1, max_moves))):

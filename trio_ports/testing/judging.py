@@ -159,8 +159,10 @@ def _compare_port(name: str, label: str, port: model.Port, actor: Actor, *, remo
 
 
 def _compare_face(at: str, port: model.Port, real: Any, actor: Actor) -> Iterator[Difference]:
-    if port.context.kind != "end" and real.name != port.name:
-        yield Difference(8, at, repr(port.name), repr(real.name))
+    ends = port.context.kind == "end"
+    name = actor.player.contexts["opener"].ports["p"].name if ends else port.name
+    if real.name != name:
+        yield Difference(8, at, repr(name), repr(real.name))
     if port.side == "opener" and real.sender is not None:
         yield Difference(9, at, "sender=None", f"sender={real.sender!r}")
     if port.side == "receiver" and real.sender is None:

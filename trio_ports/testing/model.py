@@ -48,6 +48,8 @@ class Rules:
     document_without_tab: bool
     background_origin: bool
     lifecycle: str | None
+    tells_late: bool = False
+    """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
 
 
 MIB = 1024 * 1024
@@ -306,6 +308,8 @@ class Port:
         self.enders: list[str] = []
         self.told: set[str] = set()
         self.untold: list[str] = []
+        self.leaving: tuple[str | None] | None = None
+        """The other side has gone, with this error, and nobody knows yet."""
         self.waiters: list[Call] = []
         self.wait: Wait = self.has_work
         self.script = self.run()
@@ -322,7 +326,7 @@ class Port:
             return "too-large"
         if self.state in ("closed", "ended"):
             return "closed" if self.state == "closed" else "broken"
-        if self.state == "ending" or self.swallows:
+        if self.state == "ending" or self.swallows or self.leaving is not None:
             return "ok"
         if not self.out.has_room(1):
             if not own:
@@ -347,7 +351,7 @@ class Port:
             call.finish("too-large")
         elif self.state != "open":
             call.finish("closed" if self.state == "closed" else "broken")
-        elif self.swallows:
+        elif self.swallows or self.leaving is not None:
             call.finish("ok")
         else:
             self.out.waiting.append((self, self.message(shown), call))
@@ -419,6 +423,10 @@ class Port:
             self.wait = self.has_work
 
     def peer_left(self, error: str | None) -> None:
+        if self.rules.tells_late and self.inbox.heard and self.inbox.used:
+            self.leaving = (error,)
+            return
+        self.leaving = None
         if self.state == "open":
             self.state, self.peer_error = "ending", error
             self.out.refuse(self, "broken")
@@ -553,6 +561,9 @@ class Port:
         """Go on as far as it goes without waiting. Say whether anything happened."""
         moved = self.serve_reader()
         self.serve_waiters()
+        if self.leaving is not None and not self.inbox.used:
+            self.peer_left(*self.leaving)
+            moved = True
         if self.gone or self.held:
             return moved
         while self.wait():
@@ -579,15 +590,18 @@ class Model:
         """How many documents a frame has shown."""
 
     @classmethod
-    def of_ends(cls, rules: Rules, receivers: int = 1) -> Model:
-        """Return the model of one connection, whose ends are there from the beginning."""
+    def of_ends(cls, rules: Rules, receivers: int = 1, *, narrows: bool = True) -> Model:
+        """Return the model of one connection, whose ends are there from the beginning.
+
+        ``narrows``: they are in no ``async with`` yet.
+        """
         model = cls(rules)
         ports = model.connect(receivers)
         names = ["opener", "receiver", *(f"receiver{number}" for number in range(2, receivers + 1))]
         for name, port in zip(names, ports, strict=True):
             context = model.contexts[name] = Context(name)
             context.ports["p"] = port
-            port.context, port.label = context, "p"
+            port.context, port.label, port.had_block = context, "p", not narrows
         return model
 
     @classmethod

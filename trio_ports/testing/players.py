@@ -193,6 +193,12 @@ class Actor:
         self.gates[label].set()
         self.gates[label] = trio.Event()
 
+    def let_go(self) -> None:
+        """Disconnect every port, and hold no listener any more."""
+        for label, port in self.ports.items():
+            self.gates[label].set()
+            port.disconnect()
+
     def perform(self, step: Step, port: Any = None, message: Any = None) -> Any:
         """Carry out a step and return what came of it."""
         if step["do"] == "throw":
@@ -554,7 +560,11 @@ async def open_ends_player(maker: Maker, *, remote: bool = False) -> AsyncGenera
         remote: something outside this Trio run carries the messages.
     """
     async with open_ends(maker) as ends, trio.open_nursery() as nursery:
-        yield EndsPlayer(nursery, ends, remote=remote)
+        player = EndsPlayer(nursery, ends, remote=remote)
+        yield player
+        # So that what carries the messages waits neither for a listener nor for one end after the other.
+        for actor in player.contexts.values():
+            actor.let_go()
         nursery.cancel_scope.cancel()
 
 

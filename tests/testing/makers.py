@@ -1,0 +1,106 @@
+"""Every way that the project has to make connected ports, for the kit to check."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
+
+import trio_ports
+from trio_ports import MessageSender, Port
+from trio_ports._transports.streams import open_stream_port
+from trio_ports.testing import trickling
+
+SENDER = MessageSender(id="notes@example.org")
+Ends = tuple[Any, ...]
+
+
+@asynccontextmanager
+async def open_pair(**options: Any) -> AsyncGenerator[Ends]:
+    """Two tasks, and nothing else."""
+    async with trio.open_nursery() as nursery:
+        yield trio_ports.open_port_pair(nursery, "pair", SENDER, **{"listener_errors": "log", **options})
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_in_browser(receivers: int = 1, **options: Any) -> AsyncGenerator[Ends]:
+    """A content script, connected to the background and as many other pages as are asked for."""
+    async with trio_ports.open_browser(**{"listener_errors": "log", **options}) as browser:
+        extension = browser.install("notes@example.org")
+        ports: list[Port] = []
+        for number in range(receivers):
+            extension.open_page(f"page{number}.html").runtime.on_connect.add_listener(ports.append)
+        opener = extension.inject(browser.open_tab("https://example.org/")).runtime.connect(name="p")
+        await wait_all_tasks_blocked()
+        yield (opener, *ports)
+
+
+@asynccontextmanager
+async def over_streams(left: trio.abc.Stream, right: trio.abc.Stream, **options: Any) -> AsyncGenerator[Ends]:
+    """A port over each of two streams that are connected."""
+    async with AsyncExitStack() as stack:
+        options = {"listener_errors": "log", **options}
+        opener = await stack.enter_async_context(open_stream_port(left, "stream", **options))
+        receiver = await stack.enter_async_context(open_stream_port(right, "stream", SENDER, **options))
+        yield opener, receiver
+
+
+def open_memory(**options: Any) -> Any:
+    return over_streams(*memory_stream_pair(), **options)
+
+
+def open_lockstep(**options: Any) -> Any:
+    return over_streams(*lockstep_stream_pair(), **options)
+
+
+def open_trickling(**options: Any) -> Any:
+    return over_streams(*map(trickling, memory_stream_pair()), **options)
+
+
+@asynccontextmanager
+async def open_pipes(**options: Any) -> AsyncGenerator[Ends]:
+    """Two pipes, one for each direction."""
+    ends = []
+    for _ in range(2):
+        reading, writing = os.pipe()
+        ends.append((trio.lowlevel.FdStream(reading), trio.lowlevel.FdStream(writing)))
+    (left_in, right_out), (right_in, left_out) = ends
+    left, right = trio.StapledStream(left_out, left_in), trio.StapledStream(right_out, right_in)
+    async with over_streams(left, right, **options) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_sockets(**options: Any) -> AsyncGenerator[Ends]:
+    """A pair of Unix sockets."""
+    left, right = trio.socket.socketpair()
+    async with over_streams(trio.SocketStream(left), trio.SocketStream(right), **options) as made:
+        yield made
+
+
+RELAY = str(Path(__file__).with_name("relay.py"))
+
+
+@asynccontextmanager
+async def open_child(**options: Any) -> AsyncGenerator[Ends]:
+    """A child process between the two: one port talks to its standard input and output, the other to its socket."""
+    here, there = trio.socket.socketpair()
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-S", RELAY, str(there.fileno())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=[there.fileno()],
+    )
+    there.close()
+    assert process.stdio is not None
+    async with over_streams(process.stdio, trio.SocketStream(here), **options) as made:
+        yield made
+    await process.wait()

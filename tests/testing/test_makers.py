@@ -1,0 +1,56 @@
+"""Every way to make connected ports obeys the rules."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+
+import pytest
+from testing import makers
+
+import trio_ports
+from trio_ports.testing import Limits, check_browser, check_port
+
+SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
+LIMITS = Limits(**SMALL)
+WIRE: dict[str, Any] = {
+    "wire": True,
+    "narrows": False,
+    "limits": Limits(max_message_bytes=500),
+}
+OUTSIDE: dict[str, Any] = {**WIRE, "remote": True}
+
+PORTS = {
+    "pair": (partial(makers.open_pair, **SMALL), {"limits": LIMITS}),
+    "pair, its own limits": (makers.open_pair, {}),
+    "pair, firefox": (partial(makers.open_pair, dialect="firefox"), {"dialect": "firefox"}),
+    "pair, chrome": (partial(makers.open_pair, dialect="chrome"), {"dialect": "chrome"}),
+    "browser": (partial(makers.open_in_browser, **SMALL), {"limits": LIMITS}),
+    "two receivers": (partial(makers.open_in_browser, 2, **SMALL), {"limits": LIMITS}),
+    "two receivers, firefox": (partial(makers.open_in_browser, 2, dialect="firefox"), {"dialect": "firefox"}),
+    "memory stream": (partial(makers.open_memory, max_message_bytes=500), WIRE),
+    "lockstep stream": (partial(makers.open_lockstep, max_message_bytes=500), WIRE),
+    "trickling stream": (partial(makers.open_trickling, max_message_bytes=500), WIRE),
+    "pipes": (partial(makers.open_pipes, max_message_bytes=500), OUTSIDE),
+    "socket": (partial(makers.open_sockets, max_message_bytes=500), OUTSIDE),
+    "child process": (partial(makers.open_child, max_message_bytes=500), {**OUTSIDE, "examples": 5}),
+}
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_ports(name: str) -> None:
+    """A connection obeys the rules, whatever it is made of."""
+    maker, options = PORTS[name]
+    check_port(maker, listener_errors="log", **{"examples": 40, **options})
+
+
+@pytest.mark.parametrize("dialect", ["trio", "firefox", "chrome"])
+def test_browsers(dialect: Any) -> None:
+    """A browser obeys the rules, in each dialect."""
+    check_browser(
+        partial(trio_ports.open_browser, dialect=dialect, listener_errors="log"),
+        dialect=dialect,
+        listener_errors="log",
+        examples=40,
+    )

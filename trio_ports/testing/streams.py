@@ -1,0 +1,148 @@
+"""Streams that misbehave, round a stream that does not: for tests of whatever reads and writes bytes.
+
+Each is a function that takes a stream and returns one. ::
+
+    left, right = trio.testing.memory_stream_pair()
+    left = breaking(left, after=5)      # the sixth byte that is sent never leaves
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any, final
+
+import trio
+
+
+@final
+class FaultyStream(trio.abc.HalfCloseableStream):
+    """A stream with a fault. Made by `trickling`, `stalling`, `breaking`, `lying` and `half_closing`."""
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        *,
+        send: Callable[[trio.abc.Stream, Any], Awaitable[None]] | None = None,
+        receive: Callable[[trio.abc.Stream, int | None], Awaitable[bytes | bytearray]] | None = None,
+    ) -> None:
+        self.stream = stream
+        """The stream round which this one is."""
+        self._send = send
+        self._receive = receive
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, as far as the fault lets it."""
+        if self._send is None:
+            await self.stream.send_all(data)
+        else:
+            await self._send(self.stream, bytes(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait as the stream does."""
+        await self.stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive, as far as the fault lets it."""
+        if self._receive is None:
+            return await self.stream.receive_some(max_bytes)
+        return await self._receive(self.stream, max_bytes)
+
+    async def send_eof(self) -> None:
+        """End the sending direction; altogether, where the stream has no half close."""
+        if isinstance(self.stream, trio.abc.HalfCloseableStream):
+            await self.stream.send_eof()
+        else:
+            await self.stream.aclose()
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self.stream.aclose()
+
+
+def trickling(stream: trio.abc.Stream, *, max_bytes: int = 1) -> FaultyStream:
+    """Let the bytes through in small pieces, in both directions.
+
+    Args:
+        stream: carries the bytes.
+        max_bytes: how many at once.
+    """
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        for start in range(0, len(data), max_bytes):
+            await inner.send_all(data[start : start + max_bytes])
+
+    async def receive(inner: trio.abc.Stream, wanted: int | None) -> bytes | bytearray:
+        return await inner.receive_some(min(max_bytes, wanted or max_bytes))
+
+    return FaultyStream(stream, send=send, receive=receive)
+
+
+def stalling(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
+    """Send so many bytes, and then wait for ever."""
+    left = after
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        nonlocal left
+        part, left = data[:left], max(0, left - len(data))
+        await inner.send_all(part)
+        if len(part) < len(data):
+            await trio.sleep_forever()
+
+    return FaultyStream(stream, send=send)
+
+
+def breaking(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
+    """Send so many bytes, and then break: for who sends here, and for who receives there."""
+    left = after
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        nonlocal left
+        part, left = data[:left], max(0, left - len(data))
+        await inner.send_all(part)
+        if len(part) < len(data):
+            await trio.aclose_forcefully(inner)
+            raise trio.BrokenResourceError("broken on purpose")
+
+    return FaultyStream(stream, send=send)
+
+
+def lying(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
+    """Lie about the length of the first frame that is sent.
+
+    Args:
+        stream: carries the bytes.
+        by: how many bytes more than there are its length field says.
+    """
+    head = b""
+    told = False
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        nonlocal head, told
+        if told:
+            await inner.send_all(data)
+            return
+        head += data
+        if len(head) >= 4:
+            told = True
+            (length,) = struct.unpack_from("=I", head)
+            await inner.send_all(struct.pack("=I", max(0, length + by)) + head[4:])
+
+    return FaultyStream(stream, send=send)
+
+
+def half_closing(stream: trio.abc.HalfCloseableStream, *, after: int = 0) -> FaultyStream:
+    """Send so many bytes, and then end this direction; the other one lives on."""
+    left = after
+    ended = False
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        nonlocal left, ended
+        part, left = data[:left], max(0, left - len(data))
+        if not ended:
+            await inner.send_all(part)
+        if len(part) < len(data) and not ended:
+            ended = True
+            await stream.send_eof()
+
+    return FaultyStream(stream, send=send)
