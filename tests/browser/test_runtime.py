@@ -143,13 +143,13 @@ async def test_externally_connectable_for_extensions(dialect: Any, key: Any, let
     [
         (None, {"trio": False, "firefox": False, "chrome": False}),
         ({"ids": ["*"]}, {"trio": False, "firefox": False, "chrome": False}),
-        ({"matches": ["https://*.example.org/*"]}, {"trio": True, "firefox": False, "chrome": True}),
+        ({"matches": ["https://*.example.org/*"]}, {"trio": True, "firefox": True, "chrome": True}),
         ({"matches": ["https://example.net/*"]}, {"trio": False, "firefox": False, "chrome": False}),
     ],
 )
 @each_dialect
 async def test_externally_connectable_for_web_pages(dialect: Any, key: Any, let_in: dict[str, bool]) -> None:
-    """Rule 3: absent, no web page; present, whose address it matches. Firefox lets none in."""
+    """Rule 3: absent, no web page; present, whose address it matches, in every dialect."""
     async with open_world(dialect=dialect) as world:
         target = world.browser.install("target", externally_connectable=key)
         world.listen(target.open_page(), external=True)
@@ -429,6 +429,31 @@ async def test_an_async_listener_of_a_context_that_has_gone(dialect: Any) -> Non
 
         world.page.runtime.connect()
         await settle()
+
+
+class Later:
+    """Something to be awaited that is no coroutine."""
+
+    def __await__(self) -> Any:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "awaitable"])
+async def test_a_listener_that_closes_its_context_and_would_go_on(kind: str) -> None:
+    """What it returns to be awaited never runs."""
+    async with open_world() as world:
+
+        async def go_on() -> None:
+            raise AssertionError
+
+        @world.background.runtime.on_connect.add_listener
+        def listen(port: Port) -> object:
+            world.background.close()
+            return go_on() if kind == "coroutine" else Later()
+
+        port = world.page.runtime.connect()
+        await port.wait_disconnected()
+        assert port.error is None
 
 
 # Sender ---------------------------------------------------------------------------------------------------------------
@@ -878,6 +903,34 @@ async def test_serve_cancelled_between_a_connection_and_its_handler() -> None:
     assert port.error is None
 
 
+async def test_a_handler_that_finds_its_port_closed_before_its_cancellation() -> None:
+    """It was woken in the tick in which its context closed: that is no failure of it. Its own disconnect is."""
+    for own in (False, True):
+        async with open_world() as world:
+            going_on = trio.Event()
+
+            async def handler(port: Port, own: bool = own, going_on: trio.Event = going_on) -> None:
+                await going_on.wait()
+                if own:
+                    port.disconnect()
+                port.post_message("answer")
+
+            async def serve(world: World = world, going_on: trio.Event = going_on, own: bool = own) -> None:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(world.background.runtime.serve, handler)
+                    world.page.runtime.connect()
+                    await settle()
+                    going_on.set()
+                    if not own:
+                        world.background.close()
+
+            if own:
+                with pytest.RaisesGroup(pytest.RaisesGroup(trio.ClosedResourceError)):
+                    await serve()
+            else:
+                await serve()
+
+
 async def test_serve_typed() -> None:
     """message_type is for what arrives at the handler's port; another shape is the reader's error."""
 
@@ -948,6 +1001,28 @@ async def test_bad_arguments_of_tabs_connect(arguments: dict[str, Any], text: st
     async with open_world() as world:
         with pytest.raises(TypeError, match=text):
             world.page.tabs.connect(**arguments)
+
+
+async def test_one_task_serves_an_event_of_a_context() -> None:
+    """A second one is refused while the first one runs; the other event is another matter."""
+    async with open_world() as world, trio.open_nursery() as nursery:
+
+        async def handler(port: Port) -> None:
+            raise AssertionError
+
+        async def serve_others(*, task_status: trio.TaskStatus[None]) -> None:
+            await world.background.runtime.serve(handler, external=True, task_status=task_status)
+
+        await nursery.start(world.background.runtime.serve, handler)
+        with pytest.raises(trio.BusyResourceError, match="another task serves"):
+            await world.background.runtime.serve(handler)
+        await nursery.start(serve_others)
+        nursery.cancel_scope.cancel()
+    async with open_world() as world:
+        for _ in range(2):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(world.background.runtime.serve, handler)
+                nursery.cancel_scope.cancel()
 
 
 async def test_bad_arguments_of_serve() -> None:

@@ -141,6 +141,32 @@ async def test_the_end_of_a_connection() -> None:
     far.close()
 
 
+async def test_an_end_that_has_closed_is_not_closed_again() -> None:
+    """Whatever is done to it: neither side is told a second time."""
+    near, far = open_ends()
+    told: list[str] = []
+    near.on_peer_gone = lambda: told.append("gone")
+    far.close(BROKEN)
+    far.fail(BROKEN)
+    far.withdraw(BROKEN)
+    far.lose_peer(None)
+    near.lose_peer(None)
+    assert (told, near.peer_error, far.peer_gone) == (["gone"], BROKEN, False)
+
+
+async def test_a_receiver_that_withdraws() -> None:
+    """The last one's error is the opener's; after the opener it is nobody's."""
+    near, fars = open_connection(2, max_buffer_size=1)
+    fars[0].withdraw(BROKEN)
+    assert not near.peer_gone
+    fars[1].withdraw(BROKEN)
+    assert (near.peer_gone, near.peer_error) == (True, BROKEN)
+    near, fars = open_connection(2, max_buffer_size=1)
+    near.close()
+    fars[0].withdraw(BROKEN)
+    assert near.peer_error is None
+
+
 async def test_a_bound_and_those_who_wait(nursery: trio.Nursery) -> None:
     """Cancelled, nothing was sent; served in order; refused when either end goes."""
     near, far = open_ends(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import threading
 from typing import Any
 
@@ -896,6 +898,14 @@ async def test_statistics_and_repr(nursery: trio.Nursery) -> None:
     assert repr(opener) == f"<Port 'talk' (opener, closed) at {id(opener):#x}>"
     await settle()
     assert repr(receiver) == f"<Port 'talk' (receiver, ended, crashed) at {id(receiver):#x}>"
+
+
+async def test_a_port_cannot_be_copied(nursery: trio.Nursery) -> None:
+    """It is one end of something that lives."""
+    opener, _ = open_port_pair(nursery)
+    for call in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match="neither copied nor pickled"):
+            call(opener)
 
 
 async def test_every_waiting_call_has_a_checkpoint(nursery: trio.Nursery) -> None:

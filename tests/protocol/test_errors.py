@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from trio_ports import (
@@ -98,3 +101,23 @@ def test_native_application_error_carries_data() -> None:
     assert (error.application, error.status, error.signal) == ("ping_pong", 3, None)
     assert error.stderr == ("Traceback", "KeyError")
     assert error.cause is Cause.EXITED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PortError("The other end failed.", cause=Cause.CRASHED),
+        TruncatedError(received=3, expected=9),
+        NativeApplicationError("It exited.", cause=Cause.EXITED, application="ping_pong", status=3),
+        MessageShapeError("Expected int", path="$.n", raw=b"{}"),
+        NotSerializableError("bytes is not JSON", path="$.photo"),
+        MessageTooLargeError(size=11, limit=10),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_can_be_copied_and_pickled(error: Exception) -> None:
+    """With everything they carry: to another process, or to be raised again."""
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)

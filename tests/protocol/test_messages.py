@@ -141,6 +141,8 @@ def test_what_msgspec_encodes_is_a_message(value: Any, arrives: Any, neighbour: 
         ({"huge": b"r" * 100_000}, "$.huge"),
         (Point(1, b"raw"), "$.y"),
         (Dot(Spot(b"raw")), "$.x.x"),
+        (Dot(Spot(Point(object()))), "$.x.x.x"),
+        ([dt.date(2026, 11, 22), {Colour.RED: 1, 2: 3}, object()], "$[2]"),
         ({b"key": 1}, "$.b'key'"),
         ({"a": {(1, 2): 3}}, "$.a.(1, 2)"),
         ({"f": print}, "$.f"),
@@ -193,6 +195,14 @@ def test_too_deep_is_not_serializable(inner: Any) -> None:
     """A message that is nested without end is the sender's mistake, never a RecursionError."""
     with pytest.raises(NotSerializableError):
         encode(nested(100_000, inner))
+
+
+def test_a_record_that_cannot_be_read_is_refused() -> None:
+    """A field that is not there, next to something that needs the second way through the encoder."""
+    dot = Dot(1)
+    del dot.y
+    with pytest.raises(NotSerializableError):
+        encode([dot, object()])
 
 
 def test_a_deep_message_of_records_is_no_recursion_error() -> None:
