@@ -105,9 +105,7 @@ class Lane:
 
     def begin(self, batch: Batch) -> None:
         """Note that ``batch`` has left the channel: nothing is added to it any more."""
-        self.head = batch
-        if self.tail is batch:
-            self.tail = None
+        self.head, self.tail = batch, None
 
     def pop(self) -> bytes:
         """Take out the next message of the batch that was begun."""
@@ -395,18 +393,18 @@ class Connection:
         self.receivers.remove(receiver)
         receiver.cut()
         opener = self.opener
-        if opener is not None and not opener.closed:
-            index = opener.out.lanes.index(receiver.lane)
-            opener.sources.pop(index).close()
-            del opener.out.lanes[index]
-            if self.receivers:
-                opener.out.settle()
-                receiver.out.settle()
+        assert opener is not None, "there are receivers as long as there is an opener"
+        index = opener.out.lanes.index(receiver.lane)
+        opener.sources.pop(index).close()
+        del opener.out.lanes[index]
+        if self.receivers:
+            opener.out.settle()
+            receiver.out.settle()
 
     def _end_opener(self, error: PortError | None) -> None:
         opener, self.opener = self.opener, None
-        if opener is not None:
-            opener.lose_peer(error)
+        assert opener is not None, "there are receivers as long as there is an opener"
+        opener.lose_peer(error)
 
     def _end_receivers(self, error: PortError | None) -> None:
         self.opener = None

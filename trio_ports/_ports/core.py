@@ -192,8 +192,8 @@ class PortCore:
             await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
 
     def _sent(self, frame: bytes) -> None:
-        if self._observer is not None:
-            self._observer(Posted(self, frame))
+        assert self._observer is not None, "the end calls this for an observer's sake only"
+        self._observer(Posted(self, frame))
 
     def _after_close(self) -> Exception:
         text = self._dialect.post_after_close_text
