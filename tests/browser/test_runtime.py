@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import msgspec
 import pytest
 import trio
@@ -363,6 +364,20 @@ async def test_a_listener_removed_while_a_connection_is_told(dialect: Any, still
         world.page.runtime.connect()
         await settle()
         assert len(world.ports) == still_called
+
+
+@each_dialect
+async def test_a_logged_failure_of_on_connect_that_nobody_watches(dialect: Any) -> None:
+    """open_browser always gives an observer then; without one it is silent."""
+    async with open_world(dialect=dialect, listener_errors="log") as world:
+        world.browser.setup = attrs.evolve(world.browser.setup, observer=None)
+
+        @world.background.runtime.on_connect.add_listener
+        def fail(port: Port) -> None:
+            raise ScriptedError
+
+        opener, receiver = await world.connect()
+        assert (opener.statistics().state, receiver.statistics().state) == ("open", "open")
 
 
 # Async listeners ------------------------------------------------------------------------------------------------------

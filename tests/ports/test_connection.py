@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any
 
 import pytest
@@ -139,6 +140,8 @@ async def test_the_end_of_a_connection() -> None:
     with pytest.raises(trio.BrokenResourceError):
         far.put(b"2")
     far.close()
+    with pytest.raises(trio.BrokenResourceError):
+        far.send_only(deque([b"2"]))
 
 
 async def test_an_end_that_has_closed_is_not_closed_again() -> None:
