@@ -205,18 +205,21 @@ class Chooser:
 
     def _choose_place(self) -> Move | None:
         if len(self._living()) >= MOST_CONTEXTS:
-            return moves.close(self._pick(["t1", "t2", "f1"]))
+            return moves.close(self._pick(["t1", "t2", "f1", "f2"]))
         kind = self._pick(["tab", "tab", "frame", "page", "hidden", "navigate", "close", "uninstall"])
         if kind == "tab":
             return moves.open_tab(self._pick(["t1", "t2"]), web=self._flip())
         if kind == "frame":
-            return moves.open_frame(self._pick(["f1", "f2"]), self._pick(["t1", "t2"]))
+            return moves.open_frame(self._pick(["f1", "f2", "f3"]), self._pick(["t1", "t1", "t2"]))
         if kind in ("page", "hidden"):
             name = self._pick(["p1", "p2"]) if kind == "page" else self._pick(["g1", "g2"])
             return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
         if kind == "uninstall":
             return moves.uninstall(EXTENSIONS[1]) if self._scope.blocks and self._flip() else None
-        frame = self._pick(["t1", "t2", "f1", "p1"])
+        frames = sorted({context.frame for context in self._living() if context.frame is not None})
+        if not frames:
+            return None
+        frame = self._pick(frames)
         return moves.navigate(frame) if kind == "navigate" else moves.close(frame)
 
     def _choose_listen(self) -> Move | None:
@@ -240,8 +243,10 @@ class Chooser:
         context = self._pick(living)
         label = self._new_name("c")
         if context.kind in ("background", "page") and self._flip():
-            frame, document = self._pick([(None, None), (None, None), ("t1", None), ("f1", None), (None, "t1")])
             tab = self._pick(["t1", "t1", "t2", "p1"])
+            # Browsers number frames, and the top one of every tab is 0: another tab's frame is not nowhere.
+            frames = sorted({c.frame for c in self._model.contexts.values() if c.tab == tab and c.frame is not None})
+            frame, document = self._pick([(None, None), (None, None), *[(f, None) for f in frames], (None, "t1")])
             step = moves.tabs_connect(label, tab, frame=frame, document=document)
         else:
             extension = self._pick([None, *EXTENSIONS, NOBODY])
@@ -298,7 +303,13 @@ def histories(
     )
     chooser = Chooser(draw, reference, scope)
     history: History = []
-    for _ in range(draw(st.integers(1, max_moves))):
+    # A world that nobody listens in, and without a tab, has not much to tell.
+    if scope.world and draw(_numbers(4)):
+        hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
+        history += [moves.open_tab("t1", web=True), moves.turn("a", hears), moves.open_frame("f1", "t1")]
+        for move in history:
+            reference.play(move)
+    for _ in range(draw(st.integers(max_moves // 2, max_moves))):
         move = chooser.choose()
         if move is not None:
             reference.play(move)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
 Leaving = Literal["last", "all", "opener"]
 Wait = Callable[[], bool]
-ENDER_EVENTS = ("on_connect", "on_connect_external")
+CONNECT_EVENTS = ("on_connect", "on_connect_external")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,6 @@ class Rules:
     """Rule 17."""
     largest: float
     """Rule 16."""
-    web_connects: bool
-    """Rule 3."""
     tab_by_tabs_connect: bool
     """Rule 9, as for the rest."""
     document_without_tab: bool
@@ -54,11 +52,9 @@ class Rules:
 
 MIB = 1024 * 1024
 RULES = {
-    "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, True, None),
-    "firefox": Rules(False, True, False, "all", "all", False, math.inf, math.inf, False, True, True, True, None),
-    "chrome": Rules(
-        False, False, False, "opener", "last", True, math.inf, 64 * MIB, True, False, False, False, "active"
-    ),
+    "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
+    "firefox": Rules(False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None),
+    "chrome": Rules(False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active"),
 }
 
 
@@ -471,8 +467,8 @@ class Port:
         self.connection.directions[self.side].admit()
         return message
 
-    def note(self, sender: int | None = None, **record: Any) -> None:
-        self.context.log.append(Seen({"port": self.label, **record}, sender))
+    def note(self, source: int | None = None, /, **record: Any) -> None:
+        self.context.log.append(Seen({"port": self.label, **record}, source))
 
     def dispatch(self, message: Message) -> Iterator[Wait]:
         """Rules 28 to 31."""
@@ -629,22 +625,25 @@ class Model:
         raise NotImplementedError(move["move"])
 
     def _may_turn(self, move: dict[str, Any]) -> bool:
-        return all(self._may_step(step, step.get("at", move["at"])) for step in move["steps"])
+        opened: set[tuple[str, str]] = set()
+        return all(self._may_step(step, step.get("at", move["at"]), opened) for step in move["steps"])
 
-    def _may_step(self, step: dict[str, Any], at: str) -> bool:
+    def _may_step(self, step: dict[str, Any], at: str, opened: set[tuple[str, str]]) -> bool:
+        """Say whether a step makes sense, after others in the same turn that opened ports."""
         context = self.contexts.get(at)
         if context is None or not context.alive:
             return False
         if step["do"] in ("connect", "tabs_connect"):
             page = context.kind in ("background", "page")
             named = step["do"] == "connect" and (context.kind != "web" or step["extension"] is not None)
-            return step["port"] not in context.ports and (page or named)
-        if step["do"] == "close_context":
-            return True
-        if step.get("event") in ENDER_EVENTS:
+            new = step["port"] not in context.ports and (at, step["port"]) not in opened
+            opened.add((at, step["port"]))
+            return new and (page or named)
+        if step.get("event") in CONNECT_EVENTS:
             kinds = ("background", "page", "script") if step["event"] == "on_connect" else ("background", "page")
             return context.kind in kinds
-        return step["do"] == "change" or step["port"] in context.ports
+        here = step.get("port") in context.ports or (at, step.get("port")) in opened
+        return here or step["do"] in ("change", "close_context")
 
     def _play_turn(self, move: dict[str, Any]) -> None:
         for step in move["steps"]:
@@ -659,7 +658,7 @@ class Model:
         if step["do"] in ("connect", "tabs_connect"):
             self._connect(context, step)
             return "ok"
-        if step.get("event") in ENDER_EVENTS:
+        if step.get("event") in CONNECT_EVENTS:
             return self._on_connect_step(context, step)
         port = context.ports[step["port"]]
         if step["do"] == "post":
@@ -865,7 +864,7 @@ class Model:
         else:
             target = step["extension"] or opener.extension
             event = "on_connect" if target == opener.extension else "on_connect_external"
-            let_in = opener.kind != "web" or (self.rules.web_connects and target in self.connectable)
+            let_in = opener.kind != "web" or target in self.connectable
             heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
         return [context for context in heard if context.listeners.get(event)], event
 

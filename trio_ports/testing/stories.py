@@ -329,7 +329,7 @@ def _routes() -> Iterator[Story]:
     for opener in ("a", "p1/a", "b"):
         for tab in ("t1", "t2", "p1"):
             yield Story(4, [*everywhere, turn(opener, *_opened_in(tab), post(1, "c"))])
-        for frame in ("t1", "f1", "t2"):
+        for frame in ("t1", "f1", "nowhere"):
             yield Story(4, [*everywhere, turn(opener, *_opened_in("t1", frame=frame), post(1, "c"))])
             yield Story(4, [*everywhere, turn(opener, *_opened_in("t1", document=frame), post(1, "c"))])
 
