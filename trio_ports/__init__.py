@@ -1,10 +1,7 @@
 """Ports for Trio: named, two-way connections that end exactly once."""
 
-from ._browser.browser import Browser, open_browser
-from ._browser.contexts import Context
-from ._browser.extensions import Extension
-from ._browser.runtime import Runtime, Tabs
-from ._browser.tabs import Frame, Tab
+from typing import TYPE_CHECKING
+
 from ._ports.events import Event
 from ._ports.observers import (
     Delivered,
@@ -35,7 +32,15 @@ from ._protocol.errors import (
     TruncatedError,
 )
 from ._protocol.senders import MessageSender, SenderTab
-from ._transports.streams import open_stream_port
+from ._util import imported_on_demand
+
+if TYPE_CHECKING:
+    from ._browser.browser import Browser, open_browser
+    from ._browser.contexts import Context
+    from ._browser.extensions import Extension
+    from ._browser.runtime import Runtime, Tabs
+    from ._browser.tabs import Frame, Tab
+    from ._transports.streams import open_stream_port
 
 __all__ = [
     "ApplicationNameError",
@@ -76,3 +81,20 @@ __all__ = [
     "open_port_pair",
     "open_stream_port",
 ]
+
+# A native application is started for every connection, and lives in no browser of ours: it need not import one.
+if not TYPE_CHECKING:
+    __getattr__ = imported_on_demand(
+        __name__,
+        {
+            "Browser": "._browser.browser",
+            "Context": "._browser.contexts",
+            "Extension": "._browser.extensions",
+            "Frame": "._browser.tabs",
+            "Runtime": "._browser.runtime",
+            "Tab": "._browser.tabs",
+            "Tabs": "._browser.runtime",
+            "open_browser": "._browser.browser",
+            "open_stream_port": "._transports.streams",
+        },
+    )

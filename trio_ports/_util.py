@@ -1,8 +1,11 @@
-"""Small checks that every layer makes of its arguments."""
+"""Small checks that every layer makes of its arguments, and imports on demand."""
 
 from __future__ import annotations
 
+import importlib
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -46,3 +49,22 @@ def check_limit(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an int or math.inf, not {value!r}")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, not {value!r}")
+
+
+def imported_on_demand(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """Make a module's ``__getattr__``, which imports a name when it is first asked for.
+
+    Args:
+        package: the module's own name.
+        homes: where each name is defined, relative to the module's package.
+    """
+
+    def look_up(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = sys.modules[package]
+        value = getattr(importlib.import_module(homes[name], module.__package__), name)
+        setattr(module, name, value)
+        return value
+
+    return look_up

@@ -6,9 +6,10 @@ In a program that a browser started, `open_native_port`. To talk to one without 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._native.native_ports import open_native_port
+from ._util import imported_on_demand
 
 if TYPE_CHECKING:
     from ._native.clients import connect_native, send_native_message
@@ -27,25 +28,17 @@ __all__ = [
     "uninstall",
 ]
 
-_ELSEWHERE = {
-    "Change": "_native.installing",
-    "NativeManifest": "_protocol.manifests",
-    "connect_native": "_native.clients",
-    "find_manifest": "_native.finding",
-    "install": "_native.installing",
-    "send_native_message": "_native.clients",
-    "uninstall": "_native.installing",
-}
 # A browser starts an application for every connection, so what it does not need is imported when it is asked for.
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ELSEWHERE:
-        from importlib import import_module
-
-        return getattr(import_module(f".{_ELSEWHERE[name]}", __package__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:
+    __getattr__ = imported_on_demand(
+        __name__,
+        {
+            "Change": "._native.installing",
+            "NativeManifest": "._protocol.manifests",
+            "connect_native": "._native.clients",
+            "find_manifest": "._native.finding",
+            "install": "._native.installing",
+            "send_native_message": "._native.clients",
+            "uninstall": "._native.installing",
+        },
+    )
