@@ -322,6 +322,7 @@ def test_the_start_path_is_light() -> None:
     assert "trio_ports._native.native_ports" in modules
     heavy = {"click", "rich", "hypothesis", "asyncio", "pytest", "platformdirs"}
     ours = {f"trio_ports._native.{name}" for name in ("clients", "applications", "finding", "installing")}
+    ours |= {"trio_ports._browser.browser", "trio_ports._transports.processes", "trio_ports._protocol.manifests"}
     assert modules & (heavy | ours) == set()
 
 

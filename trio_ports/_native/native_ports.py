@@ -19,9 +19,8 @@ from .._ports.port import Port
 from .._ports.setup import ListenerErrors, Setup, make_setup
 from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from .._transports.carried import open_carried_port
-from .._transports.carrier import Carrier, Finish
+from .._transports.carrier import Carrier, Finish, wire_error
 from .._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
-from .._transports.streams import wire_error
 from .._util import check_limit, require_trio
 from .senders import read_arguments
 from .strays import named_strays
@@ -121,7 +120,7 @@ async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: Fra
     # The two may share their flags, so the last that is prepared is the first to be restored.
     with prepared(incoming, read_way), prepared(outgoing, write_way):
         source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
-        carrier = Carrier(end, source.receive_some, sink.send_all, decoder, GRACE_SECONDS)
+        carrier = Carrier(end, source.receive_some, sink.send_all, decoder, grace_seconds=GRACE_SECONDS)
         try:
             await carrier.run()
         finally:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .._protocol.manifests import extension_origin
 from .._protocol.senders import MessageSender
 
 _ORIGIN: Final = re.compile(r"chrome-extension://([^/]+)/?")
@@ -28,7 +27,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[str, MessageSender | None]
     """
     for argument in arguments:
         if found := _ORIGIN.fullmatch(argument):
-            return "", MessageSender(id=found[1], origin=extension_origin(found[1]).rstrip("/"))
+            return "", MessageSender(id=found[1], origin=f"chrome-extension://{found[1]}")
     for manifest, extension_id in itertools.pairwise(arguments):
         if manifest.endswith(".json"):
             return Path(manifest).stem, MessageSender(id=extension_id)

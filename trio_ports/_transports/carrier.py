@@ -14,16 +14,16 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, final
 
-import attrs
 import trio
 
 from .._ports.connection import End
-from .._protocol.errors import RemoteProtocolError
+from .._protocol.errors import Cause, PortError, RemoteProtocolError
 from .._protocol.frames import FrameDecoder, encode_length
 
 ReceiveSome: TypeAlias = Callable[[], Awaitable[bytes | bytearray]]
 SendAll: TypeAlias = Callable[[bytes], Awaitable[None]]
 
+SETTLE_SECONDS: Final = 1.0
 _BATCH_BYTES: Final = 64 * 1024
 _FAILURES: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -45,34 +45,61 @@ class Finish(enum.Enum):
 
 
 @final
-@attrs.define(slots=True, eq=False)
 class Carrier:
-    """Moves frames between ``end`` and two functions that carry bytes, in both directions."""
+    """Moves frames between an end and two functions that carry bytes, in both directions.
 
-    end: End
-    receive_some: ReceiveSome
-    """Returns bytes, ``b""`` at their end; a checkpoint; raises BrokenResourceError."""
-    send_all: SendAll
-    """Writes bytes; raises BrokenResourceError. It need not be a checkpoint."""
-    decoder: FrameDecoder
-    grace_seconds: float
-    """How long, once the port's side has gone, writing what it had posted may take."""
-    settle_seconds: float = 1.0
-    """How long, once writing has failed, the other side's bytes may take to end."""
-    finish: Finish = Finish.LEFT
-    """How it finished; final once `run` has ended, however it ended."""
-    error: RemoteProtocolError | None = None
-    """What nonsense the other side sent."""
-    _closing: bool = False
-    _scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
+    Args:
+        end: the far end of the port's connection.
+        receive_some: returns bytes, ``b""`` at their end; a checkpoint; raises BrokenResourceError.
+        send_all: writes bytes; raises BrokenResourceError. It need not be a checkpoint.
+        decoder: for the bytes received.
+        grace_seconds: how long, once the port's side has gone, writing what it had posted may take.
+        settle_seconds: how long, once writing has failed, the other side's bytes may take to end.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_decoder",
+        "_end",
+        "_grace_seconds",
+        "_receive_some",
+        "_scope",
+        "_send_all",
+        "_settle_seconds",
+        "error",
+        "finish",
+    )
+
+    def __init__(
+        self,
+        end: End,
+        receive_some: ReceiveSome,
+        send_all: SendAll,
+        decoder: FrameDecoder,
+        *,
+        grace_seconds: float,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        self._end = end
+        self._receive_some = receive_some
+        self._send_all = send_all
+        self._decoder = decoder
+        self._grace_seconds = grace_seconds
+        self._settle_seconds = settle_seconds
+        self._closing = False
+        self._scope = trio.CancelScope(shield=True)
+        self.finish = Finish.LEFT
+        """How it finished; final once `run` has ended, however it ended."""
+        self.error: RemoteProtocolError | None = None
+        """What nonsense the other side sent."""
 
     async def run(self) -> None:
         """Carry until one side is through. Never raises for either side's faults.
 
         A cancelled call raises once what was posted is written, after the grace at the latest.
         """
-        self.end.on_peer_gone = self._limit
-        if self.end.peer_gone:
+        self._end.on_peer_gone = self._limit
+        if self._end.peer_gone:
             self._limit()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_cancellation)
@@ -81,25 +108,25 @@ class Carrier:
                     shielded.start_soon(self._write)
                     shielded.start_soon(self._read)
             nursery.cancel_scope.cancel()
-        self.end.on_peer_gone = None
+        self._end.on_peer_gone = None
 
     def lose_writing(self) -> None:
         """Note that nothing can be written any more: give the other side's bytes a moment to end, then finish."""
-        if self.end.peer_gone:
+        if self._end.peer_gone:
             self._scope.cancel()
         elif self.finish is Finish.LEFT:
             self.finish = Finish.UNWRITABLE
-            self._limit(self.settle_seconds)
+            self._limit(self._settle_seconds)
 
     def _limit(self, seconds: float | None = None) -> None:
-        grace = self.grace_seconds if seconds is None else seconds
+        grace = self._grace_seconds if seconds is None else seconds
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
 
     def _close(self) -> None:
         """Finish as soon as everything that was posted is written, and after the grace at the latest."""
         self._closing = True
         self._limit()
-        self.end.lane.wake()
+        self._end.lane.wake()
 
     async def _watch_cancellation(self) -> None:
         try:
@@ -109,7 +136,7 @@ class Carrier:
 
     async def _write(self) -> None:
         """Write what the port's side posts; once writing has failed, throw it away."""
-        end = self.end
+        end = self._end
         lane = end.lane
         task = trio.lowlevel.current_task()
         writable = True
@@ -119,7 +146,7 @@ class Carrier:
                 try:
                     if writable:
                         for data in batch:
-                            await self.send_all(data)
+                            await self._send_all(data)
                 except _FAILURES:
                     writable = False
                     self.lose_writing()
@@ -135,7 +162,7 @@ class Carrier:
 
     def _batch(self) -> list[bytes]:
         """Take what waits, so that many small messages are one write. A large one is not copied."""
-        end = self.end
+        end = self._end
         parts: list[bytes] = []
         size = 0
         while size < _BATCH_BYTES and end.lane.used:
@@ -148,13 +175,13 @@ class Carrier:
 
     async def _read(self) -> None:
         """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
-        end = self.end
+        end = self._end
         try:
-            while data := await self.receive_some():
+            while data := await self._receive_some():
                 if end.sources:
-                    await self._deliver(self.decoder.receive_data(bytes(data)))
+                    await self._deliver(self._decoder.receive_data(bytes(data)))
             if end.sources:
-                self.decoder.receive_data(b"")
+                self._decoder.receive_data(b"")
         except RemoteProtocolError as error:
             self.error = error
             await self._finish_reading(Finish.NONSENSE)
@@ -164,7 +191,7 @@ class Carrier:
             await self._finish_reading(Finish.END_OF_FILE)
 
     async def _deliver(self, frames: list[bytes]) -> None:
-        end = self.end
+        end = self._end
         try:
             for frame in frames:
                 try:
@@ -173,12 +200,12 @@ class Carrier:
                     await end.send(frame)
         except trio.BrokenResourceError:
             return  # The port's side has gone, and wants nothing of this any more.
-        if self.decoder.error is not None:
-            raise self.decoder.error
+        if self._decoder.error is not None:
+            raise self._decoder.error
 
     async def _finish_reading(self, finish: Finish) -> None:
         """Let the port's side hear what came before the end, and write what it has to say to that."""
-        end = self.end
+        end = self._end
         # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
         if not end.peer_gone:
             self.finish = finish
@@ -189,3 +216,10 @@ class Carrier:
                     with contextlib.suppress(trio.BrokenResourceError):
                         await end.out.wait(end, None)
             self._close()
+
+
+def wire_error(carrier: Carrier) -> PortError | None:
+    """Say what the port is told about how the carrying over a wire finished."""
+    if carrier.finish is Finish.UNREADABLE or carrier.finish is Finish.UNWRITABLE:
+        return PortError("The connection broke.", cause=Cause.WIRE_BROKEN)
+    return carrier.error

@@ -17,7 +17,7 @@ import trio
 from .._ports.connection import End
 from .._protocol.errors import FrameTooLargeError, PortError
 from .._protocol.frames import FrameDecoder
-from .carrier import Carrier, Finish, ReceiveSome, SendAll
+from .carrier import SETTLE_SECONDS, Carrier, Finish, ReceiveSome, SendAll
 from .stdio import DescriptorSink, DescriptorSource, Waiting
 
 _WINDOWS: Final = os.name == "nt"
@@ -38,7 +38,7 @@ class Patience:
     """To leave once it got SIGTERM; 0 for no such warning."""
     closes_both: bool
     """Its standard output is closed together with its standard input."""
-    settle: float = 1.0
+    settle: float = SETTLE_SECONDS
     """To end altogether, once one of its pipes has; it counts as living on afterwards."""
 
 
@@ -137,7 +137,14 @@ class _Conversation:
 
     async def run(self, decoder: FrameDecoder) -> None:
         receive_some, send_all = self._wires()
-        carrier = Carrier(self.end, receive_some, send_all, decoder, self.patience.flush, self.patience.settle)
+        carrier = Carrier(
+            self.end,
+            receive_some,
+            send_all,
+            decoder,
+            grace_seconds=self.patience.flush,
+            settle_seconds=self.patience.settle,
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_stderr)
             try:

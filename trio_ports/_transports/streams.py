@@ -13,16 +13,14 @@ from .._ports.observers import Observer
 from .._ports.port import Port
 from .._ports.setup import ListenerErrors, make_setup
 from .._protocol.dialects import DialectName
-from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
 from .._util import check_type, require_trio
 from .carried import open_carried_port
-from .carrier import Carrier, Finish
+from .carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
 
 GRACE_SECONDS: Final = 3.0
 """How long what was posted may take to be written, once the port has disconnected."""
-_SETTLE_SECONDS: Final = 1.0
 
 
 def open_stream_port(
@@ -85,23 +83,16 @@ async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder)
 
     Never raises for the other side's faults; the end is told. A cancelled call still writes what was posted.
     """
-    carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, GRACE_SECONDS, _SETTLE_SECONDS)
+    carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
     try:
         await carrier.run()
     finally:
         end.close(wire_error(carrier))
-        with trio.move_on_after(_SETTLE_SECONDS, shield=True):
+        with trio.move_on_after(SETTLE_SECONDS, shield=True):
             if carrier.finish is Finish.LEFT:
                 await _take_leave(stream)
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
-
-
-def wire_error(carrier: Carrier) -> PortError | None:
-    """Say what the port is told about how the carrying over a wire finished."""
-    if carrier.finish is Finish.UNREADABLE or carrier.finish is Finish.UNWRITABLE:
-        return PortError("The connection broke.", cause=Cause.WIRE_BROKEN)
-    return carrier.error
 
 
 async def _take_leave(stream: trio.abc.Stream) -> None:
