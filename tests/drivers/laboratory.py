@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
 import pytest
 import trio
 
-from trio_ports._drivers import BrowserKind, BrowserNotFoundError, Lab, open_lab
+from trio_ports._drivers import BrowserKind, BrowserNotFoundError, Lab, PlayerExtension, open_lab
+from trio_ports._drivers.lab import EXTENSIONS
+
+T = TypeVar("T")
 
 STORY_SECONDS = 60.0
 
@@ -19,8 +23,9 @@ STORY_SECONDS = 60.0
 class Laboratory:
     """A lab that plays one story after the other."""
 
-    def __init__(self, kind: BrowserKind) -> None:
+    def __init__(self, kind: BrowserKind, extensions: Sequence[PlayerExtension] = EXTENSIONS) -> None:
         self.kind = kind
+        self.extensions = extensions
         self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main)
 
@@ -31,23 +36,24 @@ class Laboratory:
             self._thread.join()
             raise error
 
-    def play(self, story: Callable[[Lab], Awaitable[None]]) -> None:
-        trio.from_thread.run(self._play, story, trio_token=self._token)
+    def play(self, story: Callable[[Lab], Awaitable[T]]) -> T:
+        result: T = trio.from_thread.run(self._play, story, trio_token=self._token)
+        return result
 
     def stop(self) -> None:
         trio.from_thread.run_sync(self._stopped.set, trio_token=self._token)
         self._thread.join()
 
-    async def _play(self, story: Callable[[Lab], Awaitable[None]]) -> None:
+    async def _play(self, story: Callable[[Lab], Awaitable[T]]) -> T:
         with trio.fail_after(STORY_SECONDS):
             try:
-                await story(self._lab)
+                return await story(self._lab)
             finally:
                 await self._lab.reset()
 
     def _main(self) -> None:
         try:
-            trio.run(self._live, open_lab(self.kind))
+            trio.run(self._live, open_lab(self.kind, extensions=self.extensions))
         except BaseException as error:  # noqa: BLE001 - told to the test that waits for the browser.
             self._started.put(error)
 
@@ -59,9 +65,9 @@ class Laboratory:
             await self._stopped.wait()
 
 
-def start_laboratory(kind: BrowserKind) -> Laboratory:
+def start_laboratory(kind: BrowserKind, extensions: Sequence[PlayerExtension] = EXTENSIONS) -> Laboratory:
     """Start a browser; where it is missing the test is skipped, unless browsers are required."""
-    laboratory = Laboratory(kind)
+    laboratory = Laboratory(kind, extensions)
     try:
         laboratory.start()
     except* BrowserNotFoundError as missing:

@@ -1,0 +1,484 @@
+"""Histories for each row of the dialects' table, and for each finding: what drawing would hardly reach.
+
+Each story is played in the real browsers and in the dialects, which have to agree; and when a row of the table is
+flipped, one of them has to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+from differential.applications import NAME
+
+from trio_ports.testing.histories import (
+    History,
+    Move,
+    Step,
+    add_listener,
+    close,
+    connect,
+    disconnect,
+    echo,
+    hear,
+    listen,
+    navigate,
+    open_frame,
+    open_page,
+    open_tab,
+    post,
+    remove_listener,
+    tabs_connect,
+    throw,
+    turn,
+)
+
+MIB: Final = 1024 * 1024
+
+
+@attrs.frozen
+class Story:
+    """One history, and the native application that it needs."""
+
+    rule: str
+    """What it shows, for the support matrix: the rule's number and a sentence."""
+    history: Sequence[Move]
+    plan: Sequence[Any] | None = None
+    """What the application does: see `differential.applications`."""
+    how: str = "well"
+    """How that application is installed."""
+
+
+def connect_native(port: str, application: str = NAME) -> Step:
+    """``runtime.connectNative``."""
+    return {"do": "connect_native", "port": port, "application": application}
+
+
+def wait(at: str, port: str, events: int) -> Move:
+    """Wait until a port has been told so much, and then until nothing more comes."""
+    return {"move": "wait", "at": at, "port": port, "events": events}
+
+
+def native(events: int, *steps: Step, at: str = "a", port: str = "n") -> History:
+    """Connect to the application, do more in the same turn, and wait for so many events."""
+    return [turn(at, connect_native(port), hear(port), *steps), wait(at, port, events)]
+
+
+def opened(opener: str = "t1/a", receiver: str = "a", *more: Step, name: str = "p") -> History:
+    """Connect a tab's content script with a context that listens."""
+    return [turn(receiver, listen()), turn(opener, connect(name), hear(name), *more)]
+
+
+def frames(*bodies: bytes) -> list[Any]:
+    """Write frames, and wait for the end."""
+    return [*(["frame", body.hex()] for body in bodies), ["eof"]]
+
+
+TAB: Final = open_tab("t1")
+PAGE: Final = open_page("p1", "a")
+
+STORIES: Final[dict[str, Story]] = {
+    # Opening ----------------------------------------------------------------------------------------------------------
+    "own_connect": Story(
+        "2 · The opener's own context never hears its own connect",
+        [turn("a", listen(), connect("p"), hear("p"))],
+    ),
+    "one_port_for_all_listeners": Story(
+        "2 · All listeners of a context share one Port",
+        [
+            TAB,
+            turn("a", listen(), add_listener("on_connect", "second", post("hello", None), port=None)),
+            turn("t1/a", connect("p"), hear("p"), post(1)),
+        ],
+    ),
+    "content_scripts_are_not_reached": Story(
+        "3 · runtime.connect reaches the background and extension pages, no content script",
+        [TAB, PAGE, turn("t1/a", listen()), turn("p1/a", listen()), turn("a", connect("p"), hear("p"), post(1))],
+    ),
+    "external": Story(
+        "3 · Another extension: on_connect_external, never on_connect",
+        [
+            turn("b", listen(), listen(event="on_connect_external")),
+            turn("a", connect("p", extension="b"), hear("p"), post(1)),
+        ],
+    ),
+    "externally_connectable": Story(
+        "3 · externally_connectable without ids keeps other extensions out",
+        [turn("c", listen(event="on_connect_external")), turn("a", connect("p", extension="c"), hear("p"), post(1))],
+    ),
+    "frames_of_a_tab": Story(
+        "4 · tabs.connect reaches every listening frame, or the one named",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("t1/a", listen()),
+            turn("f1/a", listen()),
+            turn("a", tabs_connect("all", "t1"), hear("all"), tabs_connect("one", "t1", frame="f1"), hear("one")),
+            turn("a", tabs_connect("top", "t1", frame="t1"), hear("top"), post(1, "top"), post(2, "all")),
+            turn("a", tabs_connect("document", "t1", document="f1"), hear("document"), post(3, "document")),
+        ],
+    ),
+    "document_of_another_tab": Story(
+        "4 · tabs.connect with the id of a document in another tab reaches that document",
+        [
+            TAB,
+            open_tab("t2"),
+            turn("t1/a", listen()),
+            turn("a", tabs_connect("p", "t2", document="t1"), hear("p"), post(1)),
+        ],
+    ),
+    "document_of_no_tab": Story(
+        "4 · tabs.connect to a tab that is not there reaches nobody, whatever the document",
+        [TAB, turn("t1/a", listen()), turn("a", tabs_connect("p", "t2", document="t1"), hear("p"), post(1))],
+    ),
+    "document_in_another_frame": Story(
+        "4 · tabs.connect with a frame and the id of a document in another frame",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("t1/a", listen()),
+            turn("f1/a", listen()),
+            turn("a", tabs_connect("p", "t1", frame="f1", document="t1"), hear("p"), post(1)),
+        ],
+    ),
+    "all_at_once": Story(
+        "5 · Connect, a hundred posts and a disconnect in one turn: all arrive, in order, then the end",
+        [
+            TAB,
+            turn("a", listen()),
+            turn("t1/a", connect("p"), hear("p"), *(post(number) for number in range(100)), disconnect()),
+        ],
+    ),
+    "nobody": Story(
+        "6 · Nobody listens: on_disconnect once, later, with an error that tells nothing",
+        [
+            TAB,
+            turn("t1/a", connect("p"), hear("p"), post(1)),
+            turn("a", connect("q", extension="nobody"), hear("q"), tabs_connect("r", "t2"), hear("r")),
+        ],
+    ),
+    "refused": Story(
+        "7 · The receiver disconnects inside on_connect: the opener is told, without error",
+        [TAB, turn("a", listen(disconnect(None))), turn("t1/a", connect("p"), hear("p"), post(1))],
+    ),
+    "raising_connect_listener": Story(
+        "7 · An on_connect listener that raises does not undo the connection",
+        [TAB, turn("a", listen(throw())), turn("t1/a", connect("p"), hear("p"), post(1)), turn("a", post(2))],
+    ),
+    "senders": Story(
+        "9 · What the sender says: of a background, a page, a content script and a frame",
+        [
+            TAB,
+            PAGE,
+            open_frame("f1", "t1"),
+            turn("a", listen()),
+            turn("p1/a", listen()),
+            turn("b", listen(event="on_connect_external")),
+            turn("a", connect("background")),
+            turn("a", connect("outside", extension="b")),
+            turn("p1/a", connect("page"), connect("page2", extension="b")),
+            turn("t1/a", connect("script"), connect("script2", extension="b")),
+            turn("f1/a", connect("frame")),
+        ],
+    ),
+    "senders_by_tabs_connect": Story(
+        "9 · What the sender says of an opener that calls tabs.connect",
+        [
+            TAB,
+            PAGE,
+            turn("t1/a", listen()),
+            turn("a", tabs_connect("background", "t1")),
+            turn("p1/a", tabs_connect("page", "t1")),
+        ],
+    ),
+    # Messages ---------------------------------------------------------------------------------------------------------
+    "several_receivers": Story(
+        "11 · The opener's message goes to every receiver, a receiver's to the opener alone",
+        [
+            TAB,
+            PAGE,
+            turn("a", listen()),
+            turn("p1/a", listen()),
+            turn("t1/a", connect("p"), hear("p"), post(1)),
+            turn("a", post(2)),
+            turn("p1/a", post(3)),
+        ],
+    ),
+    "every_value": Story(
+        "13 · Any JSON value is a message",
+        [
+            TAB,
+            *opened(),
+            turn(
+                "t1/a",
+                *(post(value) for value in (None, False, 0, "", [], {}, -1.5, 1e300, "\x00\ud800", {"a": [{}]})),
+            ),
+        ],
+    ),
+    "no_message": Story(
+        "12 · What cannot be encoded raises at the call and sends nothing",
+        [TAB, *opened(), turn("t1/a", post({"$": "function"}), post(1))],
+    ),
+    "unheard_messages": Story(
+        "15 · A message that nobody listens for is dropped on arrival",
+        [
+            TAB,
+            turn("a", listen(heard=False)),
+            turn("t1/a", connect("p"), post("early")),
+            turn("a", hear("p")),
+            turn("t1/a", post("late")),
+        ],
+    ),
+    "many_messages": Story(
+        "17 · How many messages may wait",
+        [
+            TAB,
+            turn("a", listen(heard=False)),
+            turn("t1/a", connect("p"), *(post(number) for number in range(1100))),
+            turn("a", hear("p")),
+            turn("t1/a", post("last")),
+        ],
+    ),
+    "too_large": Story(
+        "16 · A message over 64 MiB",
+        [TAB, *opened(), turn("t1/a", post({"$": "long", "length": 64 * MIB}), post(1))],
+    ),
+    # Disconnecting ----------------------------------------------------------------------------------------------------
+    "both_disconnect": Story(
+        "19 · Both ends disconnect at once: neither is told",
+        [
+            TAB,
+            turn("a", listen()),
+            turn(
+                "t1/a", connect("p"), add_listener("on_message", "bye", disconnect(None)), hear("p")
+            ),
+            turn("a", post("go"), disconnect()),
+        ],
+    ),
+    "twice": Story(
+        "22 · disconnect twice, inside on_disconnect, and after the other end went: nothing",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_disconnect", "again", disconnect(None), port=None))),
+            turn("t1/a", connect("p"), hear("p"), disconnect(), disconnect()),
+            turn("a", disconnect()),
+        ],
+    ),
+    "posting_after_the_end": Story(
+        "23 · post_message after the end, on either side, raises",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_disconnect", "late", post("late", None), port=None))),
+            turn("t1/a", connect("p"), hear("p")),
+            turn("t1/a", disconnect(), post(1)),
+            turn("a", post(2)),
+        ],
+    ),
+    "late_listener": Story(
+        "24 · A listener added to on_disconnect after the end is not called",
+        [
+            TAB,
+            turn("a", listen(heard=False)),
+            turn("t1/a", connect("p"), disconnect()),
+            turn("a", add_listener("on_disconnect", "late")),
+        ],
+    ),
+    "a_receiver_disconnects": Story(
+        "26 · One of several receivers disconnects",
+        [
+            TAB,
+            PAGE,
+            turn("a", listen()),
+            turn("p1/a", listen()),
+            turn("t1/a", connect("p"), hear("p")),
+            turn("p1/a", disconnect()),
+            turn("a", post("to whom?")),
+            turn("t1/a", post("and I?")),
+        ],
+    ),
+    "a_receiver_vanishes": Story(
+        "26 · One of several receivers goes away",
+        [
+            TAB,
+            PAGE,
+            turn("a", listen()),
+            turn("p1/a", listen()),
+            turn("t1/a", connect("p"), hear("p")),
+            close("p1"),
+            turn("a", post("to whom?")),
+            turn("t1/a", post("and I?")),
+        ],
+    ),
+    "the_last_receiver_vanishes": Story(
+        "26 · The last of several receivers goes away",
+        [
+            TAB,
+            PAGE,
+            open_page("p2", "a"),
+            turn("p1/a", listen()),
+            turn("p2/a", listen()),
+            turn("t1/a", connect("p"), hear("p")),
+            close("p1"),
+            close("p2"),
+            turn("t1/a", post(1)),
+        ],
+    ),
+    "the_opener_vanishes": Story(
+        "27 · The opener's tab is closed: every receiver is told, without error",
+        [TAB, PAGE, turn("a", listen()), turn("p1/a", listen()), turn("t1/a", connect("p"), post(1)), close("t1")],
+    ),
+    "navigating": Story(
+        "27 · A tab and a frame are led elsewhere: their ports end, without error, and no others",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("a", listen()),
+            turn("t1/a", connect("top"), hear("top")),
+            turn("f1/a", connect("frame"), hear("frame")),
+            navigate("f1"),
+            turn("a", post(1, "top")),
+            navigate("t1"),
+            turn("t1/a", connect("new"), hear("new"), post(2, "new")),
+        ],
+    ),
+    "a_frame_is_removed": Story(
+        "27 · A frame is removed: its ports end, the tab's go on",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("a", listen()),
+            turn("t1/a", connect("top"), hear("top")),
+            turn("f1/a", connect("frame"), hear("frame")),
+            close("f1"),
+            turn("a", post(1, "top")),
+        ],
+    ),
+    # Listeners --------------------------------------------------------------------------------------------------------
+    "order_of_listeners": Story(
+        "28 · Listeners are called in order; added twice counts once, removed and added again goes last",
+        [
+            TAB,
+            *opened(),
+            turn("a", add_listener("on_message", "one"), add_listener("on_message", "two")),
+            turn("a", add_listener("on_message", "one"), remove_listener("on_message", "message")),
+            turn("a", add_listener("on_message", "message"), remove_listener("on_message", "never")),
+            turn("t1/a", post(1)),
+        ],
+    ),
+    "added_during_a_dispatch": Story(
+        "29 · A listener added during a dispatch is first called in the next one",
+        [
+            TAB,
+            *opened(),
+            turn("a", add_listener("on_message", "adds", add_listener("on_message", "new", port=None))),
+            turn("t1/a", post(1), post(2)),
+        ],
+    ),
+    "removed_during_a_dispatch": Story(
+        "29 · A listener removed during a dispatch by an earlier one",
+        [
+            TAB,
+            *opened(),
+            turn(
+                "a",
+                add_listener("on_message", "drops", remove_listener("on_message", "old", port=None)),
+                add_listener("on_message", "old"),
+            ),
+            turn("t1/a", post(1), post(2)),
+        ],
+    ),
+    "removed_ender": Story(
+        "29 · A listener of on_disconnect removed during its dispatch by an earlier one",
+        [
+            TAB,
+            *opened(),
+            turn(
+                "a",
+                add_listener("on_disconnect", "drops", remove_listener("on_disconnect", "old", port=None)),
+                add_listener("on_disconnect", "old"),
+            ),
+            turn("t1/a", disconnect()),
+        ],
+    ),
+    "removed_connect_listener": Story(
+        "29 · A listener of on_connect removed during its dispatch by an earlier one",
+        [
+            TAB,
+            turn(
+                "a",
+                add_listener("on_connect", "drops", remove_listener("on_connect", "old", port=None), port=None),
+                add_listener("on_connect", "old", port=None),
+            ),
+            turn("t1/a", connect("p"), hear("p")),
+        ],
+    ),
+    "disconnect_during_a_dispatch": Story(
+        "30 · A listener disconnects: the others still get this message, and nothing after it",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_message", "bye", disconnect(None), port=None))),
+            turn("a", add_listener("on_connect", "later", add_listener("on_message", "last", port=None), port=None)),
+            turn("t1/a", connect("p"), hear("p"), post(1), post(2)),
+        ],
+    ),
+    "raising_listener": Story(
+        "31 · A listener that raises: the others run, the Port lives, the peer is not told",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_message", "bad", throw(), port=None))),
+            turn("a", add_listener("on_connect", "later", add_listener("on_message", "last", port=None), port=None)),
+            turn("t1/a", connect("p"), hear("p"), post(1), post(2)),
+        ],
+    ),
+    "echo": Story(
+        "32 · Two messages and their answers",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_message", "echo", echo(), port=None))),
+            turn("t1/a", connect("p"), hear("p"), post({"a": 1}), post([2])),
+        ],
+    ),
+    # Native applications ----------------------------------------------------------------------------------------------
+    "native_echo": Story(
+        "8 · A native port's name; it carries messages both ways",
+        native(2, post({"a": [1, None, "ü"]}, "n"), post("", "n")),
+        [["echo"], ["echo"], ["eof"]],
+    ),
+    "native_content_script": Story(
+        "8 · A content script connects to a native application",
+        [TAB, turn("t1/a", connect_native("n", "nowhere.to.be.found"))],
+    ),
+    "native_missing": Story("37 · No manifest", native(1), [], "missing"),
+    "native_forbidden": Story("37 · Not allowed for this extension", native(1), [], "forbidden"),
+    "native_no_program": Story("37 · The program is missing", native(1), [], "no_program"),
+    "native_not_executable": Story("37 · The program is not executable", native(1), [], "not_executable"),
+    "native_no_interpreter": Story("37 · The program's interpreter is missing", native(1), [], "no_interpreter"),
+    "native_bad_name": Story(
+        "37 · A name that no application can have", [turn("a", connect_native("n", ".bad..name."))]
+    ),
+    "native_exits": Story(
+        "36 · It exits: all that it wrote is delivered, then the end",
+        native(4),
+        [["frame", b'"1"'.hex()], ["frame", b"2".hex()], ["frame", b"null".hex()]],
+    ),
+    "native_exits_with_a_status": Story(
+        "36 · It exits with a status other than 0", native(2), [["frame", b"1".hex()], ["exit", 3]]
+    ),
+    "native_is_killed": Story("36 · A signal ends it", native(2), [["frame", b"1".hex()], ["kill", 9]]),
+    "native_closes_stdout": Story(
+        "36 · It closes standard output and lives on", native(2), [["frame", b"1".hex()], ["stdout"], ["eof"]]
+    ),
+    "native_truncated": Story(
+        "36 · It ends inside a frame", native(2), [["frame", b"1".hex()], ["write", "0400000031"]]
+    ),
+    "native_invalid": Story("36 · It writes what is no JSON", native(2), frames(b"1", b"{nonsense", b"2")),
+    "native_empty_frame": Story("36 · It writes an empty frame", native(2), frames(b"1", b"", b"2")),
+    "native_two_values": Story("36 · It writes two values in one frame", native(2), frames(b"1", b"2 3", b"4")),
+    "native_bom": Story("36 · It writes a byte order mark", native(2), frames(b"1", b"\xef\xbb\xbf2", b"3")),
+    "native_invalid_utf8": Story("36 · It writes invalid UTF-8", native(3), frames(b"1", b'"a\xffb"', b"2")),
+    "native_largest": Story("34 · It writes a message of 1 MiB", native(2), [["text", MIB], *frames(b"1")]),
+    "native_too_large": Story(
+        "34 · It writes a message of 1 MiB and a byte", native(1), [["text", MIB + 1], *frames(b"1")]
+    ),
+}

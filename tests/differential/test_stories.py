@@ -1,0 +1,106 @@
+"""Stories for every row of the dialects' table, in real browsers and in this package."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+from differential.applications import installed
+from differential.playing import Trace
+from differential.stories import STORIES, Story
+from differential.worlds import World
+
+from trio_ports._protocol import dialects
+from trio_ports._protocol.dialects import Dialect, NativeTexts
+
+
+def play(world: World, story: Story, *, real: bool) -> Trace:
+    """Play a story with its native application installed."""
+    with ExitStack() as stack:
+        if story.plan is not None:
+            folder = Path(world.manifest_folder)
+            stack.enter_context(installed(folder, world.extension_ids["a"], story.plan, story.how))
+        return (world.play if real else world.imitate)(story.history)
+
+
+@pytest.fixture(scope="module")
+def recorded(world: World) -> Mapping[str, Trace]:
+    """What the real browser told in each story."""
+    return {name: play(world, story, real=True) for name, story in STORIES.items()}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_stories(world: World, recorded: Mapping[str, Trace], name: str) -> None:
+    """Everybody is told the same as in the real browser."""
+    found = play(world, STORIES[name], real=False)
+    for number, (ours, theirs) in enumerate(zip(found, recorded[name], strict=True), 1):
+        assert ours == theirs, f"move {number} of {STORIES[name].rule}"
+
+
+FLIPPED_NATIVE: Final = "Something else."
+EXEMPT: Final = {
+    "name": "it is the column's title",
+    "tells_crashes": "nothing in a browser crashes as a scope does: a listener's exception is logged",
+}
+"""Rows that no history of a browser can show, and why."""
+
+
+def flips(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
+    """Return each row of the table turned over; of a choice or a text, something else that it might say."""
+    for field in attrs.fields(Dialect):
+        value = getattr(dialect, field.name)
+        if field.name in EXEMPT:
+            continue
+        if isinstance(value, NativeTexts):
+            for each in attrs.fields(NativeTexts):
+                flipped = attrs.evolve(value, **{each.name: FLIPPED_NATIVE})
+                yield f"native_texts.{each.name}", attrs.evolve(dialect, native_texts=flipped)
+            continue
+        for other in OTHERS.get(field.name, [not value] if isinstance(value, bool) else ()):
+            if other != value:
+                yield f"{field.name}={other!r}", attrs.evolve(dialect, **{field.name: other})
+
+
+OTHERS: Final[Mapping[str, Any]] = {
+    "max_buffer_size": [1024, math.inf],
+    "max_message_bytes": [64 * dialects.MIB, math.inf],
+    "too_large_text": [None],
+    "receiver_disconnects": ["last", "all", "opener"],
+    "receiver_vanishes": ["last", "all"],
+    "post_after_close_text": [None, "gone"],
+    "listener_errors": ["raise", "log"],
+    "extension_url": ["extension://{id}", "moz-extension://{uuid}", "chrome-extension://{id}"],
+    "document_lifecycle": [None, "active"],
+}
+
+
+def test_every_row_can_be_flipped() -> None:
+    """A row that is added to the table has to be added here, unless it is a question of yes or no."""
+    for field in attrs.fields(Dialect):
+        assert field.name in {*OTHERS, *EXEMPT, "native_texts"} or field.type in (bool, "bool")
+
+
+def test_a_flipped_row_is_caught(
+    world: World, recorded: Mapping[str, Trace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever row of a browser's column is turned over, a story then tells something else than the browser."""
+    missed = []
+    for name, flipped in flips(dialects.DIALECTS[world.dialect]):
+        with monkeypatch.context() as patch:
+            patch.setitem(dialects.DIALECTS, world.dialect, flipped)
+            if not any(is_caught(world, story, recorded[each]) for each, story in STORIES.items()):
+                missed.append(name)
+    assert missed == []
+
+
+def is_caught(world: World, story: Story, recorded: Trace) -> bool:
+    """Say whether the imitation does not do what the real browser did."""
+    try:
+        return play(world, story, real=False) != recorded
+    except Exception:  # noqa: BLE001 - A browser that breaks is not like the real one.
+        return True

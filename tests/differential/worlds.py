@@ -1,0 +1,74 @@
+"""A real browser and this package's imitation of it, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import attrs
+import trio
+from drivers.laboratory import Laboratory, start_laboratory
+
+from trio_ports._drivers import BrowserKind, Lab, PlayerExtension
+from trio_ports._drivers.lab import CONNECTABLE
+from trio_ports.testing.histories import Move
+
+from differential.imitation import open_imitation
+from differential.playing import HistoryPlayer, Trace
+
+DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
+ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
+EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b", CONNECTABLE), PlayerExtension("c", ONLY_PAGES))
+"""The kit's two, and one whose key names web pages only."""
+STORY_SECONDS: Final = 30.0
+
+
+@attrs.frozen
+class World:
+    """A real browser that runs, and what its imitation has to know of it."""
+
+    laboratory: Laboratory
+    version: str
+    extension_ids: Mapping[str, str]
+    manifest_folder: str
+
+    @property
+    def kind(self) -> BrowserKind:
+        return self.laboratory.kind
+
+    @property
+    def dialect(self) -> Literal["firefox", "chrome"]:
+        return DIALECTS[self.kind]
+
+    def play(self, history: Sequence[Move]) -> Trace:
+        """Play a history in the real browser."""
+
+        async def play(lab: Lab) -> Trace:
+            return await HistoryPlayer(lab, self.kind).play(history)
+
+        return self.laboratory.play(play)
+
+    def imitate(self, history: Sequence[Move], *, dialect: Literal["trio", "firefox", "chrome"] | None = None) -> Trace:
+        """Play a history in `open_browser`."""
+
+        async def play() -> Trace:
+            keys = {each.name: each.manifest.get("externally_connectable") for each in EXTENSIONS}
+            with trio.fail_after(STORY_SECONDS):
+                async with open_imitation(
+                    dialect or self.dialect, self.extension_ids, keys, manifest_folders=[self.manifest_folder]
+                ) as lab:
+                    return await HistoryPlayer(lab, self.kind).play(history)
+            raise AssertionError("unreachable")
+
+        return trio.run(play, strict_exception_groups=True)
+
+
+def start_world(kind: BrowserKind) -> World:
+    """Start a browser with the three player extensions, and describe it."""
+    laboratory = start_laboratory(kind, EXTENSIONS)
+
+    async def describe(lab: Lab) -> World:
+        ids = {each.name: lab.extension_id(each.name) for each in EXTENSIONS}
+        return World(laboratory, lab.browser.version, ids, str(lab.browser.manifest_folder))
+
+    return laboratory.play(describe)
