@@ -36,7 +36,8 @@ def open_port_pair(
     Args:
         nursery: runs the listeners.
         name: what both ends are called.
-        sender: who the opener is, for the receiver; the opener's own is None in any case.
+        sender: who the opener is, for the receiver: nothing known of it (an empty MessageSender) unless given. The
+            opener's own is None in any case.
         dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
         max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``;
             the dialect's own (1,024 in ``"trio"``) unless given.
@@ -70,7 +71,7 @@ def open_port_pair(
         receiver_vanishes=setup.dialect.receiver_vanishes,
     )
     opener: Port[Any, Any] = Port(near, owner, setup, decoder, name=name, held=True)
-    receiver: Port[Any, Any] = Port(far, owner, setup, decoder, name=name, sender=sender, held=True)
+    receiver: Port[Any, Any] = Port(far, owner, setup, decoder, name=name, sender=sender or MessageSender(), held=True)
     nursery.start_soon(_keep, owner, opener, receiver)
     opener._release()
     receiver._release()
