@@ -98,3 +98,6 @@ if not TYPE_CHECKING:
             "open_stream_port": "._transports.streams",
         },
     )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -42,3 +42,6 @@ if not TYPE_CHECKING:
             "uninstall": "._native.installing",
         },
     )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
