@@ -41,6 +41,26 @@ if TYPE_CHECKING:
     from ._browser.runtime import Runtime, Tabs
     from ._browser.tabs import Frame, Tab
     from ._transports.streams import open_stream_port
+else:
+    # A native application is started for every connection, and lives in no browser of ours: it need not import one.
+    __getattr__ = imported_on_demand(
+        __name__,
+        {
+            "Browser": "._browser.browser",
+            "Context": "._browser.contexts",
+            "Extension": "._browser.extensions",
+            "Frame": "._browser.tabs",
+            "Runtime": "._browser.runtime",
+            "Tab": "._browser.tabs",
+            "Tabs": "._browser.runtime",
+            "open_browser": "._browser.browser",
+            "open_stream_port": "._transports.streams",
+        },
+    )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ApplicationNameError",
@@ -81,23 +101,3 @@ __all__ = [
     "open_port_pair",
     "open_stream_port",
 ]
-
-# A native application is started for every connection, and lives in no browser of ours: it need not import one.
-if not TYPE_CHECKING:
-    __getattr__ = imported_on_demand(
-        __name__,
-        {
-            "Browser": "._browser.browser",
-            "Context": "._browser.contexts",
-            "Extension": "._browser.extensions",
-            "Frame": "._browser.tabs",
-            "Runtime": "._browser.runtime",
-            "Tab": "._browser.tabs",
-            "Tabs": "._browser.runtime",
-            "open_browser": "._browser.browser",
-            "open_stream_port": "._transports.streams",
-        },
-    )
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})

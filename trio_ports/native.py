@@ -16,20 +16,8 @@ if TYPE_CHECKING:
     from ._native.finding import find_manifest
     from ._native.installing import Change, install, uninstall
     from ._protocol.manifests import NativeManifest
-
-__all__ = [
-    "Change",
-    "NativeManifest",
-    "connect_native",
-    "find_manifest",
-    "install",
-    "open_native_port",
-    "send_native_message",
-    "uninstall",
-]
-
-# A browser starts an application for every connection, so what it does not need is imported when it is asked for.
-if not TYPE_CHECKING:
+else:
+    # A browser starts an application for every connection, so what it does not need is imported when it is asked for.
     __getattr__ = imported_on_demand(
         __name__,
         {
@@ -45,3 +33,15 @@ if not TYPE_CHECKING:
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Change",
+    "NativeManifest",
+    "connect_native",
+    "find_manifest",
+    "install",
+    "open_native_port",
+    "send_native_message",
+    "uninstall",
+]
