@@ -308,8 +308,15 @@ def quiet() -> Generator[None]:
 
 
 def rule_of(difference: Difference, rule: int | None = None) -> int:
-    """Return the rule that a difference breaks; where it does not tell, that of its story, or the one about messages."""
-    return difference.rule or rule or 10
+    """Return the rule that a difference breaks.
+
+    Args:
+        difference: what was found.
+        rule: what the story was about in which it was. That counts, unless the difference speaks for itself.
+    """
+    if difference.sure or rule is None:
+        return difference.rule or rule or 10
+    return rule
 
 
 def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken:
@@ -323,13 +330,17 @@ def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken
         for candidate in _without_one(verdict.history):
             tries -= 1
             found = play(subject, candidate)
-            if found.difference is not None and rule_of(found.difference, rule) == broken:
+            if found.difference is not None and _is_same(found.difference, verdict.difference):
                 verdict, shorter = found, True
                 break
             if not tries:
                 break
     assert verdict.difference is not None
     return RuleBroken(broken, verdict.history, verdict.difference, draw_history(verdict.logs))
+
+
+def _is_same(one: Difference, other: Difference) -> bool:
+    return (one.rule, one.sure) == (other.rule, other.sure)
 
 
 def _without_one(history: History) -> Iterable[History]:

@@ -46,6 +46,8 @@ class Rules:
     document_without_tab: bool
     background_origin: bool
     lifecycle: str | None
+    document_overrules: str = "nothing"
+    """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
     tells_late: bool = False
     """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
 
@@ -53,8 +55,12 @@ class Rules:
 MIB = 1024 * 1024
 RULES = {
     "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
-    "firefox": Rules(False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None),
-    "chrome": Rules(False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active"),
+    "firefox": Rules(
+        False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None, "tab and frame"
+    ),
+    "chrome": Rules(
+        False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active", "tab"
+    ),
 }
 
 
@@ -853,12 +859,16 @@ class Model:
         others = [context for context in self._living() if context is not opener]
         if step["do"] == "tabs_connect":
             event = "on_connect"
+            overrules = "nothing" if step["document"] is None else self.rules.document_overrules
+            if overrules == "tab" and step["frame"] is not None:
+                overrules = "nothing"
+            there = any(context.tab == step["tab"] for context in self._living())
             heard = [
                 context
                 for context in others
                 if context.extension == opener.extension
-                and context.tab == step["tab"]
-                and step["frame"] in (None, context.frame)
+                and (context.tab == step["tab"] or (there and overrules != "nothing"))
+                and (step["frame"] in (None, context.frame) or overrules == "tab and frame")
                 and (step["document"] is None or context.frame == step["document"])
             ]
         else:
