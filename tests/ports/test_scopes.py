@@ -724,3 +724,14 @@ async def test_a_browser_leaves_no_task_and_no_open_channel() -> None:
         assert statistics.open_receive_channels == 0
         assert port._end.sources == []
         assert port.statistics().state in ("closed", "ended")
+
+
+@each_dialect
+async def test_who_reads_from_a_port_whose_peer_crashed(nursery: trio.Nursery, dialect: Any) -> None:
+    """Rules 20 and 25: an error in trio, an orderly end in the browsers, which tell of no crash at all."""
+    opener, receiver = open_port_pair(nursery, dialect=dialect)
+    with pytest.raises(ScriptedError):
+        async with opener:
+            raise ScriptedError("secret")
+    with pytest.raises(trio.BrokenResourceError if dialect == "trio" else trio.EndOfChannel):
+        await receiver.receive()
