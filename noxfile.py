@@ -112,6 +112,11 @@ def tests(session: nox.Session) -> None:
     install_wheel(session, *group("tests"))
     leave_the_source(session)
     session.env["TRIO_PORTS_TEST_WHEEL"] = "1"
+    if shutil.which("npm"):
+        # Native applications made with others' libraries, for our client to talk to; without npm their tests skip.
+        foreign = ROOT / ".nox" / "foreign"
+        session.run("python", str(ROOT / "tests" / "native" / "foreign" / "fetch.py"), str(foreign), silent=True)
+        session.env["TRIO_PORTS_FOREIGN"] = str(foreign)
     command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     if session.posargs:
         session.run("python", "-P", *command, *from_root(session.posargs))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from os import PathLike
 from pathlib import Path
 from typing import Any, final
 
@@ -143,7 +142,7 @@ async def open_browser(
     max_buffer_size: float | None = None,
     max_message_bytes: float | None = None,
     observer: Observer | None = None,
-    manifest_folders: Sequence[str | PathLike[str]] | None = None,
+    manifest_folders: Sequence[str | Path] | None = None,
 ) -> AsyncGenerator[Browser, None]:
     """Open a browser in this process; everything in it lives in the block.
 
