@@ -38,12 +38,31 @@ async def test_tabs_connect_reaches_every_listening_frame(dialect: Any) -> None:
             ({"frame_id": 0}, [0]),
             ({"frame_id": scripts[2].frame.id}, [2]),  # type: ignore[union-attr]
             ({"document_id": scripts[1].document_id}, [1]),
-            ({"document_id": scripts[1].document_id, "frame_id": 0}, []),
+            ({"document_id": scripts[1].document_id, "frame_id": 0}, [1] if dialect == "firefox" else []),
         ):
             port = connect(tab.id, **options)
             await settle()
             assert frames_of(world.ports, scripts) == reached
             assert port.statistics().state == ("open" if reached else "ended")
+            world.ports.clear()
+
+
+@each_dialect
+async def test_a_document_is_found_in_any_tab(dialect: Any) -> None:
+    """Rule 4: but for trio, and with a frame's number, which is one of the tab's, only in Firefox."""
+    async with open_world(dialect=dialect) as world:
+        tab, scripts = open_scripts(world)
+        connect = world.background.tabs.connect
+        other, document = world.browser.open_tab(), scripts[0].document_id
+        for tab_id, frame_id, dialects in (
+            (tab.id, None, ("trio", "firefox", "chrome")),
+            (other.id, None, ("firefox", "chrome")),
+            (other.id, 0, ("firefox",)),
+            (10**9, None, ()),
+        ):
+            connect(tab_id, frame_id=frame_id, document_id=document)
+            await settle()
+            assert frames_of(world.ports, scripts) == ([0] if dialect in dialects else [])
             world.ports.clear()
 
 

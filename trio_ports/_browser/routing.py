@@ -40,9 +40,18 @@ def _lets_in(extension: Extension, opener: Context) -> bool:
 def find_in_tab(opener: Context, tab_id: int, frame_id: int | None, document_id: str | None) -> list[Context]:
     """Return the contexts of the opener's extension in a tab that hear a ``tabs.connect``."""
     tab = opener.browser.tabs.get(tab_id)
+    if tab is None:
+        return []
+    if document_id is not None:
+        overrules = opener.browser.setup.dialect.document_id_overrules
+        frame_id = None if overrules == "tab and frame" else frame_id
+        tabs = (tab,) if overrules == "nothing" or frame_id is not None else opener.browser.tabs.values()
+    else:
+        tabs = (tab,)
     return [
         context
-        for frame in (tab.frames if tab is not None else ())
+        for each in tabs
+        for frame in each.frames
         if frame_id is None or frame.id == frame_id
         for context in frame.contexts
         if document_id is None or context.document_id == document_id

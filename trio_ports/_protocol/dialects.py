@@ -78,6 +78,10 @@ class Dialect:
     externally_connectable_for_extensions: bool
     """The manifest key says which extensions may connect; otherwise it speaks of web pages only."""
 
+    document_id_overrules: Literal["nothing", "tab", "tab and frame"]
+    """What ``tabs.connect`` pays no heed to where it is given a ``document_id``: the tab, if no frame is given with it, or
+    both. There has to be such a tab, though."""
+
     # The sender's fields
     tabs_connect_names_tab: bool
     """An opener in a tab is named by its tab to the receivers of ``tabs.connect`` too."""
@@ -116,6 +120,7 @@ TRIO: Final = Dialect(
     listener_errors="raise",
     extension_url="extension://{id}",
     externally_connectable_for_extensions=True,
+    document_id_overrules="nothing",
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -145,6 +150,7 @@ FIREFOX: Final = Dialect(
     listener_errors="log",
     extension_url="moz-extension://{uuid}",
     externally_connectable_for_extensions=False,
+    document_id_overrules="tab and frame",
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -187,6 +193,7 @@ CHROME: Final = Dialect(
     listener_errors="log",
     extension_url="chrome-extension://{id}",
     externally_connectable_for_extensions=True,
+    document_id_overrules="tab",
     tabs_connect_names_tab=False,
     document_id_without_tab=False,
     background_origin=False,
