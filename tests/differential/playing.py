@@ -10,7 +10,7 @@ made comparable is written down in the documentation, on the page about real bro
 * Of a sender, the documented fields are compared.
 
 Two findings of these runs are known, and taken out exactly where they are: see `HistoryPlayer._is_known`, and
-``has_listener`` in the imitation.
+`ImitationLab.forgets_events`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class HistoryPlayer:
         )
         self._hasty |= opened & ended
         steps = [self._translate(step) for step in move["steps"]]
-        results = await self._lab.command(context, *steps)
+        try:
+            results = await self._lab.command(context, *steps)
+        except ValueError:
+            return ["there is no such port"]  # It could not be opened; that was told.
         return [show_result(step, result) for step, result in zip(steps, results, strict=True)]
 
     async def _play_wait(self, move: Move) -> None:

@@ -142,6 +142,17 @@ STORIES: Final[dict[str, Story]] = {
             turn("a", tabs_connect("p", "t1", frame="f1", document="t1"), hear("p"), post(1)),
         ],
     ),
+    "document_of_another_tabs_frame": Story(
+        "4 · tabs.connect with a frame and the id of a document in another tab",
+        [
+            TAB,
+            open_tab("t2"),
+            open_frame("f1", "t2"),
+            turn("t1/a", listen()),
+            turn("a", tabs_connect("p", "t2", frame="f1", document="t1"), hear("p"), post(1)),
+            turn("a", tabs_connect("q", "t2", frame="t2", document="t1"), hear("q"), post(1, "q")),
+        ],
+    ),
     "all_at_once": Story(
         "5 · Connect, a hundred posts and a disconnect in one turn: all arrive, in order, then the end",
         [
@@ -250,9 +261,7 @@ STORIES: Final[dict[str, Story]] = {
         [
             TAB,
             turn("a", listen()),
-            turn(
-                "t1/a", connect("p"), add_listener("on_message", "bye", disconnect(None)), hear("p")
-            ),
+            turn("t1/a", connect("p"), add_listener("on_message", "bye", disconnect(None)), hear("p")),
             turn("a", post("go"), disconnect()),
         ],
     ),
@@ -277,6 +286,17 @@ STORIES: Final[dict[str, Story]] = {
     ),
     "late_listener": Story(
         "24 · A listener added to on_disconnect after the end is not called",
+        [
+            TAB,
+            turn("a", listen(heard=False)),
+            turn("t1/a", connect("p")),
+            turn("a", remove_listener("on_disconnect", "never")),
+            turn("t1/a", disconnect()),
+            turn("a", add_listener("on_disconnect", "late")),
+        ],
+    ),
+    "late_event": Story(
+        "24 · The events of a Port, first asked for after its end",
         [
             TAB,
             turn("a", listen(heard=False)),
@@ -455,7 +475,8 @@ STORIES: Final[dict[str, Story]] = {
     "native_not_executable": Story("37 · The program is not executable", native(1), [], "not_executable"),
     "native_no_interpreter": Story("37 · The program's interpreter is missing", native(1), [], "no_interpreter"),
     "native_bad_name": Story(
-        "37 · A name that no application can have", [turn("a", connect_native("n", ".bad..name."))]
+        "37 · A name that no application can have",
+        [turn("a", connect_native("n", ".bad..name."), hear("n")), wait("a", "n", 0)],
     ),
     "native_exits": Story(
         "36 · It exits: all that it wrote is delivered, then the end",

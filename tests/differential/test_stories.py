@@ -58,6 +58,9 @@ def flips(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
             continue
         if isinstance(value, NativeTexts):
             for each in attrs.fields(NativeTexts):
+                unseen = {"bad_name": dialect.native_name_raises, "malformed": dialect.ignores_malformed}
+                if unseen.get(each.name):
+                    continue
                 flipped = attrs.evolve(value, **{each.name: FLIPPED_NATIVE})
                 yield f"native_texts.{each.name}", attrs.evolve(dialect, native_texts=flipped)
             continue
@@ -74,9 +77,31 @@ OTHERS: Final[Mapping[str, Any]] = {
     "receiver_vanishes": ["last", "all"],
     "post_after_close_text": [None, "gone"],
     "listener_errors": ["raise", "log"],
+    "document_id_overrules": ["nothing", "tab", "tab and frame"],
     "extension_url": ["extension://{id}", "moz-extension://{uuid}", "chrome-extension://{id}"],
     "document_lifecycle": [None, "active"],
 }
+
+
+HINTS: Final = {
+    "native_port_name=False": "native_echo",
+    "native_port_name=True": "native_echo",
+    "native_texts.manifest": "native_missing",
+    "native_texts.not_allowed": "native_forbidden",
+    "native_texts.program_missing": "native_no_program",
+    "native_texts.not_executable": "native_not_executable",
+    "native_texts.interpreter_missing": "native_no_interpreter",
+    "native_texts.malformed": "native_invalid",
+    "native_texts.too_large": "native_too_large",
+    "native_texts.exited": "native_exits",
+    "native_texts.closed_pipe": "native_closes_stdout",
+    "accepts_bom=False": "native_bom",
+    "accepts_bom=True": "native_bom",
+    "replaces_invalid_utf8=False": "native_invalid_utf8",
+    "ignores_malformed=True": "native_invalid",
+    "ignores_malformed=False": "native_invalid",
+}
+"""Which story is meant for a row that only native applications show."""
 
 
 def test_every_row_can_be_flipped() -> None:
@@ -85,15 +110,17 @@ def test_every_row_can_be_flipped() -> None:
         assert field.name in {*OTHERS, *EXEMPT, "native_texts"} or field.type in (bool, "bool")
 
 
-def test_a_flipped_row_is_caught(
-    world: World, recorded: Mapping[str, Trace], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flipped_row_is_caught(world: World, recorded: Mapping[str, Trace], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever row of a browser's column is turned over, a story then tells something else than the browser."""
+    agreed = {name: story for name, story in STORIES.items() if not is_caught(world, story, recorded[name])}
+    assert agreed.keys() == STORIES.keys()
     missed = []
     for name, flipped in flips(dialects.DIALECTS[world.dialect]):
         with monkeypatch.context() as patch:
             patch.setitem(dialects.DIALECTS, world.dialect, flipped)
-            if not any(is_caught(world, story, recorded[each]) for each, story in STORIES.items()):
+            # First the one that is meant for it: to wait for native applications in all of them would take long.
+            names = sorted(agreed, key=lambda each: (each != HINTS.get(name), each.startswith("native")))
+            if not any(is_caught(world, STORIES[each], recorded[each]) for each in names):
                 missed.append(name)
     assert missed == []
 
