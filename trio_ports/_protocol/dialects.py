@@ -79,8 +79,8 @@ class Dialect:
     """The manifest key says which extensions may connect; otherwise it speaks of web pages only."""
 
     document_id_overrules: Literal["nothing", "tab", "tab and frame"]
-    """What ``tabs.connect`` pays no heed to where it is given a ``document_id``: the tab, if no frame is given with it, or
-    both. There has to be such a tab, though."""
+    """What ``tabs.connect`` pays no heed to where it is given a ``document_id``: the tab, if no frame is given with it,
+    or both. There has to be such a tab, though."""
 
     # The sender's fields
     tabs_connect_names_tab: bool
