@@ -1,4 +1,4 @@
-"""Draw histories that a real browser can play, from the kit's moves and with the kit's model to say what makes sense."""
+"""Draw histories that a real browser can play: the kit's moves, and its model to say what makes sense."""
 
 from __future__ import annotations
 

@@ -7,14 +7,13 @@ from typing import Final, Literal
 
 import attrs
 import trio
+from differential.imitation import open_imitation
+from differential.playing import HistoryPlayer, Trace
 from drivers.laboratory import Laboratory, start_laboratory
 
 from trio_ports._drivers import BrowserKind, Lab, PlayerExtension
 from trio_ports._drivers.lab import CONNECTABLE
 from trio_ports.testing.histories import Move
-
-from differential.imitation import open_imitation
-from differential.playing import HistoryPlayer, Trace
 
 DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
