@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = {"demo": "demo.command"}
-"""Where each sub-command is: a module below this package, with the command under its own name."""
+COMMANDS: Final = {"demo": "demo.command:demo", "try": "try_browser:try_browser"}
+"""Where each sub-command is: a module below this package, and its name there."""
 
 
 class LazyGroup(click.Group):
@@ -22,7 +22,8 @@ class LazyGroup(click.Group):
         """Import a sub-command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f".{COMMANDS[cmd_name]}", __package__), cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f".{module}", __package__), name)
         return command
 
 
