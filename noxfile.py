@@ -127,7 +127,30 @@ def tests(session: nox.Session) -> None:
         session.env["COVERAGE_FILE"] = str(MEASURED / "data")
         session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
         command = ["-m", "coverage", "run", *command]
+    else:
+        # What real browsers do does not depend on the Python that drives them: once, with the newest, is enough.
+        command += [f"--ignore={ROOT / 'tests' / each}" for each in ("differential", "drivers")]
     session.run("python", "-P", *command, str(ROOT / "tests"))
+
+
+@nox.session(python=NEWEST, requires=["build"], default=False)
+def browsers(session: nox.Session) -> None:
+    """Play many more histories in real browsers than `tests` does; arguments after `--` go to pytest."""
+    install_wheel(session, *group("tests"))
+    leave_the_source(session)
+    session.env["TRIO_PORTS_REQUIRE_BROWSERS"] = "1"
+    session.env.setdefault("TRIO_PORTS_DIFFERENTIAL_EXAMPLES", os.environ.get("TRIO_PORTS_DIFFERENTIAL_EXAMPLES", "2000"))
+    command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "faulthandler_timeout=7200"]
+    session.run("python", "-P", *command, *session.posargs, str(ROOT / "tests" / "differential"))
+
+
+@nox.session(python=NEWEST, requires=["build"], default=False)
+def support_matrix(session: nox.Session) -> None:
+    """Write the support matrix of the documentation from what the real browsers do now."""
+    install_wheel(session, *group("tests"))
+    session.env["PYTHONPATH"] = str(ROOT / "tests")
+    leave_the_source(session)
+    session.run("python", str(ROOT / "tests" / "differential" / "support_matrix.py"), str(ROOT / "docs" / "reference"))
 
 
 @nox.session(requires=[f"tests-{NEWEST}"])
