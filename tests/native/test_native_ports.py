@@ -247,7 +247,7 @@ def test_in_a_terminal_it_says_how_to_try_it() -> None:
         with host(stdin=terminal) as it:
             _, error = it.process.communicate(timeout=60)
             assert b"is a native application" in error
-            assert b"trio-ports talk" in error
+            assert b"connect_native" in error
             assert it.process.returncode == 1
     finally:
         os.close(controller)

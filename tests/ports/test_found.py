@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from trio_ports import (
     ApplicationNameError,
@@ -91,3 +92,37 @@ async def test_a_message_that_fails_while_it_is_looked_at(nursery: trio.Nursery,
     with pytest.raises(NotSerializableError):
         opener.post_message(message)
     opener.disconnect()
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_a_block_left_while_what_was_kept_is_listened_to(crash: bool) -> None:
+    """After the other side's end: the listener that runs is waited for, or cancelled; no other message comes."""
+    heard: list[Any] = []
+    gate = trio.Event()
+
+    async def listen(message: object, port: object) -> None:
+        heard.append(message)
+        await gate.wait()
+
+    async with trio.open_nursery() as nursery:
+        opener, receiver = open_port_pair(nursery)
+        opener.post_message(1)
+        opener.post_message(2)
+        opener.disconnect()
+        await receiver.wait_disconnected()
+        try:
+            async with receiver:
+                receiver.on_message.add_listener(listen)
+                receiver.on_disconnect.add_listener(lambda port: heard.append("end"))
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.start_soon(open_gate, gate)
+                if crash:
+                    raise ZeroDivisionError
+        except ZeroDivisionError:
+            heard.append("crash")
+        assert heard == ([1, "end", "crash"] if crash else [1, "end"])
+
+
+async def open_gate(gate: trio.Event) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    gate.set()

@@ -63,7 +63,8 @@ def install(
         browsers: for whom: ``"firefox"``, ``"chrome"`` and so on; Firefox if there are extensions, Chromium and Chrome
             if there are origins, unless given.
         manifest_folders: where to write the manifests, instead of the browsers' places: one file for both families.
-        launcher_folder: where to write the launcher; a folder of the user's data unless given.
+        launcher_folder: where to write the launcher; unless given, the first of ``manifest_folders``, or else a folder
+            of the user's data.
         system: install for all users, instead of the one who calls.
         dry_run: only say what would be done.
 
@@ -79,7 +80,7 @@ def install(
     items: list[_Item] = []
     program = Path(words[0])
     if len(words) > 1:
-        program = _launcher_path(name, launcher_folder)
+        program = _launcher_path(name, launcher_folder, manifest_folders)
         items.append(_Item(program, _launcher(words), 0o755))
     manifest = NativeManifest(
         name=name,
@@ -125,7 +126,7 @@ def uninstall(
     """
     places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
     found = _files(name, places, manifest_folders, system)
-    launcher = _launcher_path(name, launcher_folder)
+    launcher = _launcher_path(name, launcher_folder, manifest_folders)
     changes: list[Change] = []
     for file, key in dict.fromkeys([*found, (launcher, None)]):
         if file.is_file():
@@ -207,8 +208,10 @@ def _data_folder() -> Path:
     return platformdirs.user_data_path("trio-ports", appauthor=False)
 
 
-def _launcher_path(name: str, folder: Folder | None) -> Path:
+def _launcher_path(name: str, folder: Folder | None, manifest_folders: Sequence[Folder] | None) -> Path:
     file = f"{name}.bat" if _WINDOWS else name
+    if folder is None and manifest_folders:
+        folder = manifest_folders[0]
     return (_data_folder() if folder is None else Path(folder)).absolute() / file
 
 

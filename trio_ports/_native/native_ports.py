@@ -30,9 +30,8 @@ GRACE_SECONDS: Final = 1.5
 
 TERMINAL_TEXT: Final = """\
 {program} is a native application: a browser starts it and talks to it through standard input and output, in frames
-that nobody can type. Standard input is a terminal. To talk to the program from here, use
-
-    trio-ports talk {program}
+that nobody can type, and this standard input is a terminal. To try the program, start it as a browser would: with
+trio_ports.native.install() and trio_ports.native.connect_native(), from a few lines of Python.
 """
 
 

@@ -56,6 +56,7 @@ async def leave_block(port: PortCore, error: BaseException | None) -> None:
     block = port._block
     assert block is not None
     port._close(crash_error(error), vanished=False)
+    port._end.close()  # What was kept after the other side's end is not delivered any more.
     leaving = error
     try:
         await _finish_pump(port, crashed=error is not None)
