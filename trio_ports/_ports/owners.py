@@ -87,7 +87,6 @@ class Owner:
             if not self._scopes and self._idle is not None:
                 self._idle.set()
                 self._idle = None
-                self._idle = None
 
     def close(self, error: PortError | None = None) -> None:
         """End every port, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
