@@ -36,7 +36,12 @@ def test_the_conversation_is_told_and_nothing_is_left(kind: Any, tmp_path: Path)
     require(kind)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(
-        [*COMMAND, "--browser", kind, "--headless"], capture_output=True, text=True, env=environment, timeout=90
+        [*COMMAND, "--browser", kind, "--headless"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=90,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert '    background port-from-cs.on_connect "port-from-cs"' in done.stdout

@@ -64,8 +64,11 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
 
 def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
     """Return the exceptions in a group, and in the groups in it."""
-    nested = [leaves_of(each) if isinstance(each, BaseExceptionGroup) else [each] for each in group.exceptions]
-    return [each for leaves in nested for each in leaves]
+    leaves: list[BaseException] = []
+    for each in group.exceptions:
+        nested: Any = each
+        leaves += leaves_of(nested) if isinstance(each, BaseExceptionGroup) else [each]
+    return leaves
 
 
 async def converse(lab: Lab, output: Output) -> bool:
