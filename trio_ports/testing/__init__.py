@@ -2,23 +2,68 @@
 
 `check_port` and `check_browser` play stories for every rule and random histories, compare with a model, and name the
 rule that is broken. `port_state_machine` and `browser_state_machine` do the same as state machines for Hypothesis.
+`check_application` speaks to a native application in any language.
+
+The names are imported when they are first asked for: `check_application` needs neither Hypothesis nor pytest.
 """
 
-from .checking import Limits, Report, RuleBroken, check_browser, check_port
-from .choosing import Scope, histories
-from .driver import Driver, Step
-from .histories import History, Move, describe_history
-from .machines import PortStateMachine, browser_state_machine, port_state_machine
-from .players import EndsPlayer, WorldPlayer, open_ends_player, open_world_player
-from .rules import RULES, Rule
-from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
-from .strategies import chunkings, json_messages, port_names, senders
+from typing import TYPE_CHECKING
+
+from .._util import imported_on_demand
+
+if TYPE_CHECKING:
+    from .applications import ApplicationBroken, ApplicationReport, Finding, check_application, examine_application
+    from .charts import ConversationRecorder
+    from .checking import Limits, Report, RuleBroken, check_browser, check_port
+    from .choosing import Scope, histories
+    from .driver import Driver, Step
+    from .histories import History, Move, describe_history
+    from .machines import PortStateMachine, browser_state_machine, port_state_machine
+    from .players import EndsPlayer, WorldPlayer, open_ends_player, open_world_player
+    from .rules import RULES, Rule
+    from .strategies import chunkings, json_messages, port_names, senders
+    from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
+else:
+    __getattr__ = imported_on_demand(
+        __name__,
+        {
+            name: home
+            for home, names in {
+                ".applications": (
+                    "ApplicationBroken",
+                    "ApplicationReport",
+                    "Finding",
+                    "check_application",
+                    "examine_application",
+                ),
+                ".charts": ("ConversationRecorder",),
+                ".checking": ("Limits", "Report", "RuleBroken", "check_browser", "check_port"),
+                ".choosing": ("Scope", "histories"),
+                ".driver": ("Driver", "Step"),
+                ".histories": ("History", "Move", "describe_history"),
+                ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
+                ".players": ("EndsPlayer", "WorldPlayer", "open_ends_player", "open_world_player"),
+                ".rules": ("RULES", "Rule"),
+                ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
+                ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
+            }.items()
+            for name in names
+        },
+    )
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "RULES",
+    "ApplicationBroken",
+    "ApplicationReport",
+    "ConversationRecorder",
     "Driver",
     "EndsPlayer",
     "FaultyStream",
+    "Finding",
     "History",
     "Limits",
     "Move",
@@ -31,10 +76,12 @@ __all__ = [
     "WorldPlayer",
     "breaking",
     "browser_state_machine",
+    "check_application",
     "check_browser",
     "check_port",
     "chunkings",
     "describe_history",
+    "examine_application",
     "half_closing",
     "histories",
     "json_messages",

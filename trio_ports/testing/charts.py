@@ -2,9 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, final
 
+from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Opened, Posted
 from .judging import describe_record
+
+_COLUMN: Final = 34
+_SHOWN: Final = 24
+
+
+@final
+class ConversationRecorder:
+    """An observer that remembers what happened to ports, and draws it.
+
+    Give it to `open_browser`, `open_port_pair` and the like as ``observer=``.
+
+    Attributes:
+        observations: what was observed, in order.
+    """
+
+    def __init__(self) -> None:
+        self.observations: list[Observation] = []
+
+    def __call__(self, observation: Observation) -> None:
+        """Take note of something."""
+        self.observations.append(observation)
+
+    def draw(self) -> str:
+        """Return a sequence chart: a column for each port, a line for each thing that happened to it, in order."""
+        ports: list[Any] = []
+        for observation in self.observations:
+            if not any(port is observation.port for port in ports):
+                ports.append(observation.port)
+        head = [_port_title(number, port) for number, port in enumerate(ports, 1)]
+        lines = [_row(head)]
+        for observation in self.observations:
+            cells = ["│"] * len(ports)
+            (at,) = (index for index, port in enumerate(ports) if port is observation.port)
+            cells[at] = _tell(observation)
+            lines.append(_row(cells))
+        return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return "".join(cell.ljust(_COLUMN) for cell in cells).rstrip()
+
+
+def _port_title(number: int, port: Any) -> str:
+    side = "opener" if port.sender is None else "receiver"
+    return f"{number}: {side} {port.name!r}"[: _COLUMN - 2]
+
+
+def _tell(observation: Observation) -> str:
+    match observation:
+        case Opened():
+            return "○ opened"
+        case Posted():
+            return f"├─ posts {_frame(observation.frame)} ─▶"
+        case Delivered():
+            return f"├◀ gets {_frame(observation.frame)}"
+        case Dropped():
+            return f"├ drops {_frame(observation.frame)}"
+        case ListenerFailed():
+            return f"├ a listener: {type(observation.error).__name__}"
+        case Disconnected():
+            why = "" if observation.error is None else f" ({observation.error.cause.value})"
+            return "× disconnects" if observation.here else f"× is told of the end{why}"
+
+
+def _frame(frame: bytes) -> str:
+    text = frame.decode("utf-8", "replace")
+    return text if len(text) <= _SHOWN - 8 else f"{text[: _SHOWN - 9]}…"
 
 
 def draw_history(logs: dict[str, list[dict[str, Any]]]) -> str:

@@ -1,0 +1,143 @@
+"""The command `trio-ports check`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import click
+import rich.progress
+from rich.console import Console
+from rich.text import Text
+
+from ..testing.applications import CHECKS, PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
+from .output import Output
+from .running import run
+
+STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
+USAGE: Final = 2
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--json", "as_json", is_flag=True, help="Write the report as one JSON value, for programs.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to a JUnit file too.")
+@click.option(
+    "--patience", type=click.FloatRange(min=0.1), default=PATIENCE_SECONDS, show_default=True, metavar="SECONDS",
+    help="How long an answer may take.",
+)  # fmt: skip
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def check(command: tuple[str, ...], as_json: bool, junit: Path | None, patience: float) -> None:
+    """Check that a native application speaks the wire as browsers do.
+
+    COMMAND starts the application, in any language; a browser's arguments are added. An echo, which sends back what it
+    gets, can be asked most. Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND cannot be
+    started.
+    """
+    output = Output()
+    reports: list[ApplicationReport] = []
+
+    async def program() -> int:
+        with rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as progress:
+            task = progress.add_task("Checking", total=len(CHECKS))
+
+            def on_finding(finding: Finding, done: int, _: int) -> None:
+                progress.update(task, completed=done, description=finding.check)
+                if not as_json:
+                    output.write_text(_line(finding))
+
+            try:
+                report = await examine_application(command, patience, on_finding)
+            except OSError as error:
+                click.echo(f"trio-ports: cannot start {command[0]}: {error.strerror}", err=True)
+                return USAGE
+        reports.append(report)
+        if as_json:
+            output.write(json.dumps(as_plain(report), ensure_ascii=False, indent=2) + "\n")
+        else:
+            output.write_text(_summary(report))
+        return 0 if report.ok else 1
+
+    status = run(program, output)
+    if junit is not None and reports:
+        junit.write_text(as_junit(reports[0]), encoding="utf-8")
+    sys.exit(status)
+
+
+def as_plain(report: ApplicationReport) -> dict[str, Any]:
+    """Return a report as JSON has it."""
+    findings = [
+        {
+            "rule": finding.rule,
+            "sentence": finding.sentence,
+            "check": finding.check,
+            "status": finding.status,
+            "detail": finding.detail,
+            "seconds": finding.seconds,
+        }
+        for finding in report.findings
+    ]
+    return {"command": list(report.command), "manner": report.manner, "ok": report.ok, "findings": findings}
+
+
+def as_junit(report: ApplicationReport) -> str:
+    """Return a report as a JUnit file."""
+    count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"trio-ports check {' '.join(report.command)}",
+        tests=str(len(report.findings)),
+        failures=str(count["fail"]),
+        skipped=str(count["skip"]),
+        errors="0",
+        time=str(round(sum(f.seconds for f in report.findings), 3)),
+    )
+    for finding in report.findings:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=f"rule {finding.rule}", name=finding.check, time=str(finding.seconds)
+        )
+        detail = _printable(finding.detail)
+        if finding.status == "fail":
+            failure = ElementTree.SubElement(case, "failure", message=detail)
+            failure.text = finding.sentence
+        elif finding.status == "skip":
+            ElementTree.SubElement(case, "skipped", message=detail)
+        elif finding.status == "warn":
+            ElementTree.SubElement(case, "system-out").text = f"warning: {detail}"
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _printable(text: str) -> str:
+    """Escape what XML has no place for."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _line(finding: Finding) -> Text:
+    text = Text.assemble(
+        (f"{finding.status:<5}", STYLES[finding.status]), f"rule {finding.rule:<3} {_printable(finding.check)}"
+    )
+    if finding.status in ("warn", "fail"):
+        text.append(f": {_printable(finding.detail)}")
+    return text
+
+
+def _summary(report: ApplicationReport) -> Text:
+    count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
+    text = Text("\n")
+    for finding in report.findings:
+        if finding.status == "fail":
+            text.append(f"rule {finding.rule}: {finding.sentence}\n", "bold")
+    manner = {"echo": "It is an echo", "answers": "It answers", "silent": "It is silent"}[report.manner]
+    text.append(f"{manner}. {count['pass']} passed, {count['fail']} failed, {count['warn']} warnings")
+    text.append(f", {count['skip']} skipped." if count["skip"] else ".")
+    return text
