@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import attrs
 from differential.applications import NAME
-
-from trio_ports.testing.histories import (
+from trio_ports.testing.moves import (
     History,
     Move,
     Step,
@@ -303,6 +302,10 @@ STORIES: Final[dict[str, Story]] = {
             turn("t1/a", connect("p"), disconnect()),
             turn("a", add_listener("on_disconnect", "late")),
         ],
+    ),
+    "error_afterwards": Story(
+        "25 · port.error, after the end",
+        [turn("a", connect("p", extension="nobody"), hear("p"))],
     ),
     "a_receiver_disconnects": Story(
         "26 · One of several receivers disconnects",

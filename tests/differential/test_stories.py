@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import pytest
-from differential.applications import installed
 from differential.playing import Trace
 from differential.stories import STORIES, Story
-from differential.worlds import World
+from differential.worlds import World, play_story
 
 from trio_ports._protocol import dialects
 from trio_ports._protocol.dialects import Dialect, NativeTexts
 
 
-def play(world: World, story: Story, *, real: bool) -> Trace:
-    """Play a story with its native application installed."""
-    with ExitStack() as stack:
-        if story.plan is not None:
-            folder = Path(world.manifest_folder)
-            stack.enter_context(installed(folder, world.extension_ids["a"], story.plan, story.how))
-        return (world.play if real else world.imitate)(story.history)
-
-
 @pytest.fixture(scope="module")
 def recorded(world: World) -> Mapping[str, Trace]:
     """What the real browser told in each story."""
-    return {name: play(world, story, real=True) for name, story in STORIES.items()}
+    return {name: play_story(world, story, real=True) for name, story in STORIES.items()}
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_stories(world: World, recorded: Mapping[str, Trace], name: str) -> None:
     """Everybody is told the same as in the real browser."""
-    found = play(world, STORIES[name], real=False)
+    found = play_story(world, STORIES[name], real=False)
     for number, (ours, theirs) in enumerate(zip(found, recorded[name], strict=True), 1):
         assert ours == theirs, f"move {number} of {STORIES[name].rule}"
 
@@ -128,6 +116,6 @@ def test_a_flipped_row_is_caught(world: World, recorded: Mapping[str, Trace], mo
 def is_caught(world: World, story: Story, recorded: Trace) -> bool:
     """Say whether the imitation does not do what the real browser did."""
     try:
-        return play(world, story, real=False) != recorded
+        return play_story(world, story, real=False) != recorded
     except Exception:  # noqa: BLE001 - A browser that breaks is not like the real one.
         return True

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Final, Literal
 
 import attrs
 import trio
+from differential.applications import installed
 from differential.imitation import open_imitation
 from differential.playing import HistoryPlayer, Trace
+from differential.stories import Story
 from drivers.laboratory import Laboratory, start_laboratory
+from trio_ports.testing.moves import Move
 
 from trio_ports._drivers import BrowserKind, Lab, PlayerExtension
 from trio_ports._drivers.lab import CONNECTABLE
-from trio_ports.testing.histories import Move
 
 DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
@@ -71,3 +75,12 @@ def start_world(kind: BrowserKind) -> World:
         return World(laboratory, lab.browser.version, ids, str(lab.browser.manifest_folder))
 
     return laboratory.play(describe)
+
+
+def play_story(world: World, story: Story, *, real: bool) -> Trace:
+    """Play a story with its native application installed."""
+    with ExitStack() as stack:
+        if story.plan is not None:
+            folder = Path(world.manifest_folder)
+            stack.enter_context(installed(folder, world.extension_ids["a"], story.plan, story.how))
+        return (world.play if real else world.imitate)(story.history)
