@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import trio
 import trio.testing
@@ -208,6 +209,11 @@ def measure(runs: int) -> None:
         print(f"  {label:46} {medians[ours] / medians[theirs]:5.2f}  (wanted: {wanted})")
 
 
+def measure_resident() -> int:
+    """Return how much memory the process has resident, in KiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
+
+
 async def open_and_close(connections: int) -> None:
     """Open and close connections in a browser, with a message each, and print what is in memory."""
     async with open_browser() as browser:
@@ -228,9 +234,7 @@ async def open_and_close(connections: int) -> None:
                 await trio.testing.wait_all_tasks_blocked()
             del ports, port
             gc.collect()
-            with open("/proc/self/statm") as statm:
-                pages = int(statm.read().split()[1])
-            print(f"  {done + 10_000:8,} connections: {pages * 4:8,} KiB resident, {len(gc.get_objects()):8,} objects")
+            print(f"  {done + 10_000:8,} connections: {measure_resident():8,} KiB, {len(gc.get_objects()):8,} objects")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
 
 import trio
 
@@ -223,7 +223,7 @@ class Context:
             if isinstance(result, Awaitable):
                 port._hold()
                 if not self._owner.start_soon(self._run_listener, result, port):
-                    _discard(result)
+                    _discard(cast("Awaitable[object]", result))
 
     async def _run_listener(self, listener: Awaitable[object], port: Port[Any, Any]) -> None:
         if self.closed:

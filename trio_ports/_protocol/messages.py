@@ -170,14 +170,13 @@ def _step(path: str, key: Any) -> str:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
-    kind: Any = type(value)
     names: Iterable[str]
-    if issubclass(kind, msgspec.Struct):
-        names = kind.__struct_fields__
-    elif attrs.has(kind):
-        names = [field.name for field in attrs.fields(kind)]
-    elif dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind)]
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+    elif attrs.has(value.__class__):
+        names = [field.name for field in attrs.fields(value.__class__)]
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
     else:
         return None
     return {name: getattr(value, name) for name in names}
