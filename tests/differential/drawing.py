@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, open_frame, open_page, open_tab, turn
 
 from trio_ports.testing import Scope
 from trio_ports.testing.choosing import Chooser
 from trio_ports.testing.model import RULES, Model
+from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, open_frame, open_page, open_tab, turn
 
 SCOPE: Final = Scope(world=True, blocks=False)
 KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place")

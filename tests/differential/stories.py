@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 from differential.applications import NAME
+
 from trio_ports.testing.moves import (
     History,
     Move,
