@@ -13,9 +13,9 @@ from unittest import mock
 import attrs
 import msgspec
 import trio
-
 from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
+
 from trio_ports._browser import contexts, routing, runtime, tabs
 from trio_ports._protocol.errors import Cause, PortError
 
@@ -236,7 +236,7 @@ def drain(port: ProxyPort) -> None:
         port.real._end.receive_nowait()
 
 
-@breaks(15, "keeps what a browser drops", **{"maker": makers.open_pair, "options": {"dialect": "firefox"}})
+@breaks(15, "keeps what a browser drops", maker=makers.open_pair, options={"dialect": "firefox"})
 class Keeping(ProxyPort):
     pass
 
@@ -325,7 +325,7 @@ class Crossing(LateCalls):
 
 @breaks(20, "takes a crash for an orderly end")
 class Discreet(ProxyPort):
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         self.real.disconnect()
         return await super().__aexit__(*error)
 
@@ -344,7 +344,7 @@ class Lingering(ProxyPort):
         await trio.lowlevel.checkpoint()
         return self
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         await trio.lowlevel.checkpoint()
 
 
@@ -817,7 +817,7 @@ describing(9, "tells Firefox of Chromium's life cycle", "firefox", document_life
 
 @patched(9, "tells Chromium the tab by tabs.connect", routing, "describe_opener", "chrome")
 def by_tab(describe: Any) -> Any:
-    return lambda opener, *, by_tab=False: describe(opener)  # noqa: ARG005
+    return lambda opener, *, by_tab=False: describe(opener)
 
 
 @patched(20, "does not disconnect the ports of a context that closes", contexts.Context, "_close")

@@ -111,5 +111,5 @@ class ProxyPort:
         await self.real.__aenter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         return await self.real.__aexit__(*error)

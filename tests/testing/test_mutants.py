@@ -9,14 +9,14 @@ from testing import mutants
 from testing.mutants import MUTANTS, Mutant
 
 import trio_ports
-from trio_ports.testing import Limits, RuleBroken, check_browser, check_port
+from trio_ports.testing import Limits, RuleBrokenError, check_browser, check_port
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{mutant.rule}: {mutant.does}" for mutant in MUTANTS])
 def test_mutants(mutant: Mutant) -> None:
     """Each mutant is caught, under the number of the rule that it breaks."""
     dialect = mutant.options.get("dialect", "trio")
-    with mutant.patch(), pytest.raises(RuleBroken) as caught:
+    with mutant.patch(), pytest.raises(RuleBrokenError) as caught:
         if mutant.browser:
             maker = partial(trio_ports.open_browser, dialect=dialect, listener_errors="log")
             check_browser(maker, dialect=dialect, listener_errors="log")

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import click
 import rich.progress
@@ -92,7 +92,7 @@ def as_plain(report: ApplicationReport) -> dict[str, Any]:
 def as_junit(report: ApplicationReport) -> str:
     """Return a report as a JUnit file."""
     count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
-    suite = ElementTree.Element(
+    suite = ET.Element(
         "testsuite",
         name=f"trio-ports check {' '.join(report.command)}",
         tests=str(len(report.findings)),
@@ -102,19 +102,19 @@ def as_junit(report: ApplicationReport) -> str:
         time=str(round(sum(f.seconds for f in report.findings), 3)),
     )
     for finding in report.findings:
-        case = ElementTree.SubElement(
+        case = ET.SubElement(
             suite, "testcase", classname=f"rule {finding.rule}", name=finding.check, time=str(finding.seconds)
         )
         detail = _printable(finding.detail)
         if finding.status == "fail":
-            failure = ElementTree.SubElement(case, "failure", message=detail)
+            failure = ET.SubElement(case, "failure", message=detail)
             failure.text = finding.sentence
         elif finding.status == "skip":
-            ElementTree.SubElement(case, "skipped", message=detail)
+            ET.SubElement(case, "skipped", message=detail)
         elif finding.status == "warn":
-            ElementTree.SubElement(case, "system-out").text = f"warning: {detail}"
-    ElementTree.indent(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+            ET.SubElement(case, "system-out").text = f"warning: {detail}"
+    ET.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
 
 def _printable(text: str) -> str:

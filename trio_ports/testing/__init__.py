@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from .._util import imported_on_demand
 
 if TYPE_CHECKING:
-    from .applications import ApplicationBroken, ApplicationReport, Finding, check_application, examine_application
+    from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
     from .charts import ConversationRecorder
-    from .checking import Limits, Report, RuleBroken, check_browser, check_port
+    from .checking import Limits, Report, RuleBrokenError, check_browser, check_port
     from .choosing import Scope, histories
     from .driver import Driver, Step
-    from .histories import History, Move, describe_history
     from .machines import PortStateMachine, browser_state_machine, port_state_machine
+    from .moves import History, Move, describe_history
     from .players import EndsPlayer, WorldPlayer, open_ends_player, open_world_player
     from .rules import RULES, Rule
     from .strategies import chunkings, json_messages, port_names, senders
@@ -30,17 +30,17 @@ else:
             name: home
             for home, names in {
                 ".applications": (
-                    "ApplicationBroken",
+                    "ApplicationBrokenError",
                     "ApplicationReport",
                     "Finding",
                     "check_application",
                     "examine_application",
                 ),
                 ".charts": ("ConversationRecorder",),
-                ".checking": ("Limits", "Report", "RuleBroken", "check_browser", "check_port"),
+                ".checking": ("Limits", "Report", "RuleBrokenError", "check_browser", "check_port"),
                 ".choosing": ("Scope", "histories"),
                 ".driver": ("Driver", "Step"),
-                ".histories": ("History", "Move", "describe_history"),
+                ".moves": ("History", "Move", "describe_history"),
                 ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
                 ".players": ("EndsPlayer", "WorldPlayer", "open_ends_player", "open_world_player"),
                 ".rules": ("RULES", "Rule"),
@@ -57,7 +57,7 @@ else:
 
 __all__ = [
     "RULES",
-    "ApplicationBroken",
+    "ApplicationBrokenError",
     "ApplicationReport",
     "ConversationRecorder",
     "Driver",
@@ -70,7 +70,7 @@ __all__ = [
     "PortStateMachine",
     "Report",
     "Rule",
-    "RuleBroken",
+    "RuleBrokenError",
     "Scope",
     "Step",
     "WorldPlayer",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from dataclasses import replace
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Final, Literal, final
 
 import attrs
@@ -16,17 +16,18 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 from .charts import draw_history
 from .choosing import Scope, histories
-from .histories import EXTENSIONS, History, describe_history
 from .judging import Difference, compare
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
+from .moves import EXTENSIONS, History, describe_history
 from .players import Maker, Player, open_ends, open_ends_player, open_world_player
 from .rules import RULES
 from .stories import Story, ends_stories, world_stories
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a move may take; without a wire in between it takes no time."""
+HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
 _SHRINKS: Final = 400
 
 DialectName = Literal["trio", "firefox", "chrome"]
@@ -45,7 +46,7 @@ class Limits:
 
 
 @final
-class RuleBroken(AssertionError):
+class RuleBrokenError(AssertionError):
     """The subject breaks a rule.
 
     Args:
@@ -91,7 +92,7 @@ class Verdict:
 
     history: History
     difference: Difference | None = None
-    logs: dict[str, list[dict[str, Any]]] = attrs.Factory(dict)
+    logs: dict[str, list[dict[str, Any]]] = attrs.Factory(dict[str, list[dict[str, Any]]])
 
 
 def check_port(
@@ -142,7 +143,7 @@ def check_port(
         on_progress: called with how many histories were played, and how many there will be.
 
     Raises:
-        RuleBroken: with the rule's number and sentence, and the shortest history found in which it is broken.
+        RuleBrokenError: with the rule's number and sentence, and the shortest history found in which it is broken.
         RuntimeError: inside Trio.
     """
     _require_no_trio("check_port")
@@ -184,7 +185,7 @@ def check_browser(
         on_progress: called with how many histories were played, and how many there will be.
 
     Raises:
-        RuleBroken: as `check_port`.
+        RuleBrokenError: as `check_port`.
         RuntimeError: inside Trio.
     """
     _require_no_trio("check_browser")
@@ -237,8 +238,12 @@ def _logs(dialect: DialectName, listener_errors: ListenerErrors | None) -> bool:
 
 def _make_rules(dialect: DialectName, limits: Limits) -> Dialect:
     rules = DIALECTS[dialect]
-    given = {"bound": limits.max_buffer_size, "largest": limits.max_message_bytes}
-    return replace(rules, **{key: value for key, value in given.items() if value is not None})
+    bound, largest = limits.max_buffer_size, limits.max_message_bytes
+    return replace(
+        rules,
+        bound=rules.bound if bound is None else bound,
+        largest=rules.largest if largest is None else largest,
+    )
 
 
 def _require_no_trio(what: str) -> None:
@@ -254,7 +259,7 @@ async def _count_receivers(maker: Maker) -> int:
         return len(ends) - 1
 
 
-def _check(
+def _check(  # noqa: PLR0917 - what was given to check_port, for one subject
     subject: Subject,
     stories: list[Story],
     rules: Dialect,
@@ -284,7 +289,7 @@ def _check(
                 deadline=None,
                 database=None,
                 phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
+                suppress_health_check=HEALTH_CHECKS,
                 verbosity=Verbosity.quiet,
                 report_multiple_bugs=False,
             )
@@ -319,10 +324,11 @@ def rule_of(difference: Difference, rule: int | None = None) -> int:
     return rule
 
 
-def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken:
+def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBrokenError:
     """Leave out what is not needed to break the rule, and return what is left."""
-    assert verdict.difference is not None
-    broken = rule_of(verdict.difference, rule)
+    difference = verdict.difference
+    assert difference is not None
+    broken = rule_of(difference, rule)
     tries = _SHRINKS
     shorter = True
     while shorter and tries:
@@ -330,13 +336,12 @@ def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken
         for candidate in _without_one(verdict.history):
             tries -= 1
             found = play(subject, candidate)
-            if found.difference is not None and _is_same(found.difference, verdict.difference):
-                verdict, shorter = found, True
+            if found.difference is not None and _is_same(found.difference, difference):
+                verdict, difference, shorter = found, found.difference, True
                 break
             if not tries:
                 break
-    assert verdict.difference is not None
-    return RuleBroken(broken, verdict.history, verdict.difference, draw_history(verdict.logs))
+    return RuleBrokenError(broken, verdict.history, difference, draw_history(verdict.logs))
 
 
 def _is_same(one: Difference, other: Difference) -> bool:

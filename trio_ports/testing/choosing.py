@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar, final
 import attrs
 from hypothesis import strategies as st
 
-from . import histories as moves
-from .histories import EXTENSIONS, NOBODY, History, Move, Step
+from . import moves
 from .model import RULES, Context, Model, Port, Rules
+from .moves import EXTENSIONS, NOBODY, History, Move, Step
 from .strategies import json_messages
 
 T = TypeVar("T")
@@ -174,15 +174,15 @@ class Chooser:
     def _choose_send(self) -> Move | None:
         port = self._port()
         name = self._new_name("s")
-        return port and moves.start_send(name, port.context.name, self._message(), port.label)
+        return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
 
     def _choose_receive(self) -> Move | None:
         port = self._port()
-        return port and moves.start_receive(self._new_name("r"), port.context.name, port.label)
+        return moves.start_receive(self._new_name("r"), port.context.name, port.label) if port else None
 
     def _choose_wait(self) -> Move | None:
         port = self._port()
-        return port and moves.start_wait(self._new_name("w"), port.context.name, port.label)
+        return moves.start_wait(self._new_name("w"), port.context.name, port.label) if port else None
 
     def _choose_cancel(self) -> Move | None:
         names = [name for name, call in self._model.calls.items() if call.outcome == "blocked"]
@@ -191,7 +191,7 @@ class Chooser:
     def _choose_release(self) -> Move | None:
         ports = [p for c in self._living() for p in c.ports.values() if p.holding]
         port = self._pick(ports) if ports else None
-        return port and moves.release(port.context.name, port.label)
+        return moves.release(port.context.name, port.label) if port else None
 
     def _choose_block(self) -> Move | None:
         port = self._port()
@@ -310,8 +310,8 @@ def histories(
         for move in history:
             reference.play(move)
     for _ in range(draw(st.integers(max_moves // 2, max_moves))):
-        move = chooser.choose()
-        if move is not None:
-            reference.play(move)
-            history.append(move)
+        chosen = chooser.choose()
+        if chosen is not None:
+            reference.play(chosen)
+            history.append(chosen)
     return history

@@ -11,10 +11,11 @@ import struct
 import subprocess
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypeGuard, final
 
 import attrs
 import trio
+import trio.lowlevel
 
 from .._ports.blocks import open_body
 from .._protocol.frames import spelled_text
@@ -30,7 +31,7 @@ _UNCAUGHT: Final = re.compile(
 """How languages begin to say that nobody caught an error."""
 
 
-class NotAFrame(Exception):
+class NotAFrameError(Exception):
     """What the application wrote is no frame."""
 
 
@@ -62,7 +63,7 @@ class Answer:
         """Say whether it is JSON, to the letter."""
         try:
             self.value()
-        except NotAFrame:
+        except NotAFrameError:
             return False
         return True
 
@@ -70,12 +71,12 @@ class Answer:
         """Return the value that it has.
 
         Raises:
-            NotAFrame: it is no JSON.
+            NotAFrameError: it is no JSON.
         """
         try:
             return json.loads(self.data.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
-            raise NotAFrame(f"it sends a frame that is no JSON ({error}): {self.shown()}") from error
+            raise NotAFrameError(f"it sends a frame that is no JSON ({error}): {self.shown()}") from error
 
     def shown(self) -> str:
         """Return its beginning for people."""
@@ -99,11 +100,19 @@ def same_json(one: Any, other: Any) -> bool:
         return one is other
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return one == other or math.isclose(one, other, rel_tol=1e-15)
-    if isinstance(one, list) and isinstance(other, list):
+    if _is_list(one) and _is_list(other):
         return len(one) == len(other) and all(map(same_json, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
+    if _is_object(one) and _is_object(other):
         return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
     return type(one) is type(other) and one == other
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 @final
@@ -117,7 +126,7 @@ class Host:
         self._to_write_in, self._to_write = trio.open_memory_channel[bytes](1 << 20)
         self._reading = trio.Event()
         self._reading.set()
-        self._stray: NotAFrame | None = None
+        self._stray: NotAFrameError | None = None
         self._stderr = bytearray()
         self._heard_all = trio.Event()
 
@@ -138,7 +147,7 @@ class Host:
         """Write pieces, each by itself."""
         for piece in pieces:
             self.write(piece)
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
 
     def end_input(self) -> None:
@@ -158,7 +167,7 @@ class Host:
         """Return its next frame; None if none comes.
 
         Raises:
-            NotAFrame: what comes is no frame.
+            NotAFrameError: what comes is no frame.
         """
         with trio.move_on_after(seconds or self._patience):
             try:
@@ -249,7 +258,7 @@ class Host:
                 if not self._cut(data):
                     break
             if data and self._stray is None:
-                self._stray = NotAFrame(f"its output ends inside a frame: {bytes(data[:_SHOWN])!r}")
+                self._stray = NotAFrameError(f"its output ends inside a frame: {bytes(data[:_SHOWN])!r}")
         self._heard_all.set()
 
     def _cut(self, data: bytearray) -> bool:
@@ -261,7 +270,7 @@ class Host:
                 beginning = bytes(data[start : start + _SHOWN])
                 text = spelled_text(beginning)
                 what = f"text that something printed: {text!r}" if text else repr(beginning)
-                self._stray = NotAFrame(f"what it writes is no frame, but {what}")
+                self._stray = NotAFrameError(f"what it writes is no frame, but {what}")
                 return False
             if len(data) - start - 4 < length:
                 break

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, final
 import attrs
 
 from . import model
-from .histories import Move
+from .moves import Move
 from .players import Actor, Player, cause_of
 
 Record: TypeAlias = dict[str, Any]
@@ -172,10 +172,8 @@ def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]
     error, shown = port.error if port.rules.keeps_error else None, cause_of(real.error)
     if error == shown:
         return
-    if "no-receiver" in (error, str(shown).partition(":")[0]):
-        rule = 6
-    else:
-        rule = 20 if "crashed" in (error, shown) else 25
+    unreached = "no-receiver" in (error, str(shown).partition(":")[0])
+    rule = 6 if unreached else 20 if "crashed" in (error, shown) else 25
     yield Difference(rule, at, f"error={error}", f"error={shown}", sure=rule != 20)
 
 
@@ -270,7 +268,7 @@ def _rule_of_log(port: model.Port, expected: list[Record], found: list[Record]) 
         rule = judge(port, expected, found)
         if rule is not None:
             return rule
-    return _rule_of_messages(port, _of("on_message", expected), _of("on_message", found), expected, found)
+    return _rule_of_messages(port, _of("on_message", expected), _of("on_message", found), expected)
 
 
 def _of(event: str, records: list[Record]) -> list[Record]:
@@ -314,7 +312,7 @@ def _rule_of_different_ends(port: model.Port, should: list[Record], did: list[Re
     if sorted(told) == sorted(names):
         return 28
     if not told or len(told) < len(names):
-        late = bool(told) or port.state == "ended" and len(names) == 1 and False
+        late = bool(told) or (port.state == "ended" and len(names) == 1 and False)
         return 24 if late else _rule_of_end(port)
     return 29 if set(told) > set(names) else 28
 
@@ -328,9 +326,7 @@ def _rule_of_raised(_: model.Port, expected: list[Record], found: list[Record]) 
     return _rule_of_post(other, first["error"]) if first["call"] in ("post", "echo") else 22
 
 
-def _rule_of_messages(  # noqa: C901, PLR0912 - A list of questions.
-    port: model.Port, should: list[Record], did: list[Record], expected: list[Record], found: list[Record]
-) -> int | None:
+def _rule_of_messages(port: model.Port, should: list[Record], did: list[Record], expected: list[Record]) -> int | None:
     names = list(dict.fromkeys(record["listener"] for record in should))
     told = list(dict.fromkeys(record["listener"] for record in did))
     values, got = _values(should), _values(did)

@@ -19,7 +19,7 @@ from .checking import (
     DialectName,
     Limits,
     ListenerErrors,
-    RuleBroken,
+    RuleBrokenError,
     Subject,
     make_browser_subject,
     make_port_subject,
@@ -28,8 +28,8 @@ from .checking import (
 )
 from .choosing import Chooser, Scope
 from .driver import Driver
-from .histories import History, Move, describe_move
 from .judging import compare
+from .moves import History, Move, describe_move
 from .players import Maker, Player
 
 
@@ -156,7 +156,7 @@ class PortStateMachine(RuleBasedStateMachine):
             difference = compare(self.reference, self.player, self.history[-1])
             if difference is not None:
                 logs = {name: actor.log for name, actor in self.player.contexts.items()}
-                raise RuleBroken(rule_of(difference), self.history, difference, draw_history(logs))
+                raise RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs))
 
     @invariant()
     def the_end_comes_once_and_last(self) -> None:

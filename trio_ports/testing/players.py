@@ -19,7 +19,8 @@ from trio.testing import wait_all_tasks_blocked
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import MessageTooLargeError
 from .._protocol.patterns import origin_of
-from .histories import EXTENSIONS, NOBODY, EventName, Move, Step
+from .model.dialects import is_special
+from .moves import EXTENSIONS, NOBODY, EventName, Move, Step
 
 Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
@@ -69,19 +70,18 @@ def cause_of(error: Any) -> str | None:
 
 def make_message(value: Any) -> Any:
     """Return the value that a history writes down."""
-    if isinstance(value, dict) and "$" in value:
-        written: dict[str, Any] = value
+    if is_special(value):
         cycle: list[Any] = []
         cycle.append(cycle)
         special: dict[str, Any] = {
-            "long": "x" * int(written.get("length", 0)),
+            "long": "x" * int(value.get("length", 0)),
             "NaN": float("nan"),
             "Infinity": float("inf"),
             "function": make_message,
             "bytes": b"bytes",
             "cycle": cycle,
         }
-        return special[written["$"]]
+        return special[value["$"]]
     return copy.deepcopy(value)
 
 
@@ -236,7 +236,7 @@ class Actor:
         return "ok"
 
     def _change(self, *_: Any) -> str:
-        if isinstance(self._last, list):
+        if hasattr(self._last, "append"):
             self._last.append("changed later")
         return "ok"
 
@@ -271,7 +271,7 @@ class Actor:
         listener = self._functions.get((step["event"], step["listener"]), print)
         return self._event(step, port).has_listener(listener)
 
-    def _make_listener(self, step: Step) -> Callable[..., Any]:
+    def _make_listener(self, step: Step) -> Callable[..., Any]:  # noqa: C901 - one closure for each thing it may do
         event: EventName = step["event"]
         name: str = step["listener"]
         actions: list[Step] = step.get("actions", [])
@@ -527,8 +527,11 @@ class WorldPlayer(Player):
 
 @asynccontextmanager
 async def open_ends(maker: Maker) -> AsyncGenerator[tuple[Any, ...]]:
-    """Call a maker, however it makes: a function that takes a nursery or nothing, and returns the ends, or something
-    that can be awaited or entered for them."""
+    """Call a maker, however it makes.
+
+    It is a function that takes a nursery or nothing, and returns the ends, or something that can be awaited or entered
+    for them.
+    """
     async with AsyncExitStack() as stack:
         arguments: list[Any] = []
         nursery: trio.Nursery | None = None

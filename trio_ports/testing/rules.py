@@ -30,7 +30,8 @@ _SENTENCES: Final = {
     4: "tabs.connect reaches every listening frame of the tab, or the one frame or document that is named.",
     5: "A receiver is told of the connection, then of its messages in order, then of its end, "
     "even if all was done in one go.",
-    6: "If nobody may be reached, on_disconnect fires once, later, with an error that does not tell absent from forbidden.",
+    6: "If nobody may be reached, on_disconnect fires once, later, with an error that does not tell absent "
+    "from forbidden.",
     7: "What an on_connect listener does (raise, disconnect) does not undo the connection.",
     8: "Both ends have the name that the opener gave, which is empty unless given.",
     9: "sender is set on receiving ends and says who opened; on the opener's end it is None.",

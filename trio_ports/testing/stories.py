@@ -12,7 +12,8 @@ from typing import Any, final
 import attrs
 
 from .choosing import Scope
-from .histories import (
+from .model import MIB, Rules
+from .moves import (
     NOBODY,
     History,
     Leaving,
@@ -47,7 +48,6 @@ from .histories import (
     turn,
     uninstall,
 )
-from .model import MIB, Rules
 
 OPENER, RECEIVER = "opener", "receiver"
 BOTH = ((OPENER, RECEIVER), (RECEIVER, OPENER))

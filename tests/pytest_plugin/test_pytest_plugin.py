@@ -1,0 +1,86 @@
+"""The plugin: what its fixtures give, and what a test that fails shows."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:trio_ports", "-p", "trio_ports.pytest_plugin", "-o", "trio_mode=true")
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> object:
+    """Run a test file in a pytest of its own."""
+
+    def run_file(text: str) -> pytest.RunResult:
+        pytester.makepyfile(text)
+        return pytester.runpytest_inprocess(*OPTIONS)
+
+    return run_file
+
+
+def test_port_pair(run) -> None:
+    """The two ends are connected, and a test that passes shows nothing."""
+    result = run(
+        """
+        async def test_it(port_pair):
+            opener, receiver = port_pair
+            opener.post_message({"a": 1})
+            assert await receiver.receive() == {"a": 1}
+        """
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*Ports*")
+
+
+def test_a_failing_test_shows_the_conversation(run) -> None:
+    """Each port has a column, and each thing that happened a line."""
+    result = run(
+        """
+        async def test_it(port_pair):
+            opener, receiver = port_pair
+            opener.post_message({"a": 1})
+            await receiver.receive()
+            opener.disconnect()
+            await receiver.wait_disconnected()
+            assert False
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*Ports*",
+            "1: opener*2: receiver*",
+            '*posts {"a":1}*',
+            '*gets {"a":1}*',
+            "*disconnects*",
+            "*is told of the end*",
+        ]
+    )
+
+
+def test_browser_with_options(run) -> None:
+    """The marker says what the fixtures are opened with."""
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.trio_ports(dialect="firefox")
+        async def test_it(browser):
+            assert "firefox" in repr(browser)
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_failing_test_without_a_conversation(run) -> None:
+    """Where nothing was recorded nothing is shown."""
+    result = run(
+        """
+        def test_it(recorder):
+            assert recorder.observations
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*Ports*")

@@ -1,0 +1,29 @@
+"""A reference model of ports: the rules in plain Python, without an event loop and without the package.
+
+It plays histories. A move changes the model at once; `Model.settle` then does what a run does until everything waits.
+Each port has a script, a generator that delivers its messages and its end and yields what it waits for. What the
+listeners of a context should have been told is in its `log`; what became of a waiting call is in its `Call`.
+
+The order between different senders, and between different ports, is not ruled.
+"""
+
+from .connections import Call, Connection, Direction, Inbox, Message, Seen
+from .dialects import MIB, RULES, Outcome, Rules
+from .playing import Model
+from .ports import Context, Port
+
+__all__ = [
+    "MIB",
+    "RULES",
+    "Call",
+    "Connection",
+    "Context",
+    "Direction",
+    "Inbox",
+    "Message",
+    "Model",
+    "Outcome",
+    "Port",
+    "Rules",
+    "Seen",
+]

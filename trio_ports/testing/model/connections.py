@@ -1,0 +1,155 @@
+"""Connections of the model: inboxes, who waits for room in them, and what follows when somebody leaves."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .dialects import Outcome, Rules
+
+if TYPE_CHECKING:
+    from .ports import Port
+
+    Entry = tuple[Port, "Message | None", "Call"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is posted, and by which port."""
+
+    sender: int
+    value: Any
+    number: int = 0
+    """How many were posted before it, for those who want to know what is missing."""
+
+
+@dataclass
+class Seen:
+    """What a context was told."""
+
+    record: dict[str, Any]
+    sender: int | None = None
+    """The port that the message is from."""
+
+
+@dataclass(eq=False)
+class Call:
+    """A call that may wait, and what has come of it."""
+
+    port: Port | None = None
+    kind: str = ""
+    outcome: Outcome = "blocked"
+    message: Message | None = None
+
+    def finish(self, outcome: Outcome, message: Message | None = None) -> None:
+        self.outcome, self.message = outcome, message
+
+
+@dataclass(eq=False)
+class Direction:
+    """What one side posts, and who waits for room there."""
+
+    bound: float
+    inboxes: list[Inbox] = field(default_factory=list["Inbox"])
+    waiting: list[Entry] = field(default_factory=list["Entry"])
+    """Without a message it is a listener whose own posts exceeded the bound."""
+
+    def has_room(self, more: int) -> bool:
+        counted = [inbox for inbox in self.inboxes if inbox.heard or len(self.inboxes) == 1]
+        return all(inbox.used + more <= self.bound for inbox in counted)
+
+    def admit(self) -> None:
+        """Let those in who wait, first come first served."""
+        while self.waiting and self.has_room(0 if self.waiting[0][1] is None else 1):
+            port, message, call = self.waiting.pop(0)
+            if message is not None:
+                port.connection.deliver(self, message)
+            call.finish("ok")
+
+    def withdraw(self, call: Call) -> None:
+        """Forget a call that was cancelled."""
+        for entry in [entry for entry in self.waiting if entry[2] is call]:
+            self.waiting.remove(entry)
+            self.admit()
+
+    def refuse(self, port: Port, outcome: Outcome) -> None:
+        for entry in [entry for entry in self.waiting if entry[0] is port]:
+            self.waiting.remove(entry)
+            entry[2].finish(outcome)
+        self.admit()
+
+
+@dataclass(eq=False)
+class Inbox:
+    messages: deque[Message] = field(default_factory=deque[Message])
+    heard: bool = False
+    reader: Call | None = None
+    handed: Message | None = None
+    """What a waiting reader has been handed, and has not come to take yet: a disconnect does not undo it."""
+
+    def put(self, message: Message) -> None:
+        if self.reader is not None and self.handed is None:
+            self.handed = message
+        else:
+            self.messages.append(message)
+
+    @property
+    def used(self) -> int:
+        return len(self.messages) + (self.handed is not None)
+
+
+@dataclass(eq=False)
+class Connection:
+    rules: Rules
+    opener: Port | None = None
+    receivers: list[Port] = field(default_factory=list["Port"])
+    directions: dict[str, Direction] = field(default_factory=dict[str, Direction])
+    """What arrives at the opener, and what arrives at the receivers."""
+
+    def deliver(self, direction: Direction, message: Message) -> None:
+        """Put a message where it belongs. Rule 17: one that never listened is ended instead of exceeding the bound."""
+        unread: list[Inbox] = []
+        for inbox in direction.inboxes:
+            if len(direction.inboxes) > 1 and not inbox.heard and inbox.used >= direction.bound:
+                unread.append(inbox)
+            else:
+                inbox.put(message)
+        for port in [port for port in self.receivers if port.inbox in unread]:
+            self.remove(port)
+            port.peer_left("unread")
+            if not self.receivers:
+                self.end_opener("unread")
+
+    def leave(self, port: Port, error: str | None, *, vanished: bool) -> None:
+        if port is self.opener:
+            self.opener = None
+            self.end_receivers(error)
+        elif port in self.receivers:
+            whom = self.rules.receiver_vanishes if vanished else self.rules.receiver_disconnects
+            self.remove(port)
+            if whom == "last" and self.receivers:
+                return
+            self.end_opener(error)
+            if whom == "all":
+                self.end_receivers(None)
+            for other in self.receivers:
+                other.swallows = True
+            self.receivers.clear()
+
+    def remove(self, port: Port) -> None:
+        self.receivers.remove(port)
+        if self.opener is not None:
+            self.opener.out.inboxes.remove(port.inbox)
+            if self.receivers:
+                self.opener.out.admit()
+
+    def end_opener(self, error: str | None) -> None:
+        if self.opener is not None:
+            opener, self.opener = self.opener, None
+            opener.peer_left(error)
+
+    def end_receivers(self, error: str | None) -> None:
+        receivers, self.receivers = self.receivers, []
+        for receiver in receivers:
+            receiver.peer_left(error)

@@ -1,0 +1,87 @@
+"""Where the dialects differ, and what is a message, once more and independently: see `trio_ports.testing.model`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
+Leaving = Literal["last", "all", "opener"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where the dialects differ, and what limits there are."""
+
+    keeps_unheard: bool
+    """Rules 15 and 24."""
+    keeps_error: bool
+    """Rule 25."""
+    tells_crashes: bool
+    """Rule 20."""
+    receiver_disconnects: Leaving
+    """Rule 26."""
+    receiver_vanishes: Leaving
+    calls_removed: bool
+    """Rule 29."""
+    bound: float
+    """Rule 17."""
+    largest: float
+    """Rule 16."""
+    tab_by_tabs_connect: bool
+    """Rule 9, as for the rest."""
+    document_without_tab: bool
+    background_origin: bool
+    lifecycle: str | None
+    document_overrules: str = "nothing"
+    """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
+    tells_late: bool = False
+    """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
+
+
+MIB = 1024 * 1024
+RULES = {
+    "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
+    "firefox": Rules(
+        False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None, "tab and frame"
+    ),
+    "chrome": Rules(
+        False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active", "tab"
+    ),
+}
+
+
+class UnserializableError(Exception):
+    """A message is no JSON."""
+
+
+def size_of(value: Any) -> int:
+    """Return how many bytes a value has as JSON."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def is_special(value: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a value stands for one that is no JSON, or too long to write down."""
+    return isinstance(value, dict) and "$" in value
+
+
+def show(value: Any) -> Any:
+    """Return what arrives of a value that a history writes: rules 12 and 13."""
+    if is_special(value):
+        kind = value["$"]
+        if kind == "long":
+            return value
+        if kind in ("NaN", "Infinity"):
+            return None
+        raise UnserializableError
+    return value
+
+
+def weigh(value: Any) -> int:
+    """Return how many bytes a value that a history writes has as JSON."""
+    if is_special(value) and value["$"] == "long":
+        return int(value["length"]) + 2
+    return size_of(value)

@@ -1,0 +1,394 @@
+"""The model as a whole: it plays histories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .connections import Call, Connection, Direction, Inbox
+from .dialects import Rules
+from .ports import Context, Port
+
+CONNECT_EVENTS = ("on_connect", "on_connect_external")
+
+
+class Model:
+    """All contexts and ports of a history."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.contexts: dict[str, Context] = {}
+        self.ports: list[Port] = []
+        self.calls: dict[str, Call] = {}
+        self.results: list[Any] = []
+        """What came of each step of the turns, and how each block was left, in order."""
+        self.extensions: list[str] = []
+        self.connectable: tuple[str, ...] = ()
+        """The extensions that let web pages connect."""
+        self.documents: dict[str, int] = {}
+        """How many documents a frame has shown."""
+
+    @classmethod
+    def of_ends(cls, rules: Rules, receivers: int = 1, *, narrows: bool = True) -> Model:
+        """Return the model of one connection, whose ends are there from the beginning.
+
+        ``narrows``: they are in no ``async with`` yet.
+        """
+        model = cls(rules)
+        ports = model.connect(receivers)
+        names = ["opener", "receiver", *(f"receiver{number}" for number in range(2, receivers + 1))]
+        for name, port in zip(names, ports, strict=True):
+            context = model.contexts[name] = Context(name)
+            context.ports["p"] = port
+            port.context, port.label, port.had_block = context, "p", not narrows
+        return model
+
+    @classmethod
+    def of_world(cls, rules: Rules, extensions: tuple[str, ...]) -> Model:
+        """Return the model of a browser with these extensions, each with its background."""
+        model = cls(rules)
+        for extension in extensions:
+            model.add_context(Context(extension, "background", extension, document=extension))
+        model.extensions = list(extensions)
+        model.connectable = extensions[1:]
+        return model
+
+    # Playing ------------------------------------------------------------------------------------------------------
+
+    def play(self, move: dict[str, Any]) -> None:
+        """Do what a move says, and let everything happen that follows from it."""
+        getattr(self, f"_play_{move['move']}")(move)
+        self.settle()
+
+    def may(self, move: dict[str, Any]) -> bool:
+        """Say whether a move makes sense now."""
+        return bool(getattr(self, f"_may_{move['move']}", self._may_anything)(move))
+
+    def _may_anything(self, move: dict[str, Any]) -> bool:
+        raise NotImplementedError(move["move"])
+
+    def _may_turn(self, move: dict[str, Any]) -> bool:
+        opened: set[tuple[str, str]] = set()
+        return all(self._may_step(step, step.get("at", move["at"]), opened) for step in move["steps"])
+
+    def _may_step(self, step: dict[str, Any], at: str, opened: set[tuple[str, str]]) -> bool:
+        """Say whether a step makes sense, after others in the same turn that opened ports."""
+        context = self.contexts.get(at)
+        if context is None or not context.alive:
+            return False
+        if step["do"] in ("connect", "tabs_connect"):
+            page = context.kind in ("background", "page")
+            named = step["do"] == "connect" and (context.kind != "web" or step["extension"] is not None)
+            new = step["port"] not in context.ports and (at, step["port"]) not in opened
+            opened.add((at, step["port"]))
+            return new and (page or named)
+        if step.get("event") in CONNECT_EVENTS:
+            kinds = ("background", "page", "script") if step["event"] == "on_connect" else ("background", "page")
+            return context.kind in kinds
+        here = step.get("port") in context.ports or (at, step.get("port")) in opened
+        return here or step["do"] in ("change", "close_context")
+
+    def _play_turn(self, move: dict[str, Any]) -> None:
+        for step in move["steps"]:
+            self.results.append(self._perform(self.contexts[step.get("at", move["at"])], step))
+
+    def _perform(self, context: Context, step: dict[str, Any]) -> Any:
+        if step["do"] == "change":
+            return "ok"
+        if step["do"] == "close_context":
+            context.close()
+            return "ok"
+        if step["do"] in ("connect", "tabs_connect"):
+            self._connect(context, step)
+            return "ok"
+        if step.get("event") in CONNECT_EVENTS:
+            return self._on_connect_step(context, step)
+        port = context.ports[step["port"]]
+        if step["do"] == "post":
+            return port.post(step["message"])
+        if step["do"] == "disconnect":
+            port.close()
+        elif step["do"] == "add_listener":
+            return port.add_listener(step)
+        elif step["do"] == "remove_listener":
+            port.remove_listener(step)
+        else:
+            return step["listener"] in (port.listeners if step["event"] == "on_message" else port.enders)
+        return "ok"
+
+    def _on_connect_step(self, context: Context, step: dict[str, Any]) -> Any:
+        listeners = context.listeners.setdefault(step["event"], [])
+        name = step["listener"]
+        if step["do"] == "has_listener":
+            return name in listeners
+        if step["do"] == "add_listener":
+            context.learn(step)
+            if name not in listeners:
+                context.listeners[step["event"]] = [*listeners, name]
+        else:
+            context.listeners[step["event"]] = [other for other in listeners if other != name]
+        return "ok"
+
+    def _may_start(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        return context is not None and context.alive and move["port"] in context.ports and move["as"] not in self.calls
+
+    def _play_start(self, move: dict[str, Any]) -> None:
+        port = self.contexts[move["at"]].ports[move["port"]]
+        if move["call"] == "send":
+            call = port.send(move["message"])
+        elif move["call"] == "receive":
+            call = port.receive()
+        else:
+            call = port.wait_disconnected()
+        self.calls[move["as"]] = call
+
+    def _may_cancel(self, move: dict[str, Any]) -> bool:
+        call = self.calls.get(move["call"])
+        return call is not None and call.outcome == "blocked"
+
+    def _play_cancel(self, move: dict[str, Any]) -> None:
+        call = self.calls[move["call"]]
+        port = call.port
+        assert port is not None
+        if port.inbox.reader is call:
+            port.inbox.reader = None
+        port.out.withdraw(call)
+        if call in port.waiters:
+            port.waiters.remove(call)
+        call.finish("cancelled")
+
+    def _holding(self, move: dict[str, Any]) -> Port | None:
+        context = self.contexts.get(move["at"])
+        port = context.ports.get(move["port"]) if context is not None and context.alive else None
+        return port if port is not None and port.holding else None
+
+    def _may_release(self, move: dict[str, Any]) -> bool:
+        return self._holding(move) is not None
+
+    def _play_release(self, move: dict[str, Any]) -> None:
+        port = self._holding(move)
+        assert port is not None
+        port.holding = False
+
+    def _may_enter(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        if context is None or not context.alive:
+            return False
+        if move["port"] is None:
+            return context.kind != "end" and not context.inside
+        port = context.ports.get(move["port"])
+        return port is not None and not port.had_block and not port.gone
+
+    def _play_enter(self, move: dict[str, Any]) -> None:
+        context = self.contexts[move["at"]]
+        if move["port"] is None:
+            context.inside = True
+        else:
+            port = context.ports[move["port"]]
+            port.had_block = port.inside = True
+
+    def _may_leave(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        if context is None:
+            return False
+        if move["port"] is None:
+            return context.inside and context.alive
+        port = context.ports.get(move["port"])
+        waits = port is not None and port.holding and move["how"] == "return"
+        return port is not None and port.inside and not waits
+
+    def _play_leave(self, move: dict[str, Any]) -> None:
+        context = self.contexts[move["at"]]
+        error = "crashed" if move["how"] == "crash" else None
+        self.results.append(move["how"])
+        if move["port"] is None:
+            context.inside = False
+            context.close(error)
+        else:
+            context.ports[move["port"]].leave_block(error)
+
+    # The world ------------------------------------------------------------------------------------------------------
+
+    def _may_open_tab(self, move: dict[str, Any]) -> bool:
+        return move["tab"] not in self._places()
+
+    def _play_open_tab(self, move: dict[str, Any]) -> None:
+        self._fill(move["tab"], move["tab"], web=move["web"])
+
+    def _may_open_page(self, move: dict[str, Any]) -> bool:
+        return move["page"] not in self._places() and move["extension"] in self.extensions
+
+    def _play_open_page(self, move: dict[str, Any]) -> None:
+        page, extension = move["page"], move["extension"]
+        place = None if move["hidden"] else page
+        # With its background closed, the first page in no tab is the new background.
+        backgrounds = [c for c in self._living() if c.kind == "background" and c.extension == extension]
+        kind: Any = "page" if backgrounds or place else "background"
+        self.add_context(Context(f"{page}/{extension}", kind, extension, tab=place, frame=place, document=page))
+
+    def _may_open_frame(self, move: dict[str, Any]) -> bool:
+        living = [context for context in self._living() if context.frame == move["tab"] == context.tab]
+        return move["frame"] not in self._places() and any(context.kind == "script" for context in living)
+
+    def _play_open_frame(self, move: dict[str, Any]) -> None:
+        self._fill(move["tab"], move["frame"])
+
+    def _may_navigate(self, move: dict[str, Any]) -> bool:
+        return any(c.frame == move["frame"] and c.kind == "script" for c in self._living())
+
+    def _play_navigate(self, move: dict[str, Any]) -> None:
+        ended = self._shut(move["frame"])
+        (tab,) = {context.tab for context in ended if context.frame == move["frame"]}
+        web = any(context.kind == "web" and context.frame == move["frame"] for context in ended)
+        assert tab is not None
+        self._fill(tab, move["frame"], web=web)
+
+    def _may_close(self, move: dict[str, Any]) -> bool:
+        return any(context.frame == move["frame"] for context in self._living())
+
+    def _play_close(self, move: dict[str, Any]) -> None:
+        self._shut(move["frame"])
+
+    def _may_uninstall(self, move: dict[str, Any]) -> bool:
+        return move["extension"] in self.extensions
+
+    def _play_uninstall(self, move: dict[str, Any]) -> None:
+        self.extensions.remove(move["extension"])
+        for context in self._living():
+            if context.extension == move["extension"]:
+                context.close()
+
+    def _living(self) -> list[Context]:
+        return [context for context in self.contexts.values() if context.alive]
+
+    def _places(self) -> set[str | None]:
+        names = {name.partition("/")[0] for name in self.contexts}
+        return {*names, *(context.frame for context in self.contexts.values())}
+
+    def _fill(self, tab: str, frame: str, *, web: bool = False) -> None:
+        """Bring a page into a frame, with the content script of every extension."""
+        self.documents[frame] = self.documents.get(frame, 0) + 1
+        document = f"{frame}.{self.documents[frame]}"
+        for extension in self.extensions:
+            self.add_context(Context(f"{frame}/{extension}", "script", extension, tab, frame, document))
+        if web:
+            self.add_context(Context(f"{frame}/web", "web", None, tab, frame, document))
+
+    def _shut(self, frame: str) -> list[Context]:
+        """End what runs in a frame; with a top frame, in the whole tab. Rule 27."""
+        ended = [context for context in self._living() if frame in (context.frame, context.tab)]
+        for context in ended:
+            context.close()
+        return ended
+
+    def add_context(self, context: Context) -> Context:
+        """Let a context live; it takes the name of one that has ended, which is remembered under another one."""
+        old = self.contexts.pop(context.name, None)
+        if old is not None:
+            number = sum(name.startswith(f"{context.name}#") for name in self.contexts)
+            self.contexts[f"{context.name}#{number}"] = old
+        self.contexts[context.name] = context
+        return context
+
+    def hear(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
+        """Say who hears a connect, and which event. Rules 2 to 4."""
+        others = [context for context in self._living() if context is not opener]
+        if step["do"] == "tabs_connect":
+            event = "on_connect"
+            overrules = "nothing" if step["document"] is None else self.rules.document_overrules
+            if overrules == "tab" and step["frame"] is not None:
+                overrules = "nothing"
+            there = any(context.tab == step["tab"] for context in self._living())
+            heard = [
+                context
+                for context in others
+                if context.extension == opener.extension
+                and (context.tab == step["tab"] or (there and overrules != "nothing"))
+                and (step["frame"] in (None, context.frame) or overrules == "tab and frame")
+                and (step["document"] is None or context.frame == step["document"])
+            ]
+        else:
+            target = step["extension"] or opener.extension
+            event = "on_connect" if target == opener.extension else "on_connect_external"
+            let_in = opener.kind != "web" or target in self.connectable
+            heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
+        return [context for context in heard if context.listeners.get(event)], event
+
+    def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
+        """Say how an opener is described. Rule 9."""
+        by_tab = step["do"] == "tabs_connect"
+        names_tab = opener.tab is not None and (self.rules.tab_by_tabs_connect or not by_tab)
+        background = opener.kind == "background"
+        return {
+            "id": opener.extension,
+            "url": opener.frame or opener.name,
+            "origin": self.rules.background_origin or by_tab or not background,
+            "tab": opener.tab if names_tab else None,
+            "frame": opener.frame if names_tab else None,
+            "document": opener.document if names_tab or self.rules.document_without_tab else None,
+            "lifecycle": self.rules.lifecycle if names_tab else None,
+        }
+
+    def _connect(self, opener: Context, step: dict[str, Any]) -> None:
+        contexts, event = self.hear(opener, step)
+        ports = self.connect(len(contexts), heard=True)
+        sender = self.describe(opener, step)
+        for port in ports:
+            port.name = step["name"]
+        ports[0].context, ports[0].label = opener, step["port"]
+        opener.ports[step["port"]] = ports[0]
+        for context, port in zip(contexts, ports[1:], strict=True):
+            port.held, port.context, port.event, port.sender = True, context, event, sender
+            context.ports[f"?{port.number}"] = port
+
+    def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
+        """Return the opener and the receivers. ``heard``: as long as nobody knows whether they will listen. Rule 6."""
+        connection = Connection(self.rules)
+        forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
+        back.inboxes.append(Inbox())
+        forth.inboxes.extend(Inbox(heard=heard) for _ in range(receivers))
+        ports = [self._port(connection, "opener", back.inboxes[0], forth)]
+        ports.extend(self._port(connection, "receiver", inbox, back) for inbox in forth.inboxes)
+        connection.opener, connection.receivers = ports[0], ports[1:]
+        connection.directions = {"opener": back, "receiver": forth}
+        if not receivers:
+            connection.end_opener("no-receiver")
+        return ports
+
+    def settle(self) -> None:
+        """Let everything happen that can."""
+        for port in self.ports:
+            if port.held:
+                self.announce(port)
+        while any(port.advance() for port in self.ports):
+            pass
+
+    def announce(self, port: Port) -> None:
+        """Tell the receiver's side of a connection. Rules 5 to 7."""
+        context = port.context
+        port.held = False
+        del context.ports[f"?{port.number}"]
+        listeners = context.listeners[port.event]
+        if not listeners:
+            port.gone = True
+            if port in port.connection.receivers:
+                port.connection.remove(port)
+                if not port.connection.receivers:
+                    port.connection.end_opener("no-receiver")
+            return
+        port.label = context.label_for(port)
+        for name in listeners:
+            if name not in context.listeners[port.event] and not self.rules.calls_removed:
+                continue
+            port.note(event=port.event, listener=name, name=port.name, sender=port.sender)
+            for action in context.functions[port.event, name]:
+                if not port.act(action):
+                    break
+        if not port.inbox.heard or not port.listeners:
+            port.inbox.heard = bool(port.listeners) or port.has_read
+        port.connection.directions["receiver"].admit()
+
+    def _port(self, connection: Connection, side: str, inbox: Inbox, out: Direction) -> Port:
+        port = Port(len(self.ports), connection, side, inbox, out)
+        self.ports.append(port)
+        return port
