@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from .checking import Limits, Report, RuleBrokenError, check_browser, check_port
     from .choosing import Scope, histories
     from .driver import Driver, Step
+    from .judging import Difference
     from .machines import PortStateMachine, browser_state_machine, port_state_machine
     from .moves import History, Move, describe_history
-    from .players import EndsPlayer, WorldPlayer, open_ends_player, open_world_player
+    from .players import EndsPlayer, Player, WorldPlayer, open_ends_player, open_world_player
     from .rules import RULES, Rule
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
@@ -41,8 +42,9 @@ else:
                 ".choosing": ("Scope", "histories"),
                 ".driver": ("Driver", "Step"),
                 ".moves": ("History", "Move", "describe_history"),
+                ".judging": ("Difference",),
                 ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                ".players": ("EndsPlayer", "WorldPlayer", "open_ends_player", "open_world_player"),
+                ".players": ("EndsPlayer", "Player", "WorldPlayer", "open_ends_player", "open_world_player"),
                 ".rules": ("RULES", "Rule"),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
@@ -60,6 +62,7 @@ __all__ = [
     "ApplicationBrokenError",
     "ApplicationReport",
     "ConversationRecorder",
+    "Difference",
     "Driver",
     "EndsPlayer",
     "FaultyStream",
@@ -67,6 +70,7 @@ __all__ = [
     "History",
     "Limits",
     "Move",
+    "Player",
     "PortStateMachine",
     "Report",
     "Rule",
