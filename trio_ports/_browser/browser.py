@@ -43,11 +43,11 @@ class Browser:
     def __init__(self, nursery: trio.Nursery, setup: Setup, manifest_folders: tuple[Path, ...] | None) -> None:
         self._document_ids = itertools.count(1)
         self._tab_ids = itertools.count(1)
-        self.nursery = nursery
-        self.setup = setup
-        self.manifest_folders = manifest_folders
+        self.nursery: trio.Nursery = nursery
+        self.setup: Setup = setup
+        self.manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
-        self.closed = False
+        self.closed: bool = False
         self.contexts: dict[Context, None] = {}
         """The live contexts, in the order they were made."""
         self.extensions: dict[str, Extension] = {}

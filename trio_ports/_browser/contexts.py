@@ -75,9 +75,9 @@ class Context:
         self._announcing = False
         self._tabs = Tabs(self)
         self.kind: ContextKind = kind
-        self.url = url
-        self.document_id = browser.new_document_id() if frame is None else frame.document_id
-        self.runtime = Runtime(self)
+        self.url: str = url
+        self.document_id: str = browser.new_document_id() if frame is None else frame.document_id
+        self.runtime: Runtime = Runtime(self)
         browser.contexts[self] = None
         if frame is not None:
             frame.contexts.append(self)

@@ -27,11 +27,11 @@ class Extension:
         self, browser: Browser, extension_id: str, externally_connectable: ExternallyConnectable | None
     ) -> None:
         self._browser = browser
-        self.id = extension_id
+        self.id: str = extension_id
         """What others connect to."""
-        self.externally_connectable = externally_connectable
+        self.externally_connectable: ExternallyConnectable | None = externally_connectable
         """Who may connect from outside; None: every extension, and no web page."""
-        self.installed = True
+        self.installed: bool = True
         self.contexts: dict[Context, None] = {}
         """Its live contexts, in the order they were made."""
         installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id}#{browser.new_document_id()}")

@@ -30,7 +30,7 @@ class Runtime:
         self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect")
         self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect_external")
         self._served: list[Event[Any]] = []
-        self.closed = trio.Event()
+        self.closed: trio.Event = trio.Event()
 
     @property
     def id(self) -> str | None:

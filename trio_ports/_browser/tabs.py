@@ -24,12 +24,12 @@ class Frame:
     def __init__(self, tab: Tab, frame_id: int, url: str) -> None:
         self._tab = tab
         self._url = url
-        self.id = frame_id
+        self.id: int = frame_id
         """0 for a tab's top frame, another number for every other."""
-        self.closed = False
+        self.closed: bool = False
         self.contexts: list[Context] = []
         """The live contexts in it, content scripts and pages, in the order they were made."""
-        self.document_id = tab.browser.new_document_id()
+        self.document_id: str = tab.browser.new_document_id()
         """The document it shows; a navigation brings another."""
 
     @property
@@ -93,8 +93,8 @@ class Tab:
     __slots__ = ("_frames", "_new_frame_id", "browser", "id")
 
     def __init__(self, browser: Browser, tab_id: int, url: str) -> None:
-        self.browser = browser
-        self.id = tab_id
+        self.browser: Browser = browser
+        self.id: int = tab_id
         """Its number, for ``tabs.connect``."""
         self._new_frame_id = itertools.count(1)
         self._frames: dict[int, Frame] = {}

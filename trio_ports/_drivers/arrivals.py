@@ -28,7 +28,7 @@ class Arrivals:
         self.present: dict[tuple[str, str], Context] = {}
         """Those that are there, by extension and address."""
         self.backgrounds: dict[str, Context] = {}
-        self.events = 0
+        self.events: int = 0
         """How many events there were, ever."""
         self._changed = trio.Event()
 

@@ -42,16 +42,18 @@ class Lane:
     __slots__ = ("bound", "direction", "head", "heard", "sink", "sleeper", "source", "tail", "used")
 
     def __init__(self, direction: Direction) -> None:
-        self.source, self.sink = trio.open_memory_channel[Batch](float("inf"))
+        source, sink = trio.open_memory_channel[Batch](float("inf"))
+        self.source: trio.MemorySendChannel[Batch] = source
+        self.sink: trio.MemoryReceiveChannel[Batch] = sink
         self.head: Batch = deque()
         """The batch that is being taken out, message by message."""
         self.tail: Batch | None = None
         """The last batch in the channel, as long as it is there: what is sent is added to it."""
-        self.direction = direction
-        self.bound = direction.bound
-        self.used = 0
+        self.direction: Direction = direction
+        self.bound: float = direction.bound
+        self.used: int = 0
         """How many messages are waiting, in the channel and in ``head``."""
-        self.heard = False
+        self.heard: bool = False
         """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
         self.sleeper: Task | None = None
         """The pump that waits for a message or for the end."""
@@ -131,7 +133,7 @@ class Direction:
 
     def __init__(self, bound: float) -> None:
         self.lanes: list[Lane] = []
-        self.bound = bound
+        self.bound: float = bound
         self.blocked: OrderedDict[Task, tuple[End, bytes | None]] = OrderedDict()
         """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
 
@@ -199,21 +201,21 @@ class End:
 
     def __init__(self, side: Literal["opener", "receiver"], connection: Connection, lane: Lane, out: Direction) -> None:
         self.side = side
-        self.number = connection.number
+        self.number: int = connection.number
         """The same for every end of one connection, and for no other."""
         self._connection: Connection | None = connection
-        self.lane = lane
+        self.lane: Lane = lane
         """What arrives here."""
-        self.out = out
+        self.out: Direction = out
         """What is sent from here."""
-        self.sources = [lane.source.clone() for lane in out.lanes]
+        self.sources: list[trio.MemorySendChannel[Batch]] = [lane.source.clone() for lane in out.lanes]
         """This end's own send channels, one for each lane of ``out``."""
         self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
         """The one lane that this end sends into, while there is one and somebody is there."""
         self.send_only: Callable[[Batch], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
         """Put a batch into that lane's channel."""
-        self.closed = False
-        self.peer_gone = False
+        self.closed: bool = False
+        self.peer_gone: bool = False
         self.peer_error: PortError | None = None
         """Why the other side went; None while it is there and after an orderly end."""
         self.on_peer_gone: Callable[[], None] | None = None

@@ -45,12 +45,12 @@ class Owner:
     __slots__ = ("_context", "_idle", "_scopes", "closed", "nursery", "ports", "unread")
 
     def __init__(self, nursery: trio.Nursery) -> None:
-        self.nursery = nursery
+        self.nursery: trio.Nursery = nursery
         self.ports: dict[PortCore, None] = {}
         """The ports that are not over, in the order they were opened."""
         self.unread: WeakSet[PortCore] = WeakSet()
         """Ports that are over and still have messages to read, as long as somebody holds them."""
-        self.closed = False
+        self.closed: bool = False
         self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}
         self._idle: trio.Event | None = None
         self._context = contextvars.copy_context()

@@ -42,15 +42,15 @@ class Encoder:
     __slots__ = ("_too_large_text", "encode_json", "mark", "max_message_bytes", "plain_bytes")
 
     def __init__(self, *, max_message_bytes: float, too_large_text: str | None = None) -> None:
-        self.max_message_bytes = max_message_bytes
+        self.max_message_bytes: float = max_message_bytes
         self._too_large_text = too_large_text
-        self.encode_json = msgspec.json.Encoder().encode
+        self.encode_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
         # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
         # their own: C4, or C5 and C6 where there are more than 255 of them. So a second encoding, all in C, tells
         # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then the
         # walk decides.
-        self.mark = msgspec.msgpack.Encoder().encode
-        self.plain_bytes = min(255, max_message_bytes)
+        self.mark: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
+        self.plain_bytes: float = min(255, max_message_bytes)
         """What is no larger cannot be too large, and cannot contain more than 255 bytes of any kind."""
 
     def encode(self, message: Any) -> bytes:

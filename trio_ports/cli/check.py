@@ -28,8 +28,15 @@ USAGE: Final = 2
     "--patience", type=click.FloatRange(min=0.1), default=PATIENCE_SECONDS, show_default=True, metavar="SECONDS",
     help="How long an answer may take.",
 )  # fmt: skip
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice([str(rule) for rule in sorted({check[0] for check in CHECKS})]),
+    help="Check this rule only; repeatable.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def check(command: tuple[str, ...], as_json: bool, junit: Path | None, patience: float) -> None:
+def check(command: tuple[str, ...], rules: tuple[str, ...], as_json: bool, junit: Path | None, patience: float) -> None:
     """Check that a native application speaks the wire as browsers do.
 
     COMMAND starts the application, in any language; a browser's arguments are added. An echo, which sends back what it
@@ -50,13 +57,15 @@ def check(command: tuple[str, ...], as_json: bool, junit: Path | None, patience:
         ) as progress:
             task = progress.add_task("Checking", total=len(CHECKS))
 
-            def on_finding(finding: Finding, done: int, _: int) -> None:
-                progress.update(task, completed=done, description=finding.check)
+            def on_finding(finding: Finding, done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total, description=finding.check)
                 if not as_json:
                     output.write_text(_line(finding))
 
             try:
-                report = await examine_application(command, patience, on_finding)
+                report = await examine_application(
+                    command, rules=[int(rule) for rule in rules] or None, patience=patience, on_finding=on_finding
+                )
             except OSError as error:
                 click.echo(f"trio-ports: cannot start {command[0]}: {error.strerror}", err=True)
                 return USAGE

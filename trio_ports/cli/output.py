@@ -30,7 +30,7 @@ class Output:
     def __init__(self) -> None:
         self._stream = sys.stdout if sys.stdout is not None else io.StringIO()  # pyright: ignore[reportUnnecessaryComparison]
         self._encoding = self._stream.encoding or "utf-8"
-        self.is_terminal = self._stream.isatty()
+        self.is_terminal: bool = self._stream.isatty()
         # Rich only renders: it would end the program on a broken pipe.
         self._rendered = io.StringIO()
         self._console = Console(

@@ -11,7 +11,8 @@ import json
 import random
 import struct
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Final, Literal, final
 
 import attrs
@@ -112,7 +113,11 @@ Check = Callable[[Examination], Awaitable[tuple[Status, str]]]
 
 
 def check_application(
-    command: Sequence[str], *, patience: float = PATIENCE_SECONDS, strict: bool = True
+    command: Sequence[str],
+    *,
+    rules: Collection[int] | None = None,
+    patience: float = PATIENCE_SECONDS,
+    strict: bool = True,
 ) -> ApplicationReport:
     """Check that a native application speaks the wire as browsers do. Call it outside Trio.
 
@@ -123,6 +128,7 @@ def check_application(
 
     Args:
         command: the program and its arguments; a browser's arguments are added.
+        rules: only these, by number.
         patience: how long an answer may take, in seconds.
         strict: raise if something fails; otherwise look at the report.
 
@@ -130,7 +136,7 @@ def check_application(
         ApplicationBrokenError: something failed.
         FileNotFoundError, PermissionError: there is no such program.
     """
-    report = trio.run(examine_application, tuple(command), patience)
+    report = trio.run(partial(examine_application, tuple(command), rules=rules, patience=patience))
     if strict and not report.ok:
         raise ApplicationBrokenError(report)
     return report
@@ -138,6 +144,8 @@ def check_application(
 
 async def examine_application(
     command: tuple[str, ...],
+    *,
+    rules: Collection[int] | None = None,
     patience: float = PATIENCE_SECONDS,
     on_finding: Callable[[Finding, int, int], object] = lambda _finding, _done, _all: None,
 ) -> ApplicationReport:
@@ -145,16 +153,18 @@ async def examine_application(
 
     Args:
         command: the program and its arguments.
+        rules: only these, by number.
         patience: how long an answer may take, in seconds.
         on_finding: called with the finding, how many there are now, and how many there will be.
     """
     manner = await _find_manner(command, patience)
     examination = Examination(command, patience, manner)
     findings: list[Finding] = []
-    for rule, name, needs_echo, check in CHECKS:
+    chosen = [check for check in CHECKS if rules is None or check[0] in rules]
+    for rule, name, needs_echo, check in chosen:
         began = time.perf_counter()
         status: Status
-        if findings and findings[0].status == "fail" and manner.kind == "silent":
+        if findings and findings[0].rule == 35 and findings[0].status == "fail" and manner.kind == "silent":
             status, detail = "skip", "it does not come as far as that"
         elif needs_echo and manner.kind != "echo":
             status, detail = "skip", f"it is no echo: it {'answers otherwise' if manner.marker else 'is silent'}"
@@ -162,7 +172,7 @@ async def examine_application(
             status, detail = await _carry_out(check, examination)
         finding = Finding(rule, name, status, detail, round(time.perf_counter() - began, 3))
         findings.append(finding)
-        on_finding(finding, len(findings), len(CHECKS))
+        on_finding(finding, len(findings), len(chosen))
     return ApplicationReport(command, manner.kind, tuple(findings))
 
 
@@ -234,6 +244,11 @@ async def _values(examination: Examination) -> tuple[Status, str]:
     """It takes every JSON value, and gives it back as it was."""
     texts = [*_TRAPS, *_random_texts(60)]
     wrong: list[str] = []
+    if examination.manner.kind == "silent":
+        async with examination.start() as host:
+            host.write(b"".join(map(frame_of_text, texts)))
+            if await host.is_well(examination.manner):
+                return "pass", ""
     while texts:
         async with examination.start() as host:
             while texts:

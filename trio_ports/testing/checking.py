@@ -28,7 +28,9 @@ from .stories import Story, ends_stories, world_stories
 PATIENCE_SECONDS: Final = 5.0
 """How long a move may take; without a wire in between it takes no time."""
 HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
-_SHRINKS: Final = 400
+SECONDS_PER_MOVE: Final = 1.0
+SHRINKS: Final = 400
+"""How many shorter histories are tried."""
 
 DialectName = Literal["trio", "firefox", "chrome"]
 ListenerErrors = Literal["raise", "log"]
@@ -59,7 +61,7 @@ class RuleBrokenError(AssertionError):
     def __init__(self, rule: int, history: History, difference: Difference, chart: str) -> None:
         super().__init__(f"{RULES[rule]}\n\n{describe_history(history)}\n\n{difference}\n\n{chart}")
         self.rule = rule
-        self.sentence = RULES[rule].sentence
+        self.sentence: str = RULES[rule].sentence
         self.history = history
         self.difference = difference
 
@@ -329,7 +331,7 @@ def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken
     difference = verdict.difference
     assert difference is not None
     broken = rule_of(difference, rule)
-    tries = _SHRINKS
+    tries = SHRINKS
     shorter = True
     while shorter and tries:
         shorter = False
@@ -374,7 +376,7 @@ async def _play(subject: Subject, history: History) -> Verdict:
     failure: BaseException | None = None
     try:
         async with subject.open_player() as player:
-            with trio.move_on_after(PATIENCE_SECONDS + len(history)) as patience:
+            with trio.move_on_after(PATIENCE_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
                 reference = subject.make_model()
                 for move in history:
                     if reference.may(move):

@@ -22,7 +22,7 @@ class Step:
     """Something that was started in the run, and what has come of it."""
 
     def __init__(self) -> None:
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()
         """Cancels the step; `Driver.cancel` does."""
         self.blocked = True
         """It has not finished."""

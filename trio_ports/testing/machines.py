@@ -29,6 +29,7 @@ from .checking import (
 from .choosing import Chooser, Scope
 from .driver import Driver
 from .judging import compare
+from .model import Model
 from .moves import History, Move, describe_move
 from .players import Maker, Player
 
@@ -50,15 +51,16 @@ class PortStateMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.history: History = []
-        self.driver = Driver()
-        self.reference = self.subject.make_model()
-        self._quiet = quiet()
-        self._quiet.__enter__()
+        self.driver: Driver = Driver()
+        self.reference: Model = self.subject.make_model()
         self._draw: Callable[[Any], Any] = lambda _: None
         self._chooser = Chooser(lambda strategy: self._draw(strategy), self.reference, self.scope)
-        self._life = self.driver.start(self._live)
-        if not self._life.blocked:
-            self._life.unwrap()
+        self._quiet = quiet()
+        life = self.driver.start(self._live)
+        if not life.blocked:
+            self.driver.close()
+            life.unwrap()
+        self._quiet.__enter__()
 
     async def _live(self) -> None:
         async with self.subject.open_player() as player:

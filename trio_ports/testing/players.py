@@ -100,7 +100,7 @@ class Block:
         self._told = trio.Event()
         self._how = ""
         self._scope = trio.CancelScope()
-        self.outcome = ""
+        self.outcome: str = ""
         """How it was left, once it was."""
 
     async def run(self, block: Any) -> None:
@@ -132,8 +132,8 @@ class CallTask:
     """A call that may wait, and what has come of it."""
 
     def __init__(self) -> None:
-        self.scope = trio.CancelScope()
-        self.outcome = "blocked"
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.outcome: str = "blocked"
         self.message: Any = None
 
     async def run(self, function: Callable[[], Awaitable[Any]]) -> None:
@@ -428,7 +428,9 @@ class WorldPlayer(Player):
     def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
         super().__init__(nursery)
         self.browser = browser
-        self.extensions = {name: self._install(name, others=name != extensions[0]) for name in extensions}
+        self.extensions: dict[str, Any] = {
+            name: self._install(name, others=name != extensions[0]) for name in extensions
+        }
         self._tabs: dict[str, Any] = {}
         self._frames: dict[str, Any] = {}
         self._urls: dict[str, str] = {}

@@ -55,8 +55,8 @@ class Stage:
     ) -> None:
         self.scene = scene
         self.dialect: DialectName = dialect
-        self.ok = True
-        self.waits_for = "nothing"
+        self.ok: bool = True
+        self.waits_for: str = "nothing"
         """What the scene is waiting for, as a clause."""
         self.steps: list[Step] = []
         """What was told so far."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .connections import Call, Connection, Direction, Inbox, Message, Seen
-from .dialects import Outcome, UnserializableError, show, weigh
+from .dialects import Outcome, Rules, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
 
@@ -58,31 +58,31 @@ class Port:
     def __init__(self, number: int, connection: Connection, side: str, inbox: Inbox, out: Direction) -> None:
         self.number = number
         self.connection = connection
-        self.rules = connection.rules
+        self.rules: Rules = connection.rules
         self.side = side
         self.inbox = inbox
         self.out = out
-        self.context = Context("")
+        self.context: Context = Context("")
         self.label = ""
         self.name = ""
         self.sender: dict[str, Any] | None = None
         self.event = "on_connect"
-        self.posted = 0
-        self.state = "open"
+        self.posted: int = 0
+        self.state: str = "open"
         self.error: str | None = None
         self.peer_error: str | None = None
         self.swallows = False
-        self.gone = False
+        self.gone: bool = False
         """Its scope has ended: nothing more happens here."""
         self.held = False
         """Nobody was told of it yet."""
         self.had_block = False
-        self.inside = False
+        self.inside: bool = False
         """Somebody is in its ``async with``."""
-        self.has_read = False
-        self.holding = False
+        self.has_read: bool = False
+        self.holding: bool = False
         """A listener waits, in the middle of a message."""
-        self.exceeded = False
+        self.exceeded: bool = False
         """A listener posted more than there was room for."""
         self.listeners: list[str] = []
         self.enders: list[str] = []
@@ -92,7 +92,7 @@ class Port:
         """The other side has gone, with this error, and nobody knows yet."""
         self.waiters: list[Call] = []
         self.wait: Wait = self.has_work
-        self.script = self.run()
+        self.script: Iterator[Wait] = self.run()
 
     # What is done to it -----------------------------------------------------------------------------------------
 
