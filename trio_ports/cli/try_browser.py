@@ -19,7 +19,7 @@ from .output import Output
 from .running import run
 
 GREETING: Final = {"greeting": "hi from content script"}
-EXPECTED: Final = {
+EXPECTED: Final[dict[str, list[object]]] = {
     "background": ["port-from-cs", GREETING, "pong", [1, None, "ü"], None],
     "content script": [GREETING],
 }
