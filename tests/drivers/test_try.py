@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,18 @@ def require(kind: Any) -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Make a temporary folder with a short name: a browser's socket in it has a path of limited length."""
+    with tempfile.TemporaryDirectory(prefix="tp-") as folder:
+        yield Path(folder)
+
+
 @BROWSERS
-def test_the_conversation_is_told_and_nothing_is_left(kind: Any, tmp_path: Path) -> None:
+def test_the_conversation_is_told_and_nothing_is_left(kind: Any, short_path: Path) -> None:
     """A headless run ends by itself with 0, and the temporary folder is as empty as before."""
     require(kind)
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(short_path)}
     done = subprocess.run(
         [*COMMAND, "--browser", kind, "--headless"],
         check=False,
@@ -47,14 +56,14 @@ def test_the_conversation_is_told_and_nothing_is_left(kind: Any, tmp_path: Path)
     assert '    background port-from-cs.on_connect "port-from-cs"' in done.stdout
     assert 'content script p.on_message {"greeting": "hi from content script"}' in done.stdout
     assert '    background ping_pong.on_message "pong"' in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(short_path.iterdir()) == []
 
 
 @BROWSERS
-def test_ctrl_c_removes_everything(kind: Any, tmp_path: Path) -> None:
+def test_ctrl_c_removes_everything(kind: Any, short_path: Path) -> None:
     """Interrupted as soon as the browser is there: status 130, and nothing is left."""
     require(kind)
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "TMPDIR": str(short_path), "PYTHONUNBUFFERED": "1"}
     command = [*COMMAND, "--browser", kind, "--headless"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -62,7 +71,7 @@ def test_ctrl_c_removes_everything(kind: Any, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(60) == 130
-    assert list(tmp_path.iterdir()) == []
+    assert list(short_path.iterdir()) == []
 
 
 def invoke(*arguments: str) -> click.testing.Result:
