@@ -189,16 +189,29 @@ async def test_somebody_faster_at_the_same_pipe(pipe: tuple[int, int], monkeypat
     assert calls == 2
 
 
-async def test_a_thread_that_reads_is_abandoned(pipe: tuple[int, int]) -> None:
-    """Cancelling does not wait for bytes that may never come."""
+async def test_a_thread_that_reads_is_abandoned(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelling does not wait for bytes that may never come; the thread goes when the pipe does."""
     reading, writing = pipe
+    real, began, returned = os.read, threading.Event(), threading.Event()
+
+    def read(fd: int, size: int) -> bytes:
+        began.set()
+        try:
+            return real(fd, size)
+        finally:
+            returned.set()
+
+    monkeypatch.setattr(os, "read", read)
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(DescriptorSource(reading, Waiting.THREAD).receive_some)
-            await settle()
+            await trio.to_thread.run_sync(began.wait)
             scope.cancel()
     assert scope.cancelled_caught
-    os.close(writing)  # Lets the thread go before the test ends.
+    assert not returned.is_set()
+    os.close(writing)
+    # Waited for, lest it read from whatever gets the descriptor's number next.
+    await trio.to_thread.run_sync(returned.wait)
 
 
 def test_on_windows_there_are_threads_and_binary_mode(monkeypatch: pytest.MonkeyPatch) -> None:
