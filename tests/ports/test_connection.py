@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from support import Witness, each_dialect, settle
 from trio.testing import assert_checkpoints
 
@@ -50,6 +53,60 @@ async def test_frames_go_through_in_order(order: int) -> None:
     sender.send_nowait(b"6")
     assert receiver.receive_nowait() == b"6"
     assert receiver.lane.used == 0
+
+
+@given(
+    st.lists(st.lists(st.binary(max_size=5), max_size=8), max_size=8),
+    st.integers(1, 6),
+    st.lists(st.integers(1, 20), min_size=1),
+)
+def test_many_at_once_are_the_same_frames_within_the_bound(
+    batches: list[list[bytes]], bound: int, sizes: list[int]
+) -> None:
+    """As many as there is room for, and as many as so many bytes take; nothing is lost, doubled or overtaken."""
+
+    async def main() -> None:
+        near, far = open_ends(bound)
+        taken: list[bytes] = []
+        wanted = itertools.cycle(sizes)
+
+        def take() -> None:
+            size = next(wanted)
+            before = far.lane.used
+            got = far.receive_many_nowait(size)
+            assert len(b"".join(got[:-1])) < size
+            assert far.lane.used == before - len(got)
+            assert len(got) == before or len(b"".join(got)) >= size
+            taken.extend(got)
+
+        for batch in batches:
+            rest = batch
+            while rest:
+                room = bound - far.lane.used
+                sent = near.send_many_nowait(rest)
+                assert sent == min(room, len(rest))
+                rest = rest[sent:]
+                if rest:
+                    take()
+        while far.lane.used:
+            take()
+        assert taken == [frame for batch in batches for frame in batch]
+        assert far.receive_many_nowait(1) == []
+        far.close()
+        with pytest.raises(trio.BrokenResourceError):
+            near.send_many_nowait([b"1"])
+
+    trio.run(main)
+
+
+async def test_many_at_once_let_a_sender_go_on(nursery: trio.Nursery) -> None:
+    """Who waited for room is next, and joins what is taken after it."""
+    near, far = open_ends(bound=2)
+    assert near.send_many_nowait([b"1", b"2", b"3"]) == 2
+    nursery.start_soon(near.send, b"3")
+    await settle()
+    assert far.receive_many_nowait(100) == [b"1", b"2"]
+    assert far.receive_many_nowait(100) == [b"3"]
 
 
 async def test_an_end_that_waits_is_handed_the_next_frame(nursery: trio.Nursery) -> None:

@@ -13,14 +13,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_ports import Cause, FrameTooLargeError, RemoteProtocolError, TruncatedError
-from trio_ports._protocol.frames import LENGTH_BYTES, TO_APPLICATION_BYTES, FrameDecoder, encode_length, spelled_text
+from trio_ports._protocol.frames import (
+    LENGTH_BYTES,
+    TO_APPLICATION_BYTES,
+    FrameDecoder,
+    encode_frames,
+    encode_length,
+    spelled_text,
+)
 
 LIMIT = 300
 bodies = st.lists(st.binary(max_size=40) | st.binary(min_size=LIMIT - 3, max_size=LIMIT), max_size=12)
 
 
 def encode(*frames: bytes) -> bytes:
-    return b"".join(encode_length(len(frame)) + frame for frame in frames)
+    data = b"".join(encode_length(len(frame)) + frame for frame in frames)
+    assert encode_frames(frames) == data
+    return data
 
 
 def decode(pieces: list[bytes], **options: Any) -> tuple[list[bytes], RemoteProtocolError | None]:

@@ -99,11 +99,36 @@ class Lane:
             self.begin(batch)
         return self.pop()
 
+    def put_many(self, send: Callable[[Batch], None], frames: list[bytes]) -> None:
+        """Add some messages, in one go."""
+        if self.tail is None:
+            batch = deque(frames)
+            send(batch)
+            self.tail = batch
+        else:
+            self.tail.extend(frames)
+        self.used += len(frames)
+        self.wake()
+
     def take_nowait(self) -> bytes:
         """Take out a message, or raise as `take` does, or ``trio.WouldBlock``."""
         if not self.head:
             self.begin(self.sink.receive_nowait())
         return self.pop()
+
+    def take_many_nowait(self, max_bytes: int) -> list[bytes]:
+        """Take out what waits, until it is ``max_bytes`` or more; maybe nothing."""
+        frames: list[bytes] = []
+        while self.used and max_bytes > 0:
+            if not self.head:
+                self.begin(self.sink.receive_nowait())
+            frame = self.head.popleft()
+            self.used -= 1
+            max_bytes -= len(frame)
+            frames.append(frame)
+        if self.direction.blocked:
+            self.direction.settle()
+        return frames
 
     def begin(self, batch: Batch) -> None:
         """Note that ``batch`` has left the channel: nothing is added to it any more."""
@@ -238,6 +263,23 @@ class End:
         self.put(frame)
 
     @enable_ki_protection
+    def send_many_nowait(self, frames: list[bytes]) -> int:
+        """Send as many encoded messages as there is room for, to one receiver, and return how many those are.
+
+        Raises:
+            trio.BrokenResourceError: as `send_nowait`.
+        """
+        lane = self.only
+        if lane is None:
+            raise trio.BrokenResourceError
+        room = max(lane.bound - lane.used, 0)
+        if room < len(frames):
+            frames = frames[: int(room)]
+        if frames:
+            lane.put_many(self.send_only, frames)
+        return len(frames)
+
+    @enable_ki_protection
     async def send(self, frame: bytes) -> None:
         """Send an encoded message, waiting for room. A checkpoint; cancelled, nothing was sent."""
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -283,6 +325,11 @@ class End:
     def receive_nowait(self) -> bytes:
         """Return the next encoded message, or raise as `receive` does, or ``trio.WouldBlock``."""
         return self.lane.take_nowait()
+
+    @enable_ki_protection
+    def receive_many_nowait(self, max_bytes: int) -> list[bytes]:
+        """Return the encoded messages that wait, until they are ``max_bytes`` or more together; maybe none."""
+        return self.lane.take_many_nowait(max_bytes)
 
     @enable_ki_protection
     def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:

@@ -137,7 +137,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         try:
             frame = encoder.encode_json(message)
             if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
-                frame = encoder.encode(message)
+                frame = encoder.encode(message, frame)
         except Exception:
             frame = encoder.encode(message)
         end = self._end
@@ -171,7 +171,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         try:
             frame = encoder.encode_json(message)
             if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
-                frame = encoder.encode(message)
+                frame = encoder.encode(message, frame)
         except Exception:
             frame = encoder.encode(message)
         # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import struct
+from collections.abc import Iterable
 from typing import Final, final
 
 from .dialects import MIB
@@ -31,6 +32,12 @@ _SHOWN_BYTES: Final = 80
 def encode_length(size: int) -> bytes:
     """Return the four bytes that go before a frame of ``size`` bytes."""
     return LENGTH.pack(size)
+
+
+def encode_frames(frames: Iterable[bytes]) -> bytes:
+    """Return the bytes of some frames, each with its length."""
+    pack = LENGTH.pack
+    return b"".join([part for frame in frames for part in (pack(len(frame)), frame)])
 
 
 @final

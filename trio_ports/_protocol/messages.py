@@ -24,6 +24,7 @@ from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeErr
 _BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _PLAIN_TYPES: Final = frozenset({dict, list, tuple, str, int, float, bool, type(None)})
+_CONTAINERS: Final = frozenset({dict, list, tuple})
 _LARGE_BYTES: Final = 16 * 1024
 _SHOWN_BYTES: Final = 60
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
@@ -53,14 +54,19 @@ class Encoder:
         self.plain_bytes: float = min(255, max_message_bytes)
         """What is no larger cannot be too large, and cannot contain more than 255 bytes of any kind."""
 
-    def encode(self, message: Any) -> bytes:
+    def encode(self, message: Any, frame: bytes | None = None) -> bytes:
         """Encode ``message``.
+
+        Args:
+            message: what is posted.
+            frame: what `encode_json` has made of it already.
 
         Raises:
             NotSerializableError, MessageTooLargeError: the caller's mistakes.
         """
         try:
-            frame = self.encode_json(message)
+            if frame is None:
+                frame = self.encode_json(message)
             # In a large message a mark is likely, and a second encoding is a large piece of memory.
             plain = len(frame) > _LARGE_BYTES and _is_plain(message)
             marked = b"" if plain else self.mark(message)
@@ -82,11 +88,13 @@ def _is_plain(message: Any) -> bool:
     of another type is left to the walk, and is not looked into: its referents may be the whole program.
     """
     level = [message]
-    while level:
-        if not _PLAIN_TYPES.issuperset(map(type, level)):
+    while True:
+        types = set(map(type, level))
+        if not types <= _PLAIN_TYPES:
             return False
+        if types.isdisjoint(_CONTAINERS):
+            return True
         level = gc.get_referents(*level)
-    return True
 
 
 def _encode_unusual(message: Any, error: Exception) -> bytes:

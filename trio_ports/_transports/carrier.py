@@ -18,7 +18,7 @@ import trio
 
 from .._ports.connection import End
 from .._protocol.errors import Cause, PortError, RemoteProtocolError
-from .._protocol.frames import FrameDecoder, encode_length
+from .._protocol.frames import FrameDecoder, encode_frames, encode_length
 
 ReceiveSome: TypeAlias = Callable[[], Awaitable[bytes | bytearray]]
 SendAll: TypeAlias = Callable[[bytes], Awaitable[None]]
@@ -162,16 +162,11 @@ class Carrier:
 
     def _batch(self) -> list[bytes]:
         """Take what waits, so that many small messages are one write. A large one is not copied."""
-        end = self._end
-        parts: list[bytes] = []
-        size = 0
-        while size < _BATCH_BYTES and end.lane.used:
-            frame = end.receive_nowait()
-            parts += (encode_length(len(frame)), frame)
-            size += len(frame)
-        if size < _BATCH_BYTES:
-            return [b"".join(parts)]
-        return [b"".join(parts[:-1]), parts[-1]]
+        frames = self._end.receive_many_nowait(_BATCH_BYTES)
+        last = frames[-1]
+        if len(last) < _BATCH_BYTES:
+            return [encode_frames(frames)]
+        return [encode_frames(frames[:-1]) + encode_length(len(last)), last]
 
     async def _read(self) -> None:
         """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
@@ -193,11 +188,11 @@ class Carrier:
     async def _deliver(self, frames: list[bytes]) -> None:
         end = self._end
         try:
-            for frame in frames:
-                try:
-                    end.send_nowait(frame)
-                except trio.WouldBlock:
+            while frames:
+                sent = end.send_many_nowait(frames)
+                for frame in frames[sent : sent + 1]:  # There is no room for it.
                     await end.send(frame)
+                frames = frames[sent + 1 :]
         except trio.BrokenResourceError:
             return  # The port's side has gone, and wants nothing of this any more.
         if self._decoder.error is not None:
