@@ -49,6 +49,7 @@ _CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
 
 
 _VALUES: Final = json_messages(max_leaves=4)
+_SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
 
 
 @functools.cache
@@ -66,7 +67,7 @@ class Scope:
     world: bool = False
     """It takes place in a browser."""
     blocks: bool = True
-    """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait."""
+    """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait, other values."""
     raises: bool = True
     """Listeners may raise, and it is logged."""
     narrows: bool = True
@@ -89,6 +90,16 @@ class Chooser:
         self._scope = scope
         self._messages = 0
         self._names = 0
+
+    def begin(self) -> History:
+        """Return how a history begins: a world that nobody listens in, and without a tab, has not much to tell."""
+        if not self._scope.world or not self._number(4):
+            return []
+        hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
+        external = moves.add_listener("on_connect_external", "hears", *_CONNECT_ACTIONS["hears"], port=None)
+        listening = [moves.turn("a", hears), moves.turn("b", external), moves.turn("t1/a", hears)]
+        chosen = [move for move in listening if self._flip()]
+        return [moves.open_tab("t1", web=True), moves.open_frame("f1", "t1"), *chosen]
 
     def choose(self, kind: str | None = None) -> Move | None:
         """Return the next move, of any kind or of this one; None if what was drawn makes no sense now."""
@@ -119,9 +130,13 @@ class Chooser:
 
     def _message(self) -> Any:
         self._messages += 1
-        if self._number(8) < 7:
+        kind = self._number(12)
+        if kind < 9:
             return self._messages
-        return [self._messages, self._draw(_VALUES)]
+        if kind < 10:
+            return [self._messages, self._draw(_VALUES)]
+        special = kind == 11 and self._scope.blocks
+        return {"$": self._pick(_SPECIALS)} if special else self._draw(_VALUES)
 
     def _living(self) -> list[Context]:
         return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
@@ -139,6 +154,8 @@ class Chooser:
             port = first if number == 0 or self._flip() else self._port()
             assert port is not None
             steps.append({**self._step(port), "at": port.context.name})
+            if self._scope.blocks and steps[-1]["do"] == "post" and self._flip():
+                steps.append({**moves.change(), "at": port.context.name})
         return moves.turn(first.context.name, *steps)
 
     def _step(self, port: Port) -> Step:
@@ -303,12 +320,9 @@ def histories(
     )
     chooser = Chooser(draw, reference, scope)
     history: History = []
-    # A world that nobody listens in, and without a tab, has not much to tell.
-    if scope.world and draw(_numbers(4)):
-        hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
-        history += [moves.open_tab("t1", web=True), moves.turn("a", hears), moves.open_frame("f1", "t1")]
-        for move in history:
-            reference.play(move)
+    for move in chooser.begin():
+        reference.play(move)
+        history.append(move)
     for _ in range(draw(st.integers(max_moves // 2, max_moves))):
         chosen = chooser.choose()
         if chosen is not None:

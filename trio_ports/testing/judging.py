@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeAlias, final
+from typing import Any, final
 
 import attrs
 
 from . import model
 from .moves import Move
 from .players import Actor, Player, cause_of
-
-Record: TypeAlias = dict[str, Any]
-
-_UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
-_ENDERS: Final = ("on_connect", "on_connect_external")
+from .verdicts import Record, is_unusual, judge_log, rule_of_end, rule_of_post, text_of
 
 
 @final
@@ -60,7 +55,7 @@ def _differences(reference: model.Model, player: Player, move: Move) -> Iterator
         task = player.calls[name]
         found = (task.outcome, task.message) if task.outcome == "ok" else (task.outcome, None)
         value = call.message.value if call.message is not None else None
-        if _text(found) != _text((call.outcome, value)):
+        if text_of(found) != text_of((call.outcome, value)):
             rule = _rule_of_call(call, task.outcome, value)
             yield Difference(rule, f"the call {name}", _said(call.outcome, value), _said(*found))
 
@@ -71,9 +66,8 @@ def _differences(reference: model.Model, player: Player, move: Move) -> Iterator
 def _compare_results(reference: model.Model, player: Player, move: Move) -> Iterator[Difference]:
     if reference.results == player.results:
         return
-    (index,) = [i for i, pair in enumerate(zip(reference.results, player.results, strict=True)) if pair[0] != pair[1]][
-        :1
-    ]
+    pairs = zip(reference.results, player.results, strict=True)
+    index = next(index for index, (expected, found) in enumerate(pairs) if expected != found)
     expected, found = reference.results[index], player.results[index]
     steps: list[Any] = move.get("steps", [])
     step: Any = steps[index - len(reference.results)] if steps and index >= len(reference.results) - len(steps) else {}
@@ -85,7 +79,7 @@ def _compare_results(reference: model.Model, player: Player, move: Move) -> Iter
 
 def _rule_of_result(do: str, expected: str, found: str) -> int | None:
     if do == "post":
-        return _rule_of_post(expected, found)
+        return rule_of_post(expected, found)
     if do in ("connect", "tabs_connect"):
         return 1
     if do == "leave":
@@ -93,23 +87,15 @@ def _rule_of_result(do: str, expected: str, found: str) -> int | None:
     return {"disconnect": 22, "add_listener": 28, "remove_listener": 28, "has_listener": 28}.get(do)
 
 
-def _rule_of_post(expected: str, found: str) -> int:
-    for words, rule in ((("not-json",), 12), (("too-large",), 16), (("closed", "broken"), 23), (("full",), 17)):
-        if expected in words:
-            return rule
-    return {"not-json": 12, "too-large": 16, "full": 17}.get(found, 23)
-
-
 def _rule_of_call(call: model.Call, found: str, value: Any) -> int | None:
     expected = call.outcome
     if call.kind == "send":
-        return (
-            17 if "blocked" in (expected, found) or "cancelled" in (expected, found) else _rule_of_post(expected, found)
-        )
+        waits = {"blocked", "cancelled"} & {expected, found}
+        return 17 if waits else rule_of_post(expected, found)
     if call.kind == "wait_disconnected":
         return 24
     if expected == "ok" and found in ("blocked", "end", "broken", "closed"):
-        return 13 if _text(value) in _UNUSUAL else 15 if found == "blocked" else 21
+        return 13 if is_unusual(value) else 15 if found == "blocked" else 21
     if expected == found == "ok":
         return 10
     return 15 if "busy" in (expected, found) else 25
@@ -156,8 +142,7 @@ def _compare_port(name: str, label: str, port: model.Port, actor: Actor, *, remo
     expected = [seen for seen in port.context.log if seen.record["port"] == label]
     found = [record for record in actor.log if record["port"] == label]
     if not _agree(expected, found):
-        rule = _rule_of_log(port, [seen.record for seen in expected], found)
-        sure = rule in (1, 6, 8, 9, 14, 25, 32) or any("inside" in record for record in found)
+        rule, sure = judge_log(port, [seen.record for seen in expected], found)
         yield Difference(rule, at, _list([seen.record for seen in expected]), _list(found), sure)
     yield from _compare_error(at, port, real)
     yield from _compare_statistics(at, port, real, remote=remote)
@@ -165,7 +150,7 @@ def _compare_port(name: str, label: str, port: model.Port, actor: Actor, *, remo
     if over != (label in actor.over):
         said = {True: "over", False: "open"}
         tells = hasattr(real, "statistics")
-        yield Difference(24 if tells else _rule_of_end(port), at, said[over], said[not over], sure=tells)
+        yield Difference(24 if tells else rule_of_end(port), at, said[over], said[not over], sure=tells)
 
 
 def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]:
@@ -200,7 +185,7 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
         return
     told = statistics()
     if told.state != port.state:
-        yield Difference(_rule_of_end(port), at, port.state, str(told.state))
+        yield Difference(rule_of_end(port), at, port.state, str(told.state))
     if remote:
         return
     waiting = len(port.inbox.messages)
@@ -210,17 +195,6 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
     senders = sum(entry[0] is port for entry in port.out.waiting)
     if told.tasks_waiting_send != senders:
         yield Difference(17, at, f"{senders} waiting to send", f"{told.tasks_waiting_send} waiting to send")
-
-
-def _rule_of_end(port: model.Port) -> int:
-    """Say which rule is about how this port's end comes to know of its end."""
-    if port.state == "closed":
-        return 18
-    if port.error == "no-receiver" or port.peer_error == "no-receiver":
-        return 6
-    if len(port.connection.directions["receiver"].inboxes) > 1 or port.connection.receivers:
-        return 26 if port.side == "opener" else 27
-    return 19
 
 
 # What listeners were told -------------------------------------------------------------------------------------------
@@ -237,8 +211,8 @@ def _agree(expected: Sequence[model.Seen], found: Sequence[Record]) -> bool:
             stop += 1
         part = expected[start:stop]
         senders = {seen.sender for seen in part}
-        queues = [[_text(seen.record) for seen in part if seen.sender == sender] for sender in senders]
-        if not _is_merge([_text(record) for record in found[start:stop]], queues):
+        queues = [[text_of(seen.record) for seen in part if seen.sender == sender] for sender in senders]
+        if not _is_merge([text_of(record) for record in found[start:stop]], queues):
             return False
         start = stop
     return True
@@ -257,121 +231,11 @@ def _is_merge(found: list[str], queues: list[list[str]]) -> bool:
     return bool(places)
 
 
-def _rule_of_log(port: model.Port, expected: list[Record], found: list[Record]) -> int | None:
-    """Say which rule a log breaks."""
-    inside = [record for record in found if "inside" in record]
-    if inside:
-        return 1 if inside[0]["inside"] in ("connect", "tabs_connect") else 32
-    if any("arguments" in record for record in found):
-        return 14
-    for judge in (_rule_of_connects, _rule_of_ends, _rule_of_raised):
-        rule = judge(port, expected, found)
-        if rule is not None:
-            return rule
-    return _rule_of_messages(port, _of("on_message", expected), _of("on_message", found), expected)
-
-
-def _of(event: str, records: list[Record]) -> list[Record]:
-    return [record for record in records if record["event"] == event]
-
-
-def _rule_of_connects(_: model.Port, expected: list[Record], found: list[Record]) -> int | None:
-    should = [record for record in expected if record["event"] in _ENDERS]
-    did = [record for record in found if record["event"] in _ENDERS]
-    if should == did:
-        return 5 if did and found[0]["event"] not in _ENDERS else None
-    if [record["event"] for record in should] != [record["event"] for record in did]:
-        return 2 if {record["event"] for record in did} <= {record["event"] for record in should} else 3
-    for key, rule in (("name", 8), ("sender", 9)):
-        if [record[key] for record in should] != [record[key] for record in did]:
-            return rule
-    return 28
-
-
-def _rule_of_ends(port: model.Port, expected: list[Record], found: list[Record]) -> int | None:
-    should, did = _of("on_disconnect", expected), _of("on_disconnect", found)
-    if should != did:
-        return _rule_of_different_ends(port, should, did)
-    if did and _text(_of("on_message", expected)) == _text(_of("on_message", found)):
-        if found[-1]["event"] == "on_message" and found.index(did[0]) < expected.index(did[0]):
-            return 21
-        return 21 if sorted(map(_text, expected)) == sorted(map(_text, found)) else None
-    return None
-
-
-def _rule_of_different_ends(port: model.Port, should: list[Record], did: list[Record]) -> int:
-    names, told = [record["listener"] for record in should], [record["listener"] for record in did]
-    if not should:
-        return 18 if port.state == "closed" else 24 if port.state == "ended" else 26
-    if len(set(told)) < len(told):
-        return 19
-    if told == names:
-        if any(record["error"] == "no-receiver" for record in should):
-            return 6
-        return 20 if any(record["error"] == "crashed" for record in (*should, *did)) else 25
-    if sorted(told) == sorted(names):
-        return 28
-    if not told or len(told) < len(names):
-        late = bool(told) or (port.state == "ended" and len(names) == 1 and False)
-        return 24 if late else _rule_of_end(port)
-    return 29 if set(told) > set(names) else 28
-
-
-def _rule_of_raised(_: model.Port, expected: list[Record], found: list[Record]) -> int | None:
-    should, did = _of("raised", expected), _of("raised", found)
-    if should == did:
-        return None
-    first = next(iter(did or should))
-    other = "ok" if not (did and should) else should[0]["error"]
-    return _rule_of_post(other, first["error"]) if first["call"] in ("post", "echo") else 22
-
-
-def _rule_of_messages(port: model.Port, should: list[Record], did: list[Record], expected: list[Record]) -> int | None:
-    names = list(dict.fromkeys(record["listener"] for record in should))
-    told = list(dict.fromkeys(record["listener"] for record in did))
-    values, got = _values(should), _values(did)
-    if port.state == "closed" and len(did) > len(should):
-        return 30
-    if sorted(map(_text, should)) == sorted(map(_text, did)):
-        same = {name: [r for r in did if r["listener"] == name] for name in names}
-        if all(_text(own) == _text([r for r in should if r["listener"] == name]) for name, own in same.items()):
-            return 21 if _of("on_disconnect", expected) else 28
-        return 10
-    if set(values) == set(got) and (len(names) > 1 or len(told) > 1):
-        return 29 if len(port.listeners) != len(told) or len(should) != len(did) else 28
-    missing = [value for value in values if values.count(value) > got.count(value)]
-    extra = [value for value in got if got.count(value) > values.count(value)]
-    if not missing and set(extra) <= set(values):
-        return 10
-    if missing and extra:
-        return 12
-    if extra:
-        return 11 if len(port.connection.directions) and port.side == "receiver" and len(port.context.name) > 8 else 15
-    return _rule_of_missing(port, missing)
-
-
-def _rule_of_missing(port: model.Port, missing: list[str]) -> int:
-    if any(value in _UNUSUAL for value in missing):
-        return 13
-    if port.state in ("ended", "ending"):
-        return 21
-    several = len(port.connection.directions["receiver"].inboxes) > 1
-    return 11 if several and port.side == "receiver" else 10
-
-
-def _values(records: list[Record]) -> list[str]:
-    return [_text(record["message"]) for record in records]
-
-
 # To be read by people -----------------------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=repr)
-
-
 def _said(outcome: str, value: Any) -> str:
-    return f"{outcome} {_text(value)}" if outcome == "ok" and value is not None else outcome
+    return f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
 
 
 def _list(records: list[Record]) -> str:
@@ -383,7 +247,7 @@ def describe_record(record: Record) -> str:
     event = record["event"]
     inside = f" inside {record['inside']}()" if "inside" in record else ""
     if event == "on_message":
-        return f"{record['listener']}({_text(record['message'])}){inside}"
+        return f"{record['listener']}({text_of(record['message'])}){inside}"
     if event == "on_disconnect":
         error = f": {record['error']}" if record["error"] else ""
         return f"{record['listener']}(disconnected{error}){inside}"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import trio
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .charts import draw_history
 from .checking import (
@@ -79,6 +79,13 @@ class PortStateMachine(RuleBasedStateMachine):
         self._draw = data.draw
         move = self._chooser.choose(kind)
         if move is not None:
+            self.do(move)
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        """Open a tab and listen, in most worlds."""
+        self._draw = data.draw
+        for move in self._chooser.begin():
             self.do(move)
 
     @rule(data=st.data())

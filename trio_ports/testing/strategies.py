@@ -31,6 +31,7 @@ _TRAPS: Final[tuple[Any, ...]] = (
 """What programs take for nothing, for an end, or for something else."""
 
 
+_LONE: Final = ("\ud800", "a\udfff", {"\udc00": 1})
 _LETTERS: Final = st.characters()
 _SCALARS: Final = st.characters(codec="utf-8")
 
@@ -46,7 +47,7 @@ def json_messages(*, max_leaves: int = 12, surrogates: bool = True) -> st.Search
     """
     texts = st.text(_LETTERS if surrogates else _SCALARS, max_size=20)
     leaves = st.one_of(
-        st.sampled_from(_TRAPS),
+        st.sampled_from((*_TRAPS, *_LONE) if surrogates else _TRAPS),
         st.integers(-_SAFE_INTEGER, _SAFE_INTEGER),
         st.floats(allow_nan=False, allow_infinity=False),
         texts,

@@ -106,6 +106,8 @@ class Connection:
     receivers: list[Port] = field(default_factory=list["Port"])
     directions: dict[str, Direction] = field(default_factory=dict[str, Direction])
     """What arrives at the opener, and what arrives at the receivers."""
+    size: int = 0
+    """How many receivers there were."""
 
     def deliver(self, direction: Direction, message: Message) -> None:
         """Put a message where it belongs. Rule 17: one that never listened is ended instead of exceeding the bound."""

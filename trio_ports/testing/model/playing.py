@@ -343,7 +343,7 @@ class Model:
 
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
         """Return the opener and the receivers. ``heard``: as long as nobody knows whether they will listen. Rule 6."""
-        connection = Connection(self.rules)
+        connection = Connection(self.rules, size=receivers)
         forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
         back.inboxes.append(Inbox())
         forth.inboxes.extend(Inbox(heard=heard) for _ in range(receivers))

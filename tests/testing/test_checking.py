@@ -1,0 +1,162 @@
+"""What a check says, and what it is given."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from testing import makers, mutants
+from testing.mutants import MUTANTS
+
+import trio_ports
+from trio_ports.testing import (
+    RULES,
+    Limits,
+    RuleBrokenError,
+    browser_state_machine,
+    check_browser,
+    check_port,
+    port_state_machine,
+)
+
+FEW = settings(max_examples=100, stateful_step_count=20, phases=[Phase.generate], database=None)
+
+
+def find_mutant(does: str) -> mutants.Mutant:
+    (found,) = [mutant for mutant in MUTANTS if mutant.does == does]
+    return found
+
+
+def test_a_report() -> None:
+    """It says what was checked; somebody may follow the progress."""
+    seen: list[tuple[int, int]] = []
+    report = check_port(
+        makers.open_pair, examples=3, max_moves=5, listener_errors="log", on_progress=lambda *step: seen.append(step)
+    )
+    assert set(report.rules) <= set(RULES)
+    assert report.histories == len(seen)
+    assert seen[-1] == (report.histories, report.histories)
+
+
+def test_a_broken_rule() -> None:
+    """The error has the rule, its sentence, the shortest history and what was found."""
+    with pytest.raises(RuleBrokenError) as caught:
+        check_port(find_mutant("swallows null").make, limits=Limits(**mutants.SMALL), listener_errors="log")
+    error = caught.value
+    assert (error.rule, error.sentence) == (13, RULES[13].sentence)
+    assert str(RULES[13]) in str(error)
+    assert [move["move"] for move in error.history] == ["turn", "turn"]
+    assert "null" in error.difference.expected
+    assert error.difference.found == "nothing"
+    assert "p.post_message(null)" in str(error)
+
+
+def open_with_nursery(nursery: trio.Nursery) -> tuple[Any, Any]:
+    return trio_ports.open_port_pair(nursery, sender=makers.SENDER, listener_errors="log")
+
+
+async def open_async(nursery: trio.Nursery) -> tuple[Any, Any]:
+    await trio.lowlevel.checkpoint()
+    return open_with_nursery(nursery)
+
+
+@pytest.mark.parametrize("maker", [open_with_nursery, open_async])
+def test_makers_of_all_kinds(maker: Any) -> None:
+    """A maker may take a nursery, and may be async."""
+    assert check_port(maker, listener_errors="log", examples=2).histories > 100
+
+
+def test_inside_trio() -> None:
+    """A check needs a loop of its own, and says so; in a thread it has one."""
+
+    async def check_here() -> None:
+        with pytest.raises(RuntimeError, match="outside Trio"):
+            check_port(makers.open_pair)
+        with pytest.raises(RuntimeError, match="outside Trio"):
+            check_browser(trio_ports.open_browser)
+        await trio.to_thread.run_sync(partial(check_port, makers.open_pair, examples=0, listener_errors="log"))
+
+    trio.run(check_here)
+
+
+def test_listeners_that_raise_are_left_out() -> None:
+    """Where their exceptions leave through the scope, no listener raises in a history."""
+    check_port(partial(makers.open_pair, listener_errors="raise"), examples=20)
+
+
+def test_the_log_is_left_alone() -> None:
+    """What listeners raise on purpose is not logged, and afterwards everything is as it was."""
+    check_port(partial(makers.open_pair, dialect="chrome"), dialect="chrome", examples=1)
+    assert not logging.getLogger("trio_ports").disabled
+
+
+def test_what_a_subject_cannot_do() -> None:
+    """Without back pressure nothing is posted beyond the bound; crashes need not be told."""
+    check_port(makers.open_pair, back_pressure=False, tells_crashes=True, listener_errors="log", examples=5)
+
+
+def test_a_subject_that_never_rests() -> None:
+    """Two listeners that answer each other for ever are told from those that come to rest."""
+
+    async def make(nursery: trio.Nursery) -> Any:
+        opener, receiver = open_with_nursery(nursery)
+        await trio.lowlevel.checkpoint()
+
+        async def turn_round() -> None:
+            while True:
+                await trio.lowlevel.checkpoint()
+
+        nursery.start_soon(turn_round)
+        return opener, receiver
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuleBrokenError, match="for ever"):
+        patch.setattr("trio_ports.testing.checking.PATIENCE_SECONDS", 0.05)
+        patch.setattr("trio_ports.testing.checking.SECONDS_PER_MOVE", 0.0)
+        patch.setattr("trio_ports.testing.checking.SHRINKS", 2)
+        check_port(make, examples=0)
+
+
+def test_random_histories_find_what_no_story_tells() -> None:
+    """A fault that needs a history of some length is found, and the history is made short."""
+
+    class Tiring(mutants.ProxyPort):
+        def post_message(self, message: Any) -> None:
+            if message != 9:
+                super().post_message(message)
+
+    tiring = mutants.Mutant(10, "loses the ninth message", Tiring, maker=makers.open_pair)
+    with pytest.raises(RuleBrokenError) as caught:
+        check_port(tiring.make, listener_errors="log")
+    assert "post_message(9)" in str(caught.value)
+    assert len(caught.value.history) <= 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_state_machines_fail() -> None:
+    """A state machine of a broken subject fails, and names the rule."""
+    machine = port_state_machine(find_mutant("fires twice").make, limits=Limits(**mutants.SMALL), listener_errors="log")
+    with pytest.raises(RuleBrokenError, match="rule 19"):
+        run_state_machine_as_test(machine, settings=FEW)
+
+
+def test_a_state_machine_whose_maker_fails() -> None:
+    """What the maker raises is raised."""
+
+    def make() -> Any:
+        raise OSError("no more ports")
+
+    with pytest.raises(OSError, match="no more ports"):
+        port_state_machine(make)()
+
+
+def test_state_machines_of_browsers_fail() -> None:
+    """The same in a browser."""
+    mutant = find_mutant("does not tell the opener's tab")
+    machine = browser_state_machine(partial(trio_ports.open_browser, listener_errors="log"), listener_errors="log")
+    with mutant.patch(), pytest.raises(RuleBrokenError, match="rule 9"):
+        run_state_machine_as_test(machine, settings=FEW)

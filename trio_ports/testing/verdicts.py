@@ -1,0 +1,140 @@
+"""Verdicts: which rule is broken by what a port's listeners were told, as far as that alone tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeAlias
+
+from . import model
+
+Record: TypeAlias = dict[str, Any]
+Verdict: TypeAlias = tuple[int | None, bool]
+"""The rule, and whether it is that one whatever the history was about."""
+
+CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
+_UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text, by which it can be compared."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def is_unusual(value: Any) -> bool:
+    """Say whether a value is one that is taken for nothing."""
+    return text_of(value) in _UNUSUAL
+
+
+def judge_log(port: model.Port, expected: list[Record], found: list[Record]) -> Verdict:
+    """Name the rule that is broken where ``found`` was told instead of ``expected``."""
+    for record in found:
+        if "inside" in record:
+            return 1 if record["inside"] in ("connect", "tabs_connect") else 32, True
+        if "arguments" in record:
+            return 14, True
+    should, did = _connects(expected), _connects(found)
+    if should != did:
+        return _judge_connects(should, did)
+    should, did = _of("on_disconnect", expected), _of("on_disconnect", found)
+    if should != did:
+        return _judge_ends(port, should, did)
+    should, did = _of("raised", expected), _of("raised", found)
+    if should != did:
+        return _judge_raised(should, did), False
+    if _is_shuffled(expected, found) and text_of(_of("on_message", expected)) == text_of(_of("on_message", found)):
+        return (5 if _connects(found) and found[0] not in _connects(found) else 21), False
+    return _judge_messages(port, _of("on_message", expected), _of("on_message", found)), False
+
+
+def rule_of_post(expected: str, found: str) -> int:
+    """Name the rule about a post of which something else came."""
+    for word, rule in (("not-json", 12), ("too-large", 16), ("closed", 23), ("broken", 23), ("full", 17)):
+        if expected == word:
+            return rule
+    return {"not-json": 12, "too-large": 16, "full": 17}.get(found, 23)
+
+
+def rule_of_end(port: model.Port) -> int:
+    """Name the rule about how this port's end comes about."""
+    if port.state == "closed":
+        return 18
+    if "no-receiver" in (port.error, port.peer_error):
+        return 6
+    if port.connection.size > 1:
+        return 26 if port.side == "opener" else 27
+    return 19
+
+
+def _of(event: str, records: list[Record]) -> list[Record]:
+    return [record for record in records if record["event"] == event]
+
+
+def _connects(records: list[Record]) -> list[Record]:
+    return [record for record in records if record["event"] in CONNECT_EVENTS]
+
+
+def _is_shuffled(one: list[Record], other: list[Record]) -> bool:
+    return sorted(map(text_of, one)) == sorted(map(text_of, other))
+
+
+def _judge_connects(should: list[Record], did: list[Record]) -> Verdict:
+    for key, rule in (("event", 3), ("name", 8), ("sender", 9)):
+        if {text_of(record[key]) for record in should} != {text_of(record[key]) for record in did}:
+            return rule, key != "event"
+    return 28, False
+
+
+def _judge_ends(port: model.Port, should: list[Record], did: list[Record]) -> Verdict:
+    names, told = [record["listener"] for record in should], [record["listener"] for record in did]
+    if not should:
+        return {"closed": 18, "ended": 24}.get(port.state, 26), False
+    if len(set(told)) < len(told):
+        return 19, False
+    if told == names:
+        causes = {str(record["error"]).partition(":")[0] for record in (*should, *did)}
+        rule = 6 if "no-receiver" in causes else 20 if "crashed" in causes else 25
+        return rule, rule != 20
+    if len(told) < len(names):
+        return (24 if told else rule_of_end(port)), False
+    return (28 if len(told) == len(names) else 29), False
+
+
+def _judge_raised(should: list[Record], did: list[Record]) -> int:
+    first = (did or should)[0]
+    if first["call"] not in ("post", "echo"):
+        return 22
+    return rule_of_post(should[0]["error"] if should and did else "ok", first["error"])
+
+
+def _judge_messages(port: model.Port, should: list[Record], did: list[Record]) -> int:
+    if port.state == "closed" and len(did) > len(should):
+        return 30
+    values, got = _values(should), _values(did)
+    if len({record["listener"] for record in (*should, *did)}) > 1 and set(values) == set(got):
+        return 28 if len(should) == len(did) else 29
+    missing = [value for value in values if values.count(value) > got.count(value)]
+    extra = [value for value in got if got.count(value) > values.count(value)]
+    if missing and extra:
+        return 12
+    if missing:
+        return _rule_of_missing(port, missing)
+    if set(extra) <= set(values):
+        return 10  # Another order, or more than once.
+    return 11 if _has_several(port) else 15
+
+
+def _rule_of_missing(port: model.Port, missing: list[str]) -> int:
+    if any(value in _UNUSUAL for value in missing):
+        return 13
+    if port.state in ("ended", "ending"):
+        return 21
+    return 11 if _has_several(port) else 10
+
+
+def _has_several(port: model.Port) -> bool:
+    """Say whether this is one of several receivers."""
+    return port.side == "receiver" and port.connection.size > 1
+
+
+def _values(records: list[Record]) -> list[str]:
+    return [text_of(record["message"]) for record in records]
