@@ -167,7 +167,10 @@ async def examine_application(
         if findings and findings[0].rule == 35 and findings[0].status == "fail" and manner.kind == "silent":
             status, detail = "skip", "it does not come as far as that"
         elif needs_echo and manner.kind != "echo":
-            status, detail = "skip", f"it is no echo: it {'answers otherwise' if manner.marker else 'is silent'}"
+            status, detail = (
+                "skip",
+                f"it is no echo: it {'is silent' if manner.kind == 'silent' else 'answers otherwise'}",
+            )
         else:
             status, detail = await _carry_out(check, examination)
         finding = Finding(rule, name, status, detail, round(time.perf_counter() - began, 3))
@@ -186,7 +189,7 @@ async def _carry_out(check: Check, examination: Examination) -> tuple[Status, st
 async def _find_manner(command: tuple[str, ...], patience: float) -> Manner:
     """Find out what the application does when it is spoken to."""
     for probe in (["trio-ports", 1], "ping"):
-        async with Examination(command, patience, Manner("silent")).start() as host:
+        async with Examination(command, patience, Manner("silent", probe)).start() as host:
             host.post(probe)
             try:
                 answer = await host.next_answer(patience * 2)
@@ -195,7 +198,7 @@ async def _find_manner(command: tuple[str, ...], patience: float) -> Manner:
             if answer is not None:
                 same = probe != "ping" and same_json(answer.value(), probe)
                 return Manner("echo", ["trio-ports", 1]) if same else Manner("answers", probe)
-    return Manner("silent")
+    return Manner("silent", "ping")
 
 
 # What is checked ----------------------------------------------------------------------------------------------------
@@ -243,12 +246,9 @@ def _lengths(pieces: list[bytes]) -> str:
 async def _values(examination: Examination) -> tuple[Status, str]:
     """It takes every JSON value, and gives it back as it was."""
     texts = [*_TRAPS, *_random_texts(60)]
-    wrong: list[str] = []
     if examination.manner.kind == "silent":
-        async with examination.start() as host:
-            host.write(b"".join(map(frame_of_text, texts)))
-            if await host.is_well(examination.manner):
-                return "pass", ""
+        return await _first_too_much(examination, texts)
+    wrong: list[str] = []
     while texts:
         async with examination.start() as host:
             while texts:
@@ -260,6 +260,21 @@ async def _values(examination: Examination) -> tuple[Status, str]:
         if len(wrong) >= 12:
             break
     return ("fail", "; ".join(wrong)) if wrong else ("pass", "")
+
+
+async def _first_too_much(examination: Examination, texts: list[str]) -> tuple[Status, str]:
+    """Find the first of some values that one which says nothing does not survive."""
+    survived, most = 0, len(texts) + 1
+    found = ""
+    while survived + 1 < most:
+        number = len(texts) if not found else (survived + most) // 2
+        async with examination.start() as host:
+            host.write(b"".join(map(frame_of_text, texts[:number])))
+            if await host.is_well(examination.manner):
+                survived = number
+            else:
+                most, found = number, f"{texts[number - 1][:_SHOWN]} is too much: {host.fate()}"
+    return ("fail", found) if found else ("pass", "")
 
 
 async def _value(host: Host, manner: Manner, text: str) -> str:
@@ -385,7 +400,7 @@ async def _end_of_file(examination: Examination) -> tuple[Status, str]:
             if not await host.wait_gone(LEAVE_SECONDS):
                 return "fail", f"two seconds after the end of its input it is still there ({_when(spoken_to)})"
             if host.returncode:
-                return "warn", f"at the end of its input it {host.fate()} ({_when(spoken_to)})"
+                return "warn", f"at the end of its input {host.fate()} ({_when(spoken_to)})"
     return "pass", ""
 
 

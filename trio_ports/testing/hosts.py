@@ -22,6 +22,8 @@ from .._protocol.frames import spelled_text
 
 LONGEST: Final = 256 * 1024 * 1024
 """A longer frame than this is no frame."""
+MOMENT_SECONDS: Final = 1.0
+"""How long one that says nothing is watched."""
 _SHOWN: Final = 60
 _UNCAUGHT: Final = re.compile(
     rb"Traceback \(most recent call last\)|Uncaught|panicked at|^panic: |Unhandled|"
@@ -41,8 +43,8 @@ class Manner:
     """What an application does when it is spoken to."""
 
     kind: Literal["echo", "answers", "silent"]
-    marker: Any = None
-    """A message that it answers."""
+    marker: Any
+    """A message that it answers, or might have."""
 
 
 @final
@@ -187,9 +189,9 @@ class Host:
 
     async def is_well(self, manner: Manner, seconds: float | None = None) -> bool:
         """Say whether it lives: it answers, if it does at all, or is still there a moment later."""
-        if manner.kind == "silent":
-            return not await self.wait_gone(0.2) and self._stray is None
         self.post(manner.marker)
+        if manner.kind == "silent":
+            return not await self.wait_gone(min(self._patience, MOMENT_SECONDS)) and self._stray is None
         answer = await self.next_answer(seconds)
         if manner.kind == "echo":
             while answer is not None and not (answer.is_json() and same_json(answer.value(), manner.marker)):

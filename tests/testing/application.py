@@ -1,0 +1,115 @@
+"""A native application that echoes, or breaks a rule in the way that its first argument says."""
+
+import json
+import os
+import struct
+import sys
+import time
+from pathlib import Path
+
+LIMIT = 1024 * 1024
+fault = sys.argv[1]
+source, sink = sys.stdin.buffer, sys.stdout.buffer
+waiting = []
+
+if fault == "prints":
+    print("hello, this is my log", flush=True)
+if fault == "arguments" and sys.argv[2].startswith("chrome-extension:"):
+    sys.exit("unknown command")
+
+
+def read(size):
+    data = source.read(size)
+    if fault == "bare" and data and len(data) < size:
+        struct.unpack("=I", data[:3])
+    return data
+
+
+def write(message, *, limit=LIMIT):
+    if fault == "characters":
+        text = json.dumps(message, ensure_ascii=False)
+        sink.write(struct.pack("=I", len(text)) + text.encode("utf-8", "surrogatepass"))
+        sink.flush()
+        return
+    body = json.dumps(message, allow_nan=fault == "nan").encode()
+    if len(body) > limit and fault != "large":
+        body = b'{"error": "too large"}'
+    sink.write(struct.pack("=I", len(body)) + body)
+    sink.flush()
+
+
+def leave():
+    if fault == "stays":
+        time.sleep(60)
+    sys.exit(3 if fault == "status" else 0)
+
+
+while True:
+    head = read(4)
+    if len(head) < 4:
+        if fault == "hangs" and head:
+            time.sleep(60)
+        if fault == "dies" and not head:
+            os.kill(os.getpid(), 9)
+        leave()
+    (size,) = struct.unpack("=I", head)
+    if size > 100 * LIMIT:
+        time.sleep(60 if fault == "believes" else 0)
+        leave()
+    body = read(size)
+    if len(body) < size:
+        leave()
+    if fault == "sizes" and size > 60000:
+        body = b'"too large"'
+    try:
+        message = json.loads(body) if size or fault == "empty" else None
+    except ValueError:
+        if fault == "junk":
+            time.sleep(60)
+        if fault == "empty":
+            raise
+        if fault == "apologizes":
+            write("what?")
+            continue
+        leave()
+    if fault == "null" and message is None:
+        leave()
+    if fault == "false" and not message:
+        continue
+    if fault == "small" and size > 10 * LIMIT:
+        leave()
+    if fault == "flood" and message == 100:
+        raise RecursionError("maximum call stack size exceeded")
+    if fault == "changes" and message == "text":
+        message = "Text"
+    if fault == "swaps" and isinstance(message, int) and message == 10:
+        waiting.append(message)
+        continue
+    if fault == "deaf":
+        continue
+    if fault == "shy":
+        if message is None:
+            leave()
+        continue
+    if fault == "mute" and size > LIMIT:
+        time.sleep(60)
+    if fault == "loses" and isinstance(message, list) and message[:1] == [500]:
+        continue
+    if fault == "once":
+        marker = Path(sys.argv[2])
+        if marker.exists():
+            time.sleep(60)
+        marker.touch()
+    if fault == "pong":
+        if message == "ping":
+            write("pong")
+        continue
+    if fault != "nan" and isinstance(message, list):
+        message = [None if item in (float("inf"), float("-inf")) else item for item in message]
+    if fault == "late" and isinstance(message, list) and len(message) == 2 and len(str(message[1])) == 2000:
+        waiting.append(message)
+        if len(waiting) < 60:
+            continue
+    write(message)
+    while waiting and fault == "swaps":
+        write(waiting.pop())

@@ -1,0 +1,150 @@
+"""Native applications: a correct one has nothing to fear, and every fault is found."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from trio_ports.testing import ApplicationBrokenError, Finding, check_application
+from trio_ports.testing.hosts import Answer, NotAFrameError, _signal_name, same_json
+
+APPLICATION = Path(__file__).with_name("application.py")
+FAULTS = {
+    "arguments": 35,
+    "prints": 35,
+    "bare": 36,
+    "believes": 36,
+    "hangs": 36,
+    "junk": 36,
+    "null": 13,
+    "false": 13,
+    "changes": 13,
+    "nan": 12,
+    "large": 34,
+    "flood": 17,
+    "swaps": 17,
+    "late": 21,
+    "stays": 38,
+    "sizes": 34,
+    "mute": 34,
+    "loses": 17,
+}
+
+
+def command(fault: str) -> list[str]:
+    return [sys.executable, "-S", "-E", str(APPLICATION), fault]
+
+
+def find(findings: tuple[Finding, ...], status: str) -> list[str]:
+    return [finding.check for finding in findings if finding.status == status]
+
+
+def test_a_correct_application() -> None:
+    """Nothing is found that is wrong, nothing is skipped."""
+    report = check_application(command("none"))
+    assert report.ok
+    assert report.manner == "echo"
+    assert {finding.status for finding in report.findings} == {"pass"}
+
+
+def test_the_ping_pong_of_this_package() -> None:
+    """Our own example is correct."""
+    report = check_application([sys.executable, "-m", "trio_ports._native.ping_pong"], rules=[13, 33])
+    assert {finding.status for finding in report.findings} == {"pass"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults(fault: str) -> None:
+    """Each fault is found, under the number of its rule."""
+    with pytest.raises(ApplicationBrokenError, match=f"rule {FAULTS[fault]}, ") as caught:
+        check_application(command(fault), rules=[FAULTS[fault]], patience=0.5)
+    assert caught.value.report.broken_rules == (FAULTS[fault],)
+
+
+def test_lengths_in_characters() -> None:
+    """Who counts letters instead of bytes is found out by the first letter beyond ASCII."""
+    report = check_application(command("characters"), rules=[33], patience=1, strict=False)
+    assert not report.ok
+
+
+@pytest.mark.parametrize(("fault", "rule"), [("empty", 33), ("status", 38), ("dies", 38), ("small", 34)])
+def test_warnings(fault: str, rule: int) -> None:
+    """What is a pity and no fault is a warning."""
+    report = check_application(command(fault), rules=[rule], patience=1)
+    assert len(find(report.findings, "warn")) == 1
+
+
+@pytest.mark.parametrize(("fault", "manner"), [("pong", "answers"), ("deaf", "silent")])
+def test_no_echo(fault: str, manner: str) -> None:
+    """Of what is no echo less can be seen: it takes everything, and leaves."""
+    report = check_application(command(fault), rules=[35, 13, 12, 38], patience=0.3)
+    assert report.manner == manner
+    assert find(report.findings, "pass") == [
+        "the arguments of either browser",
+        "every JSON value",
+        "the end of its input",
+    ]
+    assert find(report.findings, "skip") == ["numbers that no double holds"]
+
+
+def test_nothing_is_asked_of_what_does_not_start() -> None:
+    """After the first check has failed the others are skipped."""
+    report = check_application([sys.executable, "-c", "raise SystemExit(4)"], patience=0.5, strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
+    assert "exited with status 4" in report.findings[0].detail
+
+
+def test_a_program_that_is_not_there() -> None:
+    """There is nothing to check."""
+    with pytest.raises(FileNotFoundError):
+        check_application(["/nowhere/at/all"])
+
+
+def test_an_application_that_ends_inside_a_frame() -> None:
+    """What it writes is not all of a frame, and that is said."""
+    program = "import sys; sys.stdin.buffer.read(4); sys.stdout.buffer.write(b'1234'[:3])"
+    report = check_application([sys.executable, "-c", program], rules=[35], patience=0.5, strict=False)
+    assert "inside a frame" in report.findings[0].detail
+
+
+def test_an_application_that_answers_only_at_first(tmp_path: Path) -> None:
+    """The end of its input is asked for after a conversation, which it does not hold."""
+    report = check_application([*command("once"), str(tmp_path / "marker")], rules=[38], patience=0.5, strict=False)
+    assert find(report.findings, "fail") == ["the end of its input"]
+
+
+def test_an_application_that_answers_junk() -> None:
+    """A frame that is no JSON is answered with one that is."""
+    assert check_application(command("apologizes"), rules=[36]).ok
+
+
+def test_a_silent_application_that_cannot_take_everything() -> None:
+    """It is silent, and a value ends it."""
+    report = check_application(command("shy"), rules=[13], patience=0.3, strict=False)
+    assert report.findings[0].detail.startswith("null is too much: it exited with status 0")
+
+
+def test_signals_without_a_name() -> None:
+    """Real-time signals have none."""
+    assert _signal_name(9) == "SIGKILL"
+    assert _signal_name(62) == "signal 62"
+
+
+def test_same_json() -> None:
+    """Numbers are numbers, and true is none of them."""
+    assert same_json({"a": [1, 2.0]}, {"a": [1.0, 2]})
+    assert not same_json(True, 1)
+    assert not same_json([1], [1, 2])
+    assert not same_json({"a": 1}, {"b": 1})
+    assert not same_json("1", 1)
+
+
+def test_answers() -> None:
+    """What is no JSON, or no text, is told from what is."""
+    assert Answer(b"1").is_json()
+    assert not Answer(b"NaN").is_json()
+    assert Answer(b"\xff").text() is None
+    with pytest.raises(NotAFrameError, match="no JSON"):
+        Answer(b"x" * 100).value()

@@ -1,0 +1,84 @@
+"""``trio-ports check``: what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from testing.test_applications import command
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "trio_ports", "check", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_nothing_failed() -> None:
+    """A line for each check, a summary, and 0."""
+    done = check("--rule", "33", "--rule", "12", *command("none"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "pass rule 33  frames in every cut",
+        "pass rule 12  numbers that no double holds",
+        "pass rule 33  an empty frame",
+        "",
+        "It is an echo. 3 passed, 0 failed, 0 warnings.",
+    ]
+
+
+def test_something_failed() -> None:
+    """The line says what, the summary which rule, and the status is 1."""
+    done = check("--rule", "13", "--patience", "1", *command("false"))
+    assert done.returncode == 1
+    first, *_, rule, summary = done.stdout.splitlines()
+    assert first.startswith("fail rule 13  every JSON value: null is swallowed; false is swallowed; 0 is swallowed")
+    assert rule.startswith("rule 13: Any JSON value is a message")
+    assert summary == "It is an echo. 0 passed, 1 failed, 0 warnings."
+
+
+def test_a_warning_and_a_skip() -> None:
+    """They are counted, and nothing has failed."""
+    done = check("--rule", "12", "--rule", "38", "--patience", "0.5", *command("pong"))
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "It answers. 1 passed, 0 failed, 0 warnings, 1 skipped."
+
+
+def test_reports_for_programs(tmp_path: Path) -> None:
+    """JSON on standard output, JUnit in a file."""
+    junit = tmp_path / "report.xml"
+    options = ["--json", "--junit", str(junit), "--rule", "36", "--rule", "33", "--patience", "1"]
+    done = check(*options, *command("empty"))
+    report = json.loads(done.stdout)
+    assert report["manner"] == "echo"
+    assert {finding["rule"] for finding in report["findings"]} == {33, 36}
+    suite = ET.fromstring(junit.read_text(encoding="utf-8"))
+    assert suite.get("tests") == str(len(report["findings"]))
+    assert (done.returncode == 0) == report["ok"]
+
+
+def test_junit_of_all_kinds(tmp_path: Path) -> None:
+    """A failure, a skip and a warning each have their element, whatever is in their text."""
+    junit = tmp_path / "report.xml"
+    check("--junit", str(junit), "--patience", "0.5", *command("prints"))
+    text = junit.read_text(encoding="utf-8")
+    suite = ET.fromstring(text)
+    assert suite.get("failures") == str(len(suite.findall("*/failure")))
+    assert suite.get("skipped") == str(len(suite.findall("*/skipped")))
+    assert "hello, this is my log" in text
+    check("--junit", str(junit), "--rule", "38", "--patience", "1", *command("status"))
+    assert "warning: at the end of its input it exited with status 3" in junit.read_text(encoding="utf-8")
+
+
+def test_a_program_that_is_not_there() -> None:
+    """The status is that of wrong usage."""
+    done = check("/nowhere/at/all")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "trio-ports: cannot start /nowhere/at/all: No such file or directory\n"
+
+
+def test_no_program() -> None:
+    """It has to be said what to check."""
+    assert check().returncode == 2
