@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import trio
@@ -17,6 +18,13 @@ from trio_ports import Port
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 settle = wait_all_tasks_blocked
+
+
+def lacking(advice: str) -> NoReturn:
+    """Skip the test that lacks something, or fail it where everything is required."""
+    if os.environ.get("TRIO_PORTS_REQUIRE_BROWSERS") == "1":
+        pytest.fail(f"required, and missing: {advice}")
+    pytest.skip(advice)
 
 
 class ScriptedError(Exception):

@@ -16,14 +16,12 @@ from typing import Any
 import pytest
 import trio
 from native_support import FIREFOX_ID, PACKAGES, encode, write_manifest
+from support import lacking
 
 from trio_ports.native import connect_native
 
 HERE = Path(__file__).parent / "foreign"
 FETCHED = Path(os.environ.get("TRIO_PORTS_FOREIGN", ""))
-needs_fetching = pytest.mark.skipif(
-    "TRIO_PORTS_FOREIGN" not in os.environ, reason="run tests/native/foreign/fetch.py FOLDER and set TRIO_PORTS_FOREIGN"
-)
 VALUES: list[Any] = [{"a": [1, 2.5, "ä😀"]}, [], {}, "x" * 100_000, True]
 FALSY: list[Any] = [0, False, "", None]
 
@@ -38,17 +36,26 @@ def commands() -> dict[str, list[str]]:
     }
 
 
+@pytest.fixture
+def library(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name != "recipe" and "TRIO_PORTS_FOREIGN" not in os.environ:
+        lacking("run tests/native/foreign/fetch.py FOLDER and set TRIO_PORTS_FOREIGN")
+    return name
+
+
 @pytest.mark.parametrize(
     ("library", "values"),
     [
         ("recipe", [*VALUES, *FALSY]),
         # None is its end of file.
-        pytest.param("nativemessaging-ng", [*VALUES, 0, False, ""], marks=needs_fetching),
+        ("nativemessaging-ng", [*VALUES, 0, False, ""]),
         # null ends its stream.
-        pytest.param("chrome-native-messaging", [*VALUES, 0, False, ""], marks=needs_fetching),
+        ("chrome-native-messaging", [*VALUES, 0, False, ""]),
         # It cannot send what is falsy.
-        pytest.param("web-ext-native-msg", VALUES, marks=needs_fetching),
+        ("web-ext-native-msg", VALUES),
     ],
+    indirect=["library"],
 )
 async def test_our_client_with_their_applications(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, values: list[Any]
