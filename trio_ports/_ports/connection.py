@@ -1,203 +1,26 @@
-"""A connection: crossed memory channels, and the one record that its ends share.
+"""A connection: crossed lanes, and the one record that its ends share.
 
 Every end has an inbox, called a *lane*: a Trio memory channel of encoded messages. The opener sends into the lanes of
 all receivers, each receiver into the lane of the opener; a *direction* is the set of lanes that one side sends into.
 An end is closed by closing the send side of what it sends into, so that what was posted is still delivered, and its
 own inbox, so that what was on its way to it is gone. With several receivers each holds a clone of the same send
 channel, and the opener sees the end when the last clone closes.
-
-The channels themselves are unbounded; the bound is kept here. It has to be: a message goes to several receivers or to
-none of them, and what a port's own listener posts may exceed the bound until the listener returns. A sender that waits
-stands in the direction's queue with its message in hand, as in Trio's own channels, so that nothing overtakes it.
-
-What travels in the channels are batches: a message joins the last batch as long as that has not been taken out, and
-only the first goes through the channel. A burst costs a third less that way, and arrives as it was posted.
-
-The pump that calls a port's listeners does not wait in ``MemoryReceiveChannel.receive``: it looks at ``lane.used`` and
-sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes a message that nobody wants yet.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Literal, TypeAlias, final
 
 import attrs
-import outcome
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection, reschedule
+from trio.lowlevel import enable_ki_protection
 
 from .._protocol.errors import Cause, PortError
+from .lanes import Batch, Direction, Lane
 
 Leaving: TypeAlias = Literal["last", "all", "opener"]
-Batch: TypeAlias = deque[bytes]
-
-
-@final
-class Lane:
-    """One end's inbox."""
-
-    __slots__ = ("bound", "direction", "head", "heard", "sink", "sleeper", "source", "tail", "used")
-
-    def __init__(self, direction: Direction) -> None:
-        source, sink = trio.open_memory_channel[Batch](float("inf"))
-        self.source: trio.MemorySendChannel[Batch] = source
-        self.sink: trio.MemoryReceiveChannel[Batch] = sink
-        self.head: Batch = deque()
-        """The batch that is being taken out, message by message."""
-        self.tail: Batch | None = None
-        """The last batch in the channel, as long as it is there: what is sent is added to it."""
-        self.direction: Direction = direction
-        self.bound: float = direction.bound
-        self.used: int = 0
-        """How many messages are waiting, in the channel and in ``head``."""
-        self.heard: bool = False
-        """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
-        self.sleeper: Task | None = None
-        """The pump that waits for a message or for the end."""
-
-    def wake(self) -> None:
-        """Wake the pump, if it sleeps."""
-        task = self.sleeper
-        if task is not None:
-            self.sleeper = None
-            reschedule(task)
-
-    def abort_sleep(self, _: RaiseCancelT) -> Abort:
-        """Forget the pump, whose sleep was cancelled."""
-        self.sleeper = None
-        return Abort.SUCCEEDED
-
-    def put(self, send: Callable[[Batch], None], frame: bytes) -> None:
-        """Add a message, through a sender's own channel. Written out once more in `Port.post_message`."""
-        if self.tail is None:
-            batch = deque((frame,))
-            send(batch)
-            self.tail = batch
-        else:
-            self.tail.append(frame)
-        self.used += 1
-        self.wake()
-
-    @enable_ki_protection
-    async def take(self) -> bytes:
-        """Wait for a message and take it out. A checkpoint; cancelled, nothing was taken.
-
-        Raises:
-            trio.EndOfChannel, trio.ClosedResourceError: as `End.receive`.
-        """
-        if self.head:
-            await trio.lowlevel.checkpoint()
-            if not self.head:
-                raise trio.ClosedResourceError
-        else:
-            batch = await self.sink.receive()
-            if not self.used:  # A disconnect has emptied the lane since this was handed over; its first message stays.
-                return batch.popleft()
-            self.begin(batch)
-        return self.pop()
-
-    def put_many(self, send: Callable[[Batch], None], frames: list[bytes]) -> None:
-        """Add some messages, in one go."""
-        if self.tail is None:
-            batch = deque(frames)
-            send(batch)
-            self.tail = batch
-        else:
-            self.tail.extend(frames)
-        self.used += len(frames)
-        self.wake()
-
-    def take_nowait(self) -> bytes:
-        """Take out a message, or raise as `take` does, or ``trio.WouldBlock``."""
-        if not self.head:
-            self.begin(self.sink.receive_nowait())
-        return self.pop()
-
-    def take_many_nowait(self, max_bytes: int) -> list[bytes]:
-        """Take out what waits, until it is ``max_bytes`` or more; maybe nothing."""
-        frames: list[bytes] = []
-        while self.used and max_bytes > 0:
-            if not self.head:
-                self.begin(self.sink.receive_nowait())
-            frame = self.head.popleft()
-            self.used -= 1
-            max_bytes -= len(frame)
-            frames.append(frame)
-        if self.direction.blocked:
-            self.direction.settle()
-        return frames
-
-    def begin(self, batch: Batch) -> None:
-        """Note that ``batch`` has left the channel: nothing is added to it any more."""
-        self.head, self.tail = batch, None
-
-    def pop(self) -> bytes:
-        """Take out the next message of the batch that was begun."""
-        frame = self.head.popleft()
-        self.used -= 1
-        if self.direction.blocked:
-            self.direction.settle()
-        return frame
-
-    def empty(self) -> None:
-        """Close the inbox: what is in it is gone."""
-        self.sink.close()
-        self.head = deque()
-        self.tail = None
-        self.used = 0
-
-
-@final
-class Direction:
-    """The lanes that one side of a connection sends into, and who waits for room in them."""
-
-    __slots__ = ("blocked", "bound", "lanes")
-
-    def __init__(self, bound: float) -> None:
-        self.lanes: list[Lane] = []
-        self.bound: float = bound
-        self.blocked: OrderedDict[Task, tuple[End, bytes | None]] = OrderedDict()
-        """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
-
-    def has_room(self, more: int = 1) -> bool:
-        """Say whether ``more`` messages fit. Among several lanes, one that was never heard holds nobody back."""
-        if len(self.lanes) == 1:
-            return self.lanes[0].used + more <= self.bound
-        return all(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
-
-    @enable_ki_protection
-    def settle(self) -> None:
-        """Send for those who wait, first come first served, as far as there is room."""
-        while self.blocked:
-            task, (end, frame) = next(iter(self.blocked.items()))
-            if not self.has_room(frame is not None):
-                return
-            del self.blocked[task]
-            if frame is not None:
-                end.put(frame)
-            reschedule(task)
-
-    def refuse(self, end: End, error: Callable[[], Exception]) -> None:
-        """Raise ``error`` in everybody who waits on behalf of ``end``."""
-        for task, (sender, _) in tuple(self.blocked.items()):
-            if sender is end:
-                del self.blocked[task]
-                reschedule(task, outcome.Error(error()))
-
-    async def wait(self, end: End, frame: bytes | None) -> None:
-        """Wait in the queue until ``frame`` was sent. Cancelled, it was not sent."""
-        task = trio.lowlevel.current_task()
-
-        def abort(_: RaiseCancelT) -> Abort:
-            del self.blocked[task]
-            self.settle()  # Who stood behind may need less room: a listener whose excess is queued needs none.
-            return Abort.SUCCEEDED
-
-        self.blocked[task] = (end, frame)
-        await trio.lowlevel.wait_task_rescheduled(abort)
 
 
 def _send_nowhere(_: Batch) -> None:
