@@ -31,7 +31,7 @@ def test_nothing_failed() -> None:
 
 def test_something_failed() -> None:
     """The line says what, the summary which rule, and the status is 1."""
-    done = check("--rule", "13", "--patience", "1", *command("false"))
+    done = check("--rule", "13", *command("false"))
     assert done.returncode == 1
     first, *_, rule, summary = done.stdout.splitlines()
     assert first.startswith("fail rule 13  every JSON value: null is swallowed; false is swallowed; 0 is swallowed")

@@ -11,7 +11,8 @@ import json
 import random
 import struct
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Final, Literal, final
 
@@ -95,6 +96,11 @@ class ApplicationBrokenError(AssertionError):
 
 
 @final
+class UnwellError(Exception):
+    """It does not answer what it answered before."""
+
+
+@final
 @attrs.frozen
 class Examination:
     """What every check is given."""
@@ -103,10 +109,18 @@ class Examination:
     patience: float
     manner: Manner
 
-    def start(self, *arguments: str) -> Any:
+    def start(self, *arguments: str) -> AbstractAsyncContextManager[Host]:
         """Start the application, with a browser's arguments."""
         given = arguments or ("/manifests/check.json", "check@trio-ports.invalid")
         return open_host((*self.command, *given), patience=self.patience)
+
+    @asynccontextmanager
+    async def converse(self) -> AsyncGenerator[Host]:
+        """Start the application and, if it answers at all, hear it: what is judged then is not its start."""
+        async with self.start() as host:
+            if self.manner.kind != "silent" and not await host.is_well(self.manner):
+                raise UnwellError(host.fate())
+            yield host
 
 
 Check = Callable[[Examination], Awaitable[tuple[Status, str]]]
@@ -182,7 +196,7 @@ async def examine_application(
 async def _carry_out(check: Check, examination: Examination) -> tuple[Status, str]:
     try:
         return await check(examination)
-    except NotAFrameError as error:
+    except (NotAFrameError, UnwellError) as error:
         return "fail", str(error)
 
 
@@ -393,9 +407,7 @@ async def _slow_reader(examination: Examination) -> tuple[Status, str]:
 async def _end_of_file(examination: Examination) -> tuple[Status, str]:
     """It leaves when its input ends, whether or not it was spoken to."""
     for spoken_to in (False, True):
-        async with examination.start() as host:
-            if spoken_to and not await host.is_well(examination.manner):
-                return "fail", host.fate()
+        async with examination.converse() if spoken_to else examination.start() as host:
             host.end_input()
             if not await host.wait_gone(LEAVE_SECONDS):
                 return "fail", f"two seconds after the end of its input it is still there ({_when(spoken_to)})"
@@ -428,7 +440,7 @@ async def _truncated(examination: Examination) -> tuple[Status, str]:
         (struct.pack("=I", 10), "after the length"),
         (struct.pack("=I", 10) + b'"abc', "in the body"),
     ):
-        async with examination.start() as host:
+        async with examination.converse() as host:
             host.write(data)
             host.end_input()
             if not await host.wait_gone(LEAVE_SECONDS):
@@ -442,7 +454,7 @@ async def _truncated(examination: Examination) -> tuple[Status, str]:
 async def _junk(examination: Examination) -> tuple[Status, str]:
     """Frames that are no JSON do not make it hang, nor write what is no frame."""
     for body in (b"{", b"\xff\xfe", b"1 2", b"nul", b'"\xc3"'):
-        async with examination.start() as host:
+        async with examination.converse() as host:
             host.write(struct.pack("=I", len(body)) + body)
             host.end_input()
             while await host.next_answer(LEAVE_SECONDS) is not None:
@@ -454,7 +466,7 @@ async def _junk(examination: Examination) -> tuple[Status, str]:
 
 async def _huge(examination: Examination) -> tuple[Status, str]:
     """A length that no message has is not waited for once its input has ended."""
-    async with examination.start() as host:
+    async with examination.converse() as host:
         host.write(b"\xff\xff\xff\xff")
         host.end_input()
         if not await host.wait_gone(LEAVE_SECONDS):

@@ -131,6 +131,8 @@ class Host:
         self._stray: NotAFrameError | None = None
         self._stderr = bytearray()
         self._heard_all = trio.Event()
+        self._start_seconds = 2 * patience
+        """How long what is judged may take in addition, as long as it has said nothing: it may still be starting."""
 
     @property
     def returncode(self) -> int | None:
@@ -171,7 +173,7 @@ class Host:
         Raises:
             NotAFrameError: what comes is no frame.
         """
-        with trio.move_on_after(seconds or self._patience):
+        with trio.move_on_after((seconds or self._patience) + self._start_seconds):
             try:
                 return await self._answers.receive()
             except trio.EndOfChannel:
@@ -191,7 +193,10 @@ class Host:
         """Say whether it lives: it answers, if it does at all, or is still there a moment later."""
         self.post(manner.marker)
         if manner.kind == "silent":
-            return not await self.wait_gone(min(self._patience, MOMENT_SECONDS)) and self._stray is None
+            with trio.move_on_after(min(self._patience, MOMENT_SECONDS)):
+                await self.wait_gone(math.inf)
+                return False
+            return self._stray is None
         answer = await self.next_answer(seconds)
         if manner.kind == "echo":
             while answer is not None and not (answer.is_json() and same_json(answer.value(), manner.marker)):
@@ -200,7 +205,7 @@ class Host:
 
     async def wait_gone(self, seconds: float) -> bool:
         """Say whether it ends in that time, and all it wrote has been heard."""
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(seconds + self._start_seconds):
             await self._process.wait()
             await self._heard_all.wait()
             return True
@@ -276,6 +281,7 @@ class Host:
                 return False
             if len(data) - start - 4 < length:
                 break
+            self._start_seconds = 0
             self._answers_in.send_nowait(Answer(bytes(data[start + 4 : start + 4 + length])))
             start += 4 + length
         del data[:start]
