@@ -9,7 +9,8 @@ import pytest
 from testing import makers
 
 import trio_ports
-from trio_ports.testing import Limits, check_browser, check_port
+from trio_ports.testing import Limits, check_browser, check_port, moves
+from trio_ports.testing.checking import make_port_subject, play
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 LIMITS = Limits(**SMALL)
@@ -42,6 +43,34 @@ def test_ports(name: str) -> None:
     """A connection obeys the rules, whatever it is made of."""
     maker, options = PORTS[name]
     check_port(maker, listener_errors="log", **{"examples": 40, **options})
+
+
+TURNS = {
+    "a disconnect before what was posted arrives": [
+        moves.start_receive("call", "opener"),
+        moves.turn("opener", moves.by("receiver", moves.post(1)), moves.by("opener", moves.disconnect())),
+    ],
+    "a listener before the end arrives": [
+        moves.turn("opener", moves.post(1)),
+        moves.turn(
+            "opener",
+            moves.by("opener", moves.post(2), moves.disconnect()),
+            moves.by("receiver", moves.add_listener("on_message", "holds", moves.hold())),
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("name", [name for name, (_, options) in PORTS.items() if "wire" in options])
+def test_turns_of_both_ends_over_a_wire(name: str, turn: str) -> None:
+    """What one end does at once happens before what the other one did in the same moment arrives."""
+    maker, options = PORTS[name]
+    subject, _, _ = make_port_subject(
+        maker, 1, dialect="trio", limits=options["limits"], wire=True, remote="remote" in options, narrows=False
+    )
+    verdict = play(subject, TURNS[turn])
+    assert (verdict.history, verdict.difference) == (TURNS[turn], None)
 
 
 @pytest.mark.parametrize("dialect", ["trio", "firefox", "chrome"])

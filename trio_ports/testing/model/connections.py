@@ -87,9 +87,11 @@ class Inbox:
     reader: Call | None = None
     handed: Message | None = None
     """What a waiting reader has been handed, and has not come to take yet: a disconnect does not undo it."""
+    hands: bool = True
+    """A message is handed over where it is posted. Over a wire it arrives later, and a disconnect comes before it."""
 
     def put(self, message: Message) -> None:
-        if self.reader is not None and self.handed is None:
+        if self.hands and self.reader is not None and self.handed is None:
             self.handed = message
         else:
             self.messages.append(message)

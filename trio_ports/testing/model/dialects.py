@@ -37,6 +37,8 @@ class Rules:
     lifecycle: str | None
     document_overrules: str = "nothing"
     """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
+    reaches_opener: bool = False
+    """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
     tells_late: bool = False
     """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
 
@@ -45,7 +47,7 @@ MIB = 1024 * 1024
 RULES = {
     "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
     "firefox": Rules(
-        False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None, "tab and frame"
+        False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None, "tab and frame", True
     ),
     "chrome": Rules(
         False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active", "tab"

@@ -294,6 +294,7 @@ class Model:
         """Say who hears a connect, and which event. Rules 2 to 4."""
         others = [context for context in self._living() if context is not opener]
         if step["do"] == "tabs_connect":
+            others = self._living() if self.rules.reaches_opener else others
             event = "on_connect"
             overrules = "nothing" if step["document"] is None else self.rules.document_overrules
             if overrules == "tab" and step["frame"] is not None:
@@ -344,9 +345,10 @@ class Model:
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
         """Return the opener and the receivers. ``heard``: as long as nobody knows whether they will listen. Rule 6."""
         connection = Connection(self.rules, size=receivers)
+        hands = not self.rules.tells_late
         forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
-        back.inboxes.append(Inbox())
-        forth.inboxes.extend(Inbox(heard=heard) for _ in range(receivers))
+        back.inboxes.append(Inbox(hands=hands))
+        forth.inboxes.extend(Inbox(heard=heard, hands=hands) for _ in range(receivers))
         ports = [self._port(connection, "opener", back.inboxes[0], forth)]
         ports.extend(self._port(connection, "receiver", inbox, back) for inbox in forth.inboxes)
         connection.opener, connection.receivers = ports[0], ports[1:]

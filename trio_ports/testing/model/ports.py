@@ -203,9 +203,13 @@ class Port:
             self.wait = self.has_work
 
     def peer_left(self, error: str | None) -> None:
-        if self.rules.tells_late and self.inbox.heard and self.inbox.used:
+        """Over a wire that arrives after the turn, and after all that came before it was taken."""
+        if self.rules.tells_late:
             self.leaving = (error,)
-            return
+        else:
+            self.lose_peer(error)
+
+    def lose_peer(self, error: str | None) -> None:
         self.leaving = None
         if self.state == "open":
             self.state, self.peer_error = "ending", error
@@ -341,8 +345,8 @@ class Port:
         """Go on as far as it goes without waiting. Say whether anything happened."""
         moved = self.serve_reader()
         self.serve_waiters()
-        if self.leaving is not None and not self.inbox.used:
-            self.peer_left(*self.leaving)
+        if self.leaving is not None and not (self.inbox.heard and self.inbox.used):
+            self.lose_peer(*self.leaving)
             moved = True
         if self.gone or self.held:
             return moved
