@@ -478,9 +478,11 @@ async def test_a_flood_is_stopped_by_its_pipe(tmp_path: Path) -> None:
             await run_application(far, "app", extension_id=FIREFOX_ID, dialect=TRIO, manifest_folders=[tmp_path])
 
         nursery.start_soon(run)
+        while near.lane.used < 7:
+            await trio.sleep(0.01)
         # Only time can show that it does not go on.
         written, before = 0, -1
-        while near.lane.used < 7 or written != before:
+        while written != before:
             await trio.sleep(0.1)
             written, before = (tmp_path / "log").stat().st_size, written
         assert near.lane.used == 7
