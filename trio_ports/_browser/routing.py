@@ -39,11 +39,12 @@ def _lets_in(extension: Extension, opener: Context) -> bool:
 
 def find_in_tab(opener: Context, tab_id: int, frame_id: int | None, document_id: str | None) -> list[Context]:
     """Return the contexts of the opener's extension in a tab that hear a ``tabs.connect``."""
+    dialect = opener.browser.setup.dialect
     tab = opener.browser.tabs.get(tab_id)
     if tab is None:
         return []
     if document_id is not None:
-        overrules = opener.browser.setup.dialect.document_id_overrules
+        overrules = dialect.document_id_overrules
         frame_id = None if overrules == "tab and frame" else frame_id
         tabs = (tab,) if overrules == "nothing" or frame_id is not None else opener.browser.tabs.values()
     else:
@@ -55,7 +56,8 @@ def find_in_tab(opener: Context, tab_id: int, frame_id: int | None, document_id:
         if frame_id is None or frame.id == frame_id
         for context in frame.contexts
         if document_id is None or context.document_id == document_id
-        if context.extension is opener.extension and context is not opener and context.listens("on_connect")
+        if context.extension is opener.extension and context.listens("on_connect")
+        if context is not opener or dialect.tabs_connect_reaches_opener
     ]
 
 
