@@ -3,8 +3,8 @@
 A plan is a list of actions, carried out one after the other: ``["write", HEX]`` bytes to standard output as they are,
 ``["frame", HEX]`` those bytes as one frame, ``["text", BYTES]`` a frame that holds a text of so many bytes in all,
 ``["read"]`` waits for one frame, ``["echo"]`` answers it, ``["eof"]`` waits for the end of standard input,
-``["stdout"]`` and ``["stdin"]`` close that pipe, ``["kill", SIGNAL]`` and ``["exit", STATUS]`` end it. A plan that ends
-without one ends with status 0.
+``["stdout"]`` and ``["stdin"]`` close that pipe, ``["stay"]`` waits for a signal, ``["kill", SIGNAL]`` and ``["exit",
+STATUS]`` end it. A plan that ends without one ends with status 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trio_ports import native
 
 NAME: Final = "differential.planned"
 PROGRAM: Final = f"""#!{sys.executable} -IS
-import json, os, sys
+import json, os, signal, sys
 read, write = sys.stdin.buffer, sys.stdout.buffer
 def frame(body):
     write.write(len(body).to_bytes(4, sys.byteorder) + body)
@@ -47,6 +47,8 @@ for do, *rest in json.load(open(__file__ + ".plan")):
         os.close(1)
     elif do == "stdin":
         os.close(0)
+    elif do == "stay":
+        signal.pause()
     elif do == "kill":
         os.kill(os.getpid(), rest[0])
     elif do == "exit":

@@ -84,6 +84,10 @@ STORIES: Final[dict[str, Story]] = {
         "2 · The opener's own context never hears its own connect",
         [turn("a", listen(), connect("p"), hear("p"))],
     ),
+    "own_tab": Story(
+        "2 · A page that calls tabs.connect with the tab that shows it",
+        [PAGE, turn("p1/a", listen(), tabs_connect("p", "p1"), hear("p"), post(1)), turn("p1/a", disconnect())],
+    ),
     "one_port_for_all_listeners": Story(
         "2 · All listeners of a context share one Port",
         [
@@ -493,6 +497,11 @@ STORIES: Final[dict[str, Story]] = {
     "native_is_killed": Story("36 · A signal ends it", native(2), [["frame", b"1".hex()], ["kill", 9]]),
     "native_closes_stdout": Story(
         "36 · It closes standard output and lives on", native(2), [["frame", b"1".hex()], ["stdout"], ["eof"]]
+    ),
+    "native_closes_stdin": Story(
+        "36 · It closes standard input and lives on: it is noticed when a message is posted",
+        [*native(1), turn("a", post(1, "n")), wait("a", "n", 2)],
+        [["stdin"], ["frame", b"1".hex()], ["stay"]],
     ),
     "native_truncated": Story(
         "36 · It ends inside a frame", native(2), [["frame", b"1".hex()], ["write", "0400000031"]]

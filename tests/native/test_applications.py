@@ -354,8 +354,28 @@ async def test_it_closes_a_pipe_and_lives_on(tmp_path: Path, fd: int, cause: Cau
     assert isinstance(error, NativeApplicationError)
     assert error.cause is cause
     assert ("input" in str(error)) == (fd == 0)
-    assert (await converse(tmp_path, "firefox"))[1] is None
-    assert str((await converse(tmp_path, "chrome"))[1]) == EXITED
+    if fd == 1:
+        assert (await converse(tmp_path, "firefox"))[1] is None
+        assert str((await converse(tmp_path, "chrome"))[1]) == EXITED
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [("firefox", None), ("chrome", "Error when communicating with the native messaging host.")],
+)
+@pytest.mark.usefixtures("impatient")
+async def test_browsers_notice_a_closed_standard_input_when_they_write(
+    tmp_path: Path, dialect: str, text: str | None
+) -> None:
+    """Rule 36: until then the port stays open."""
+    write_application(tmp_path, "os.close(0); send(1); import time; time.sleep(60)")
+    async with open_application(tmp_path, dialect) as (port, witness):
+        port.on_message.add_listener(lambda message, port: port.post_message("into nothing"))
+        with trio.fail_after(30):
+            await port.wait_disconnected()
+        error = port._error
+    assert witness.seen == [1, "end"]
+    assert (None if error is None else str(error)) == text
 
 
 @pytest.mark.usefixtures("impatient")

@@ -26,8 +26,8 @@ FAMILIES: Final[dict[DialectName, Family]] = {"firefox": "firefox", "chrome": "c
 
 PATIENCE: Final[dict[DialectName, Patience]] = {
     "trio": Patience(flush=3, leave=3, terminate=3, closes_both=False),
-    "firefox": Patience(flush=0, leave=3, terminate=3, closes_both=False),
-    "chrome": Patience(flush=0, leave=2, terminate=0, closes_both=True),
+    "firefox": Patience(flush=0, leave=3, terminate=3, closes_both=False, watches_stdin=False),
+    "chrome": Patience(flush=0, leave=2, terminate=0, closes_both=True, watches_stdin=False),
 }
 
 TOO_LARGE_TEXT: Final = (
@@ -43,8 +43,8 @@ _WORDS: Final[dict[Cause, str]] = {
     Cause.NOT_EXECUTABLE: "not_executable",
     Cause.INTERPRETER_MISSING: "interpreter_missing",
     Cause.EXITED: "exited",
-    Cause.STDIN_CLOSED: "closed_pipe",
-    Cause.STDOUT_CLOSED: "closed_pipe",
+    Cause.STDIN_CLOSED: "closed_stdin",
+    Cause.STDOUT_CLOSED: "closed_stdout",
 }
 """Which of a dialect's texts stands for which cause."""
 

@@ -34,7 +34,8 @@ class NativeTexts:
     malformed: str | None
     too_large: str
     exited: str | None
-    closed_pipe: str | None
+    closed_stdout: str | None
+    closed_stdin: str | None
 
 
 @attrs.frozen
@@ -82,6 +83,9 @@ class Dialect:
     """What ``tabs.connect`` pays no heed to where it is given a ``document_id``: the tab, if no frame is given with it,
     or both. There has to be such a tab, though."""
 
+    tabs_connect_reaches_opener: bool
+    """An extension page that calls ``tabs.connect`` with the tab that shows it is reached like any other."""
+
     # The sender's fields
     tabs_connect_names_tab: bool
     """An opener in a tab is named by its tab to the receivers of ``tabs.connect`` too."""
@@ -121,6 +125,7 @@ TRIO: Final = Dialect(
     extension_url="extension://{id}",
     externally_connectable_for_extensions=True,
     document_id_overrules="nothing",
+    tabs_connect_reaches_opener=False,
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -151,6 +156,7 @@ FIREFOX: Final = Dialect(
     extension_url="moz-extension://{uuid}",
     externally_connectable_for_extensions=False,
     document_id_overrules="tab and frame",
+    tabs_connect_reaches_opener=True,
     tabs_connect_names_tab=True,
     document_id_without_tab=True,
     background_origin=True,
@@ -169,7 +175,8 @@ FIREFOX: Final = Dialect(
             "Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes."
         ),
         exited=None,
-        closed_pipe=None,
+        closed_stdout=None,
+        closed_stdin=None,
     ),
     content_scripts_connect_native=True,
     accepts_bom=True,
@@ -194,6 +201,7 @@ CHROME: Final = Dialect(
     extension_url="chrome-extension://{id}",
     externally_connectable_for_extensions=True,
     document_id_overrules="tab",
+    tabs_connect_reaches_opener=False,
     tabs_connect_names_tab=False,
     document_id_without_tab=False,
     background_origin=False,
@@ -210,7 +218,8 @@ CHROME: Final = Dialect(
         malformed=None,
         too_large="Error when communicating with the native messaging host.",
         exited="Native host has exited.",
-        closed_pipe="Native host has exited.",
+        closed_stdout="Native host has exited.",
+        closed_stdin="Error when communicating with the native messaging host.",
     ),
     content_scripts_connect_native=False,
     accepts_bom=False,

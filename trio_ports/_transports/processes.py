@@ -38,6 +38,8 @@ class Patience:
     """To leave once it got SIGTERM; 0 for no such warning."""
     closes_both: bool
     """Its standard output is closed together with its standard input."""
+    watches_stdin: bool = True
+    """That it closed its standard input is noticed at once; otherwise when something is written to it."""
     settle: float = SETTLE_SECONDS
     """To end altogether, once one of its pipes has; it counts as living on afterwards."""
 
@@ -185,7 +187,7 @@ class _Conversation:
 
     async def _watch_stdin(self, carrier: Carrier) -> None:
         """Notice that the program closed its standard input, although nothing is written to it."""
-        if sys.platform == "linux":
+        if sys.platform == "linux" and self.patience.watches_stdin:
             # Nothing ever comes from this end of a pipe, so it is readable only when the other end has been closed.
             await trio.lowlevel.wait_readable(self.stdin.fileno())
             carrier.lose_writing()
