@@ -14,6 +14,10 @@ from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, op
 SCOPE: Final = Scope(world=True, blocks=False)
 KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place")
 LISTENERS: Final = listen(), listen(event="on_connect_external")
+LEAVING: Final = {"refuses", "bye"}
+"""The listeners of the kit that disconnect their port,"""
+SPEAKING: Final = {"greets", "echo", "answers"}
+"""and those that post on it."""
 BEGINNINGS: Final[tuple[tuple[Move, ...], ...]] = (
     (),
     (open_tab("t1"),),
@@ -46,8 +50,9 @@ def real_histories(draw: st.DrawFn, dialect: str, *, max_moves: int = 20) -> His
     for _ in range(draw(st.integers(1, max_moves))):
         kind = draw(st.sampled_from(KINDS))
         for move in _adapt(_choose(chooser, model, kind), webs=dialect == "chrome"):
-            if _may(model, move) and (_is_lively(model, move) or not draw(st.integers(0, 5))):
-                play(move)
+            for part in _take_turns(model, move):
+                if _may(model, part) and (_is_lively(model, part) or not draw(st.integers(0, 5))):
+                    play(part)
     return history
 
 
@@ -68,6 +73,44 @@ def _may(model: Model, move: Move) -> bool:
         if step["do"] in ("connect", "tabs_connect"):
             opened.add(step["port"])
     return True
+
+
+def _take_turns(model: Model, move: Move) -> list[Move]:
+    """Return turns in which nobody speaks on a connection that one of several receivers may be leaving.
+
+    A receiver that leaves as soon as it is told something ends the connection for others. Whatever they say meanwhile
+    may come before that or after it: it gets a turn of its own, or is not said.
+    """
+    if move["move"] != "turn":
+        return [move]
+    parts: list[list[Step]] = [[]]
+    hearing: dict[str, set[str]] = {}
+    for step in move["steps"]:
+        label = str(step.get("port"))
+        if step["do"] in ("connect", "tabs_connect"):
+            hearing[label] = _hear_connect(model, move["at"], step)
+        said = hearing.get(label) or _hear_message(model, move["at"], label)
+        if said & LEAVING:
+            if said & SPEAKING and step["do"] in ("connect", "tabs_connect", "post"):
+                return []
+            if step["do"] in ("post", "disconnect"):
+                parts.append([])
+        parts[-1].append(step)
+    return [turn(move["at"], *steps) for steps in parts if steps]
+
+
+def _hear_connect(model: Model, at: str, step: Step) -> set[str]:
+    """Return the names of the listeners that a connect calls, if several contexts have them."""
+    contexts, event = model.hear(model.contexts[at], step)
+    return {name for context in contexts for name in context.listeners[event]} if len(contexts) > 1 else set()
+
+
+def _hear_message(model: Model, at: str, label: str) -> set[str]:
+    """Return the names of the listeners that an opener's message calls, if there are several receivers."""
+    port = model.contexts[at].ports.get(label)
+    if port is None or port is not port.connection.opener or port.connection.size < 2:
+        return set()
+    return {name for receiver in port.connection.receivers for name in receiver.listeners}
 
 
 def _is_lively(model: Model, move: Move) -> bool:
