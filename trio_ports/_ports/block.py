@@ -79,9 +79,10 @@ async def _finish_pump(port: PortCore, *, crashed: bool) -> None:
             if not crashed:
                 await pump.wait_done()
         finally:
-            pump.scope.cancel()
             with trio.CancelScope(shield=True):
-                await pump.wait_done()
+                while port._pump is not None:  # One that was cancelled leaves late listeners to another one.
+                    port._pump.scope.cancel()
+                    await port._pump.wait_done()
     if crashed:
         await trio.lowlevel.cancel_shielded_checkpoint()
     else:

@@ -193,10 +193,12 @@ class Port:
         self.gone = True
 
     def leave_block(self, error: str | None = None) -> None:
-        """The block that it was narrowed to has ended; one that had ended before still has the scope it came from."""
+        """The block that it was narrowed to has ended; one that had ended before still has the scope it came from.
+
+        A late listener that had to wait, because another one was running, is told as that one is cancelled.
+        """
         self.close(error)
         self.inbox.messages.clear()
-        self.untold.clear()
         self.inside = False
         if self.holding:
             self.holding, self.script = False, self.run()
