@@ -123,23 +123,27 @@ async def test_a_block_left_while_what_was_kept_is_listened_to(crash: bool) -> N
         assert heard == ([1, "end", "crash"] if crash else [1, "end"])
 
 
-async def test_a_late_listener_is_told_whatever_the_scheduler_does_first() -> None:
+@pytest.mark.parametrize("attempt", range(20))
+async def test_a_late_listener_is_told_whatever_the_scheduler_does_first(attempt: int) -> None:
     """It waits behind a listener that is cancelled with the block, and is told before the block is left."""
-    for _ in range(20):
-        told: list[Any] = []
-        async with trio.open_nursery() as nursery:
-            opener, receiver = open_port_pair(nursery)
-            opener.post_message(1)
-            opener.disconnect()
-            await receiver.wait_disconnected()
-            with trio.CancelScope() as scope:
-                async with receiver:
-                    receiver.on_message.add_listener(lambda message, port: trio.sleep_forever())
-                    await trio.testing.wait_all_tasks_blocked()
-                    receiver.on_disconnect.add_listener(lambda port: told.append("end"))
-                    scope.cancel()
-                    await trio.lowlevel.checkpoint()
-            assert told == ["end"]
+    told: list[Any] = []
+
+    async def listen(message: object, port: object) -> None:
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        opener, receiver = open_port_pair(nursery)
+        opener.post_message(attempt)
+        opener.disconnect()
+        await receiver.wait_disconnected()
+        with trio.CancelScope() as scope:
+            async with receiver:
+                receiver.on_message.add_listener(listen)
+                await trio.testing.wait_all_tasks_blocked()
+                receiver.on_disconnect.add_listener(lambda port: told.append("end"))
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+        assert told == ["end"]
 
 
 async def open_gate(gate: trio.Event) -> None:
