@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 import trio
 
-from trio_ports._drivers import BrowserKind, BrowserNotFoundError, Lab, PlayerExtension, open_lab
+from trio_ports._drivers import BrowserKind, BrowserNotFoundError, Lab, PlayerExtension, find_browser, open_lab
 from trio_ports._drivers.lab import EXTENSIONS
 
 T = TypeVar("T")
@@ -65,15 +65,21 @@ class Laboratory:
             await self._stopped.wait()
 
 
-def start_laboratory(kind: BrowserKind, extensions: Sequence[PlayerExtension] = EXTENSIONS) -> Laboratory:
-    """Start a browser; where it is missing the test is skipped, unless browsers are required."""
-    laboratory = Laboratory(kind, extensions)
+def require(kind: BrowserKind) -> None:
+    """Skip the test where the browser is missing, unless browsers are required."""
     try:
-        laboratory.start()
-    except* BrowserNotFoundError as missing:
+        find_browser(kind)
+    except BrowserNotFoundError as missing:
         if os.environ.get("TRIO_PORTS_REQUIRE_BROWSERS") == "1":
             raise
-        pytest.skip(str(missing.exceptions[0]))
+        pytest.skip(str(missing))
+
+
+def start_laboratory(kind: BrowserKind, extensions: Sequence[PlayerExtension] = EXTENSIONS) -> Laboratory:
+    """Start a browser, if it is installed."""
+    require(kind)
+    laboratory = Laboratory(kind, extensions)
+    laboratory.start()
     return laboratory
 
 

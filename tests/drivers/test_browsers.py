@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
+from drivers.laboratory import require
+from drivers.processes import find_processes
 
-from trio_ports._drivers import BrowserKind, BrowserStartError, chromium, firefox, open_chromium, open_firefox, open_lab
+from trio_ports._drivers import (
+    BrowserGoneError,
+    BrowserKind,
+    BrowserStartError,
+    chromium,
+    firefox,
+    open_chromium,
+    open_firefox,
+    open_lab,
+)
+from trio_ports._drivers.process import open_process
 
 OPENERS = {"firefox": open_firefox, "chromium": open_chromium}
 Pretend = Callable[[BrowserKind, str], Path]
@@ -33,11 +47,12 @@ async def test_a_browser_that_ends_at_once(kind: BrowserKind, pretend: Pretend, 
     """The error has its last words, and nothing is left of it; a home of the caller's own stays."""
     pretend(kind, "echo cannot open display >&2; exit 1")
     home = tmp_path / "home"
-    with pytest.raises(BrowserStartError, match="cannot open display"):
-        async with OPENERS[kind](home=home, folder=tmp_path / "run", headless=False):
-            pass  # pragma: no cover
+    async with open_process() as process:
+        with pytest.raises(BrowserStartError, match="cannot open display"):
+            async with OPENERS[kind](process, home=home, headless=False):
+                pass  # pragma: no cover
     assert home.exists()
-    assert not (tmp_path / "run").exists()
+    assert not process.folder.exists()
 
 
 @pytest.mark.parametrize("kind", ["firefox", "chromium"])
@@ -48,9 +63,10 @@ async def test_a_browser_that_never_answers(
     pretend(kind, "exec sleep 60")
     for module in firefox, chromium:
         monkeypatch.setattr(module, "START_SECONDS", 0.2)
-    with pytest.raises(BrowserStartError, match="did not"):
-        async with OPENERS[kind]():
-            pass  # pragma: no cover
+    async with open_process() as process:
+        with pytest.raises(BrowserStartError, match="did not"):
+            async with OPENERS[kind](process):
+                pass  # pragma: no cover
 
 
 @pytest.mark.parametrize("display", ["mine", None])
@@ -73,3 +89,16 @@ async def test_a_lab_without_a_browser(kind: BrowserKind, monkeypatch: pytest.Mo
     with trio.fail_after(30), pytest.RaisesGroup(BrowserStartError):
         async with open_lab(kind):
             pass  # pragma: no cover
+
+
+@pytest.mark.parametrize("kind", ["firefox", "chromium"])
+async def test_a_browser_that_is_closed(kind: BrowserKind) -> None:
+    """Whoever uses the lab is told at once, and does not wait for answers that never come."""
+    require(kind)
+    with trio.fail_after(60), pytest.RaisesGroup(pytest.RaisesGroup(BrowserGoneError)):
+        async with open_lab(kind) as lab:
+            (folder,) = {each.parents[1] for each in lab.browser.extension_ids}
+            (browser, *_) = sorted(find_processes(f"{folder}/profile"))
+            os.kill(browser, signal.SIGTERM)
+            await trio.sleep_forever()
+    assert not folder.exists()

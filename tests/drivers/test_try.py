@@ -7,71 +7,98 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click.testing
 import pytest
+import trio
+from drivers.laboratory import require
+from drivers.processes import find_processes
 
-from trio_ports._drivers import BrowserError, BrowserNotFoundError, Event, find_browser
+from trio_ports._drivers import BrowserError, BrowserGoneError, Event
 from trio_ports.cli import try_browser
 from trio_ports.cli.commands import program
 
-COMMAND = [sys.executable, "-m", "trio_ports", "try"]
 BROWSERS = pytest.mark.parametrize("kind", ["firefox", "chromium"])
 
 
-def require(kind: Any) -> None:
-    """Skip the test where the browser is missing, unless browsers are required."""
-    try:
-        find_browser(kind)
-    except BrowserNotFoundError as error:
-        if os.environ.get("TRIO_PORTS_REQUIRE_BROWSERS") == "1":
-            raise
-        pytest.skip(str(error))
+@attrs.frozen
+class Place:
+    """Where a command runs: a home and a temporary folder of its own, in which nothing may be left."""
+
+    home: Path
+    temporary: Path
+
+    def start(self, kind: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "HOME": str(self.home), "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "trio_ports", "try", "--browser", kind, "--headless"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def left(self) -> list[Path | int]:
+        """Return what is there: files, and processes that were started here."""
+        return [*self.home.iterdir(), *self.temporary.iterdir(), *find_processes(str(self.temporary))]
 
 
 @pytest.fixture
-def short_path() -> Iterator[Path]:
-    """Make a temporary folder with a short name: a browser's socket in it has a path of limited length."""
-    with tempfile.TemporaryDirectory(prefix="tp-") as folder:
-        yield Path(folder)
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place whose temporary folder has a short name: with a long one it would not be used."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with tempfile.TemporaryDirectory(prefix="tp-", dir="/tmp") as folder:
+        yield Place(home, Path(folder))
 
 
 @BROWSERS
-def test_the_conversation_is_told_and_nothing_is_left(kind: Any, short_path: Path) -> None:
-    """A headless run ends by itself with 0, and the temporary folder is as empty as before."""
+def test_the_conversation_is_told_and_nothing_is_left(kind: Any, tmp_path: Path) -> None:
+    """A headless run ends by itself with 0, even where the temporary folder's path is too long for a socket."""
     require(kind)
-    environment = {**os.environ, "TMPDIR": str(short_path)}
-    done = subprocess.run(
-        [*COMMAND, "--browser", kind, "--headless"],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=90,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert '    background port-from-cs.on_connect "port-from-cs"' in done.stdout
-    assert 'content script p.on_message {"greeting": "hi from content script"}' in done.stdout
-    assert '    background ping_pong.on_message "pong"' in done.stdout
-    assert list(short_path.iterdir()) == []
+    place = Place(tmp_path / "home", tmp_path / ("long" * 40))
+    place.home.mkdir()
+    place.temporary.mkdir()
+    with place.start(kind) as process:
+        told, problems = process.communicate(timeout=90)
+    assert (process.returncode, problems) == (0, "")
+    assert '    background port-from-cs.on_connect "port-from-cs"' in told
+    assert 'content script p.on_message {"greeting": "hi from content script"}' in told
+    assert '    background ping_pong.on_message "pong"' in told
+    assert told.endswith("All was removed.\n")
+    assert place.left() == []
 
 
-@BROWSERS
-def test_ctrl_c_removes_everything(kind: Any, short_path: Path) -> None:
-    """Interrupted as soon as the browser is there: status 130, and nothing is left."""
+@pytest.mark.parametrize(
+    ("kind", "number", "status"), [("firefox", signal.SIGINT, 130), ("chromium", signal.SIGTERM, 143)]
+)
+def test_a_signal_removes_everything(kind: Any, number: int, status: int, place: Place) -> None:
+    """Interrupted as soon as the browser is there: nothing is left when the command has ended."""
     require(kind)
-    environment = {**os.environ, "TMPDIR": str(short_path), "PYTHONUNBUFFERED": "1"}
-    command = [*COMMAND, "--browser", kind, "--headless"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with place.start(kind) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-        assert process.wait(60) == 130
-    assert list(short_path.iterdir()) == []
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == status
+    assert place.left() == []
+
+
+@BROWSERS
+def test_killed_it_leaves_nothing_either(kind: Any, place: Place) -> None:
+    """Browser, native application and files are gone within seconds, though the command could do nothing about it."""
+    require(kind)
+    with place.start(kind) as process:
+        assert process.stdout is not None
+        while "pong" not in process.stdout.readline():
+            pass
+        assert len(find_processes("ping_pong")) > 0
+        process.kill()
+        process.communicate(timeout=60)
+    until = time.monotonic() + 10
+    while place.left() and time.monotonic() < until:
+        time.sleep(0.05)  # Nobody is left who could tell.
+    assert place.left() == []
 
 
 def invoke(*arguments: str) -> click.testing.Result:
@@ -92,12 +119,11 @@ class Fake:
     """A browser that can be found, in place of a real one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> None:
-        monkeypatch.setattr(try_browser, "find_browser", lambda kind: None)
         monkeypatch.setattr(try_browser, "open_lab", lambda kind, headless: self)
         monkeypatch.setattr(try_browser, "converse", self._converse)
         self.browser, self.name, self.version = self, "Fake", "1"
         self.error = error
-        self.complete = False
+        self.complete: bool | None = True
 
     async def __aenter__(self) -> Any:
         if self.error is not None:
@@ -108,27 +134,36 @@ class Fake:
         """Nothing is left of it."""
 
     async def _converse(self, lab: Any, output: Any) -> bool:
+        if self.complete is None:
+            raise trio.TooSlowError
         return self.complete
 
 
-def test_something_else_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A conversation that went otherwise ends with 1, and says so."""
-    Fake(monkeypatch)
+@pytest.mark.parametrize("complete", [False, None])
+def test_something_else_was_told(complete: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation that went otherwise, or did not come to its end, ends with 1, and says so."""
+    Fake(monkeypatch).complete = complete
     result = invoke("--browser", "firefox", "--headless")
     assert (result.exit_code, result.output.splitlines()[-1]) == (1, "It did not go as it should. All was removed.")
 
 
-def test_with_a_window_it_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until something ends it."""
+@pytest.mark.parametrize(
+    ("complete", "status", "last"),
+    [(True, 0, "All was removed."), (False, 1, "Error: the browser was closed, or crashed")],
+)
+def test_a_window_stays_open_until_it_is_closed(
+    complete: bool, status: int, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is how it ends; before the conversation has gone well it is trouble."""
 
     async def wait() -> None:
-        raise BrowserError("somebody closed it")
+        raise BrowserGoneError("the browser was closed, or crashed")
 
     monkeypatch.setattr("trio.sleep_forever", wait)
-    Fake(monkeypatch).complete = True
+    Fake(monkeypatch).complete = complete
     result = invoke("--browser", "firefox")
-    assert "The browser stays open until Ctrl-C." in result.output
-    assert result.output.endswith("Error: somebody closed it\n")
+    assert "The browser stays open until you close it, or until Ctrl-C." in result.output
+    assert (result.exit_code, result.output.splitlines()[-1]) == (status, last)
 
 
 def test_the_browser_breaks(monkeypatch: pytest.MonkeyPatch) -> None:

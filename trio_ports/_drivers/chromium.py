@@ -15,7 +15,7 @@ from .browser import Browser
 from .cdp import Cdp
 from .errors import BrowserGoneError, BrowserStartError
 from .firefox import make_environment
-from .process import open_folder, open_process
+from .process import BrowserProcess
 
 START_SECONDS: Final = 60.0
 QUIT_SECONDS: Final = 3.0
@@ -47,17 +47,17 @@ ARGUMENTS: Final = (
 
 @asynccontextmanager
 async def open_chromium(
-    *extension_folders: Path, home: Path | None = None, folder: Path | None = None, headless: bool = True
+    process: BrowserProcess, *extension_folders: Path, home: Path | None = None, headless: bool = True
 ) -> AsyncGenerator[Browser]:
-    """Start Chromium with the extensions loaded for as long as the block runs.
+    """Start Chromium with the extensions loaded, and have it quit at the end of the block.
 
-    The profile is new and private, so is the process group; both are removed at the end, cancelled or crashed too.
+    The profile is new and private, in the folder of the process; with that both are gone, cancelled or crashed too.
     Service workers of extensions don't fall asleep, as a debugger is attached to them.
 
     Args:
+        process: one in which nothing was started yet.
         extension_folders: unpacked extensions.
         home: stands for the user's home, and stays; a private one that is removed, if None.
-        folder: where everything is written; removed at the end, a private one if None.
         headless: without a window.
 
     Raises:
@@ -66,38 +66,35 @@ async def open_chromium(
         BrowserCommandError: it refused an extension.
     """
     program = find_browser("chromium")
-    with open_folder(folder) as private:
-        profile = private / "profile"
-        manifests = profile / "NativeMessagingHosts"
-        manifests.mkdir(parents=True)
-        home = home or private / "home"
-        home.mkdir(exist_ok=True)
-        command = [str(program), f"--user-data-dir={profile}", *ARGUMENTS]
-        command += ["--headless"] if headless else []
-        # Chromium refuses to run as root with its sandbox.
-        command += ["--no-sandbox"] if os.geteuid() == 0 else []
-        async with open_process([*command, "about:blank"], private, make_environment(home), pipe=True) as process:
-            assert process.pipe is not None
-            cdp = Cdp(process.pipe)
-            try:
-                with trio.fail_after(START_SECONDS):
-                    product = (await cdp.command("Browser.getVersion"))["product"]
-            except (BrowserGoneError, trio.TooSlowError) as error:
-                raise BrowserStartError("Chromium did not answer", process.output()) from error
-            workers = [{"type": "service_worker"}]
-            await cdp.command(
-                "Target.setAutoAttach",
-                {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True, "filter": workers},
-            )
-            ids: dict[Path, str] = {}
-            for each in extension_folders:
-                answer = await cdp.command("Extensions.loadUnpacked", {"path": str(each.absolute())})
-                ids[each] = answer["id"]
-            name, _, version = product.partition("/")
-            try:
-                yield Browser("chromium", name, version, home, manifests, ids)
-            finally:
-                await quit_politely(cdp)
+    profile = process.folder / "profile"
+    manifests = profile / "NativeMessagingHosts"
+    manifests.mkdir(parents=True)
+    home = home or process.folder / "home"
+    home.mkdir(exist_ok=True)
+    command = [str(program), f"--user-data-dir={profile}", *ARGUMENTS]
+    command += ["--headless"] if headless else []
+    # Chromium refuses to run as root with its sandbox.
+    command += ["--no-sandbox"] if os.geteuid() == 0 else []
+    cdp = Cdp(await process.start_with_pipe([*command, "about:blank"], make_environment(home)))
+    try:
+        with trio.fail_after(START_SECONDS):
+            product = (await cdp.command("Browser.getVersion"))["product"]
+    except (BrowserGoneError, trio.TooSlowError) as error:
+        raise BrowserStartError("Chromium did not answer", process.output()) from error
+    workers = [{"type": "service_worker"}]
+    await cdp.command(
+        "Target.setAutoAttach",
+        {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True, "filter": workers},
+    )
+    ids: dict[Path, str] = {}
+    for each in extension_folders:
+        answer = await cdp.command("Extensions.loadUnpacked", {"path": str(each.absolute())})
+        ids[each] = answer["id"]
+    name, _, version = product.partition("/")
+    try:
+        yield Browser("chromium", name, version, home, manifests, ids)
+    finally:
+        await quit_politely(cdp)
 
 
 async def quit_politely(cdp: Cdp) -> None:

@@ -15,7 +15,7 @@ from .binaries import find_browser
 from .browser import Browser
 from .errors import BrowserGoneError, BrowserStartError
 from .marionette import Marionette
-from .process import BrowserProcess, open_folder, open_process
+from .process import BrowserProcess
 
 START_SECONDS: Final = 60.0
 QUIT_SECONDS: Final = 3.0
@@ -70,16 +70,16 @@ PREFERENCES: Final[dict[str, Any]] = {
 
 @asynccontextmanager
 async def open_firefox(
-    *extension_folders: Path, home: Path | None = None, folder: Path | None = None, headless: bool = True
+    process: BrowserProcess, *extension_folders: Path, home: Path | None = None, headless: bool = True
 ) -> AsyncGenerator[Browser]:
-    """Start Firefox with the extensions loaded for as long as the block runs.
+    """Start Firefox with the extensions loaded, and have it quit at the end of the block.
 
-    The profile is new and private, so is the process group; both are removed at the end, cancelled or crashed too.
+    The profile is new and private, in the folder of the process; with that both are gone, cancelled or crashed too.
 
     Args:
+        process: one in which nothing was started yet.
         extension_folders: unpacked extensions with an id in their manifest.
         home: stands for the user's home, and stays; a private one that is removed, if None.
-        folder: where everything is written; removed at the end, a private one if None.
         headless: without a window.
 
     Raises:
@@ -88,26 +88,26 @@ async def open_firefox(
         BrowserCommandError: it refused an extension.
     """
     program = find_browser("firefox")
-    with open_folder(folder) as private:
-        profile = private / "profile"
-        profile.mkdir(parents=True)
-        (profile / "user.js").write_text(write_preferences(), encoding="utf-8")
-        home = home or private / "home"
-        manifests = home / ".mozilla" / "native-messaging-hosts"
-        manifests.mkdir(parents=True, exist_ok=True)
-        command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
-        command += ["--headless"] if headless else []
-        async with open_process(command, private, make_environment(home)) as process, connect(process) as marionette:
-            capabilities = await marionette.start()
-            ids: dict[Path, str] = {}
-            for each in extension_folders:
-                answer = await marionette.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
-                ids[each] = answer["value"]
-            name, version = capabilities["browserName"], capabilities["browserVersion"]
-            try:
-                yield Browser("firefox", name, version, home, manifests, ids)
-            finally:
-                await quit_politely(marionette)
+    profile = process.folder / "profile"
+    profile.mkdir(parents=True)
+    (profile / "user.js").write_text(write_preferences(), encoding="utf-8")
+    home = home or process.folder / "home"
+    manifests = home / ".mozilla" / "native-messaging-hosts"
+    manifests.mkdir(parents=True, exist_ok=True)
+    command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
+    command += ["--headless"] if headless else []
+    await process.start(command, make_environment(home))
+    async with connect(process) as marionette:
+        capabilities = await marionette.start()
+        ids: dict[Path, str] = {}
+        for each in extension_folders:
+            answer = await marionette.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
+            ids[each] = answer["value"]
+        name, version = capabilities["browserName"], capabilities["browserVersion"]
+        try:
+            yield Browser("firefox", name, version, home, manifests, ids)
+        finally:
+            await quit_politely(marionette)
 
 
 def write_preferences() -> str:

@@ -1,12 +1,15 @@
 """Run a browser and clean up after it, whatever happens to the program that wanted it.
 
 A program of its own (standard library only, started by path), so that it outlives a crash of the one that started it:
-it waits for the browser to end or for its own standard input to close, ends the browser's process group, and once
-standard input is closed removes the folder it was given. Only killing this very program leaves something behind.
+it makes the folder in which everything is written, runs the browser until that ends or standard input closes, ends the
+browser's process group, and once standard input is closed removes the folder. Only killing this very program leaves
+something behind.
 
-    python keeper.py FOLDER READ WRITE PROGRAM [ARGUMENT …]
+    python keeper.py FOLDER READ WRITE
 
-READ and WRITE are descriptors that the browser gets as 3 and 4, or -1. In the folder, ``output.log`` has what the
+READ and WRITE are descriptors that the browser gets as 3 and 4, if it wants them. A line on standard output says that
+the folder is there; a line of JSON on standard input says what to run: ``command``, ``environment`` (added to the
+keeper's own) and ``pipe``. Standard output ends when the browser has. In the folder, ``output.log`` has what the
 browser prints, and ``ended`` its status, once it has one.
 """
 
@@ -15,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import select
 import shutil
@@ -23,6 +27,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 GRACE_SECONDS = 1.5
@@ -32,9 +37,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def place_pipe(read: int, write: int) -> tuple[int, ...]:
-    """Make the two descriptors 3 and 4 of this process, and say which a child inherits."""
-    if read < 0:
-        return ()
+    """Make the two descriptors 3 and 4 of this process, for a child to inherit, and return those numbers."""
     # First out of the way: either may be 3 or 4 already. No copy may stay, or the pipe would not end with the browser.
     copies = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (read, write)]
     for each in (read, write):
@@ -105,11 +108,18 @@ def remove(folder: str) -> None:
 
 
 def wait_for_request() -> None:
-    """Return when nobody holds the other end of standard input any more; nobody ever writes there."""
+    """Return when nobody holds the other end of standard input any more; nobody writes there a second time."""
     os.read(0, 1)
 
 
-def run(command: tuple[str, ...], inherited: tuple[int, ...], log: Path) -> int:
+def close_all(descriptors: tuple[int, ...]) -> tuple[()]:
+    """Close them, and return what is left."""
+    for each in descriptors:
+        os.close(each)
+    return ()
+
+
+def run(command: list[str], environment: Mapping[str, str], inherited: tuple[int, ...], log: Path) -> int:
     """Run the command until it ends or standard input does; return its status, 127 if it could not be started."""
     with log.open("ab") as output:
         try:
@@ -119,14 +129,14 @@ def run(command: tuple[str, ...], inherited: tuple[int, ...], log: Path) -> int:
                 stdout=output,
                 stderr=output,
                 pass_fds=inherited,
+                env={**os.environ, **environment},
                 process_group=0,
             )
         except OSError as error:
             output.write(f"{error}\n".encode())
             return 127
         finally:
-            for each in inherited:
-                os.close(each)
+            close_all(inherited)
     try:
         wait_for_end(browser)
     finally:
@@ -138,16 +148,26 @@ def disregard(_number: int, _frame: object) -> None:
     """Handle a signal by doing nothing."""
 
 
-def main(folder: str, read: str, write: str, *command: str) -> None:
-    """Run the command, say in the folder how it ended, and remove the folder once nobody wants it any more."""
+def main(folder: str, read: str, write: str) -> None:
+    """Make the folder, run what is asked for, say how it ended, and remove the folder once nobody wants it any more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever closes our standard input decides. A signal that is ignored would be ignored by the browser too.
         signal.signal(number, disregard)
     adopt_orphans()
+    inherited = place_pipe(int(read), int(write))
     try:
-        status = run(command, place_pipe(int(read), int(write)), Path(folder, "output.log"))
-        Path(folder, "ended").write_text(str(status), encoding="ascii")
-        wait_for_request()
+        Path(folder).mkdir(mode=0o700)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(1, b"\n")
+        request = sys.stdin.buffer.readline()
+        if request.endswith(b"\n"):  # Not if whoever writes it was killed there.
+            wanted = json.loads(request)
+            if not wanted["pipe"]:
+                inherited = close_all(inherited)
+            status = run(wanted["command"], wanted["environment"], inherited, Path(folder, "output.log"))
+            Path(folder, "ended").write_text(str(status), encoding="ascii")
+            os.close(1)
+            wait_for_request()
     finally:
         remove(folder)
 

@@ -28,13 +28,13 @@ import attrs
 import trio
 
 from .arrivals import WAIT_SECONDS, Arrivals
-from .binaries import BrowserKind
+from .binaries import BrowserKind, find_browser
 from .browser import Browser
 from .chromium import open_chromium
 from .errors import BrowserGoneError
 from .firefox import open_firefox
 from .players import Context, PlayerExtension, write_extension
-from .process import open_folder
+from .process import BrowserProcess, open_process
 from .reports import Event, Result
 from .server import Server
 from .steps import Step
@@ -299,18 +299,26 @@ async def open_lab(
     Raises:
         BrowserNotFoundError: it is not installed.
         BrowserStartError: it did not start.
+        BrowserGoneError: it ended before the block did.
     """
     names = [each.name for each in extensions]
     arrivals = Arrivals()
     server = Server(arrivals.handle)
-    # The browser's own folder: it is removed even if this program is killed.
-    with open_folder() as folder:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(server.run)
-            folders = [folder / "extensions" / name for name in names]
-            for path, extension in zip(folders, extensions, strict=True):
-                write_extension(path, kind, extension, server.write_settings(extension.name))
-            async with OPENERS[kind](*folders, folder=folder, headless=headless) as browser:
-                await arrivals.wait_until(lambda: set(names) <= set(arrivals.backgrounds))
-                yield Lab(browser, arrivals, server.origin, names)
-            nursery.cancel_scope.cancel()
+    find_browser(kind)
+    async with open_process() as process, trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        folders = [process.folder / "extensions" / name for name in names]
+        for path, extension in zip(folders, extensions, strict=True):
+            write_extension(path, kind, extension, server.write_settings(extension.name))
+        async with OPENERS[kind](process, *folders, headless=headless) as browser, trio.open_nursery() as watched:
+            watched.start_soon(_watch, process)
+            await arrivals.wait_until(lambda: set(names) <= set(arrivals.backgrounds))
+            yield Lab(browser, arrivals, server.origin, names)
+            watched.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+
+
+async def _watch(process: BrowserProcess) -> None:
+    """Raise as soon as the browser ends by itself."""
+    await process.wait_ended()
+    raise BrowserGoneError("the browser was closed, or crashed")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
+import msgspec
 import trio
 
 from .errors import BrowserStartError
@@ -20,17 +22,51 @@ KEEPER: Final = Path(__file__).with_name("keeper.py")
 REMOVE_SECONDS: Final = 10.0
 """How long the keeper may take to end everything; it needs two seconds at the worst."""
 LAST_BYTES: Final = 2_000
+PLACE_LETTERS: Final = 24
+"""How long the path of a place for temporary folders may be: Chromium's socket, deep in ours, has room for 107."""
 
 
 @final
 @attrs.frozen
 class BrowserProcess:
-    """A browser that runs."""
+    """A browser, once it was started, and the folder in which it runs."""
 
     folder: Path
-    """Everything the browser writes is in here; removed at the end."""
-    pipe: trio.StapledStream[trio.lowlevel.FdStream, trio.lowlevel.FdStream] | None
-    """The browser's descriptors 3 and 4, if it was started with them."""
+    """Everything the browser writes is in here; it is removed at the end, even if this program is killed."""
+    _keeper: trio.Process
+    _pipe: trio.StapledStream[Any, Any]
+
+    @property
+    def temporary(self) -> Path:
+        """Where the browser and its children put their temporary files."""
+        return self.folder / "tmp"
+
+    async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start the browser, in a process group of its own.
+
+        Args:
+            command: the program and its arguments.
+            environment: added to this program's own.
+        """
+        await self._request(command, environment, pipe=False)
+
+    async def start_with_pipe(self, command: Sequence[str], environment: Mapping[str, str]) -> trio.abc.Stream:
+        """Start the browser and return a stream to its descriptors 3 (it reads) and 4 (it writes)."""
+        await self._request(command, environment, pipe=True)
+        return self._pipe
+
+    async def _request(self, command: Sequence[str], environment: Mapping[str, str], *, pipe: bool) -> None:
+        self.temporary.mkdir()
+        environment = {**environment, "TMPDIR": str(self.temporary)}
+        request = {"command": list(command), "environment": environment, "pipe": pipe}
+        assert self._keeper.stdin is not None
+        await self._keeper.stdin.send_all(msgspec.json.encode(request) + b"\n")
+
+    async def wait_ended(self) -> None:
+        """Wait until the browser has ended by itself."""
+        assert self._keeper.stdout is not None
+        while await self._keeper.stdout.receive_some():
+            pass
 
     def output(self) -> str:
         """Return the last lines that the browser printed."""
@@ -45,41 +81,28 @@ class BrowserProcess:
             raise BrowserStartError(f"the browser ended with status {status}", self.output())
 
 
-@contextmanager
-def open_folder(given: Path | None = None) -> Generator[Path]:
-    """Make a private folder for one run and remove it at the end; or use the given one, which its maker removes."""
-    if given is not None:
-        yield given
-        return
-    with tempfile.TemporaryDirectory(prefix="trio-ports-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+def choose_folder() -> Path:
+    """Return where a new private folder may be: in the usual place, or in ``/tmp`` if that one's path is too long."""
+    place = tempfile.gettempdir()
+    return Path(place if len(os.fsencode(place)) <= PLACE_LETTERS else "/tmp", f"trio-ports-{secrets.token_hex(4)}")
 
 
 @asynccontextmanager
-async def open_process(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, pipe: bool = False
-) -> AsyncGenerator[BrowserProcess]:
-    """Run a browser until the block ends, however it ends; nothing of it is left then.
+async def open_process() -> AsyncGenerator[BrowserProcess]:
+    """Make a private folder in which a browser can be started; both are gone afterwards, however the block ends.
 
-    The browser has a process group of its own. If this program is killed, the keeper still ends the browser and
-    removes the folder. Leaving takes up to some two seconds if native applications don't leave, cancelled or not.
-
-    Args:
-        command: the program and its arguments.
-        folder: where the browser writes; removed at the end.
-        environment: added to this program's own.
-        pipe: whether the browser gets descriptors 3 (it reads) and 4 (it writes).
+    A keeper makes and removes the folder. If this program is killed, the keeper still ends the browser and removes the
+    folder. Leaving takes up to some two seconds if native applications don't leave, cancelled or not.
     """
-    given = os.pipe() if pipe else (-1, -1)
-    taken = os.pipe() if pipe else (-1, -1)
+    folder = choose_folder()
+    given, taken = os.pipe(), os.pipe()
     theirs, ours = (given[0], taken[1]), (taken[0], given[1])
-    arguments = [str(folder), *map(str, theirs), *command]
     try:
         keeper = await trio.lowlevel.open_process(
-            [sys.executable, "-I", str(KEEPER), *arguments],
+            [sys.executable, "-I", str(KEEPER), str(folder), *map(str, theirs)],
             stdin=subprocess.PIPE,
-            pass_fds=theirs if pipe else (),
-            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            pass_fds=theirs,
             start_new_session=True,
         )
     except BaseException:
@@ -87,32 +110,33 @@ async def open_process(
         raise
     finally:
         close_all(theirs)
-    stream = None
-    if pipe:
-        read, write = map(trio.lowlevel.FdStream, ours)
-        stream = trio.StapledStream(write, read)
+    read, write = map(trio.lowlevel.FdStream, ours)
+    process = BrowserProcess(folder, keeper, trio.StapledStream(write, read))
     try:
-        yield BrowserProcess(folder, stream)
+        assert keeper.stdout is not None
+        if not await keeper.stdout.receive_some(1):
+            raise BrowserStartError(f"{folder} could not be made", "")
+        yield process
     finally:
         with trio.CancelScope(shield=True):
             await _end(keeper)
-            if stream is not None:
-                await stream.aclose()
+            await process._pipe.aclose()
 
 
 def close_all(descriptors: Iterable[int]) -> None:
-    """Close those that there are."""
+    """Close them."""
     for each in descriptors:
-        if each >= 0:
-            os.close(each)
+        os.close(each)
 
 
 async def _end(keeper: trio.Process) -> None:
     """Close the keeper's standard input and wait until it has removed everything; end it if it doesn't leave."""
     assert keeper.stdin is not None
+    assert keeper.stdout is not None
     await keeper.stdin.aclose()
     with trio.move_on_after(REMOVE_SECONDS):
         await keeper.wait()
     if keeper.returncode is None:  # pragma: no cover - a keeper that hangs would be a fault of ours.
         keeper.kill()
         await keeper.wait()
+    await keeper.stdout.aclose()

@@ -7,13 +7,14 @@ or written, and nothing is left.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 import click
 import trio
 from rich.text import Text
 
-from .._drivers import BrowserError, BrowserKind, Context, Event, Lab, find_browser, open_lab, steps
+from .._drivers import BrowserError, BrowserGoneError, BrowserKind, Context, Event, Lab, open_lab, steps
 from .._native.ping_pong import install_ping_pong
 from .output import Output
 from .running import run
@@ -35,30 +36,36 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     """Watch ports and a native application talk in a real browser.
 
     The browser starts with a profile of its own, an extension and the application ping_pong in it, and what they say is
-    told as it happens. With a window it stays open until Ctrl-C. Everything is removed at the end. Ends with 0 if all
-    went as it should, and with 1 if not.
+    told as it happens. With a window it stays open until you close it, or until Ctrl-C. Everything is removed at the
+    end. Ends with 0 if all went as it should, and with 1 if not.
     """
     output = Output()
+    complete = False
 
     async def program() -> int:
+        nonlocal complete
         async with open_lab(kind, headless=headless) as lab:
             output.write_text(Text(f"{lab.browser.name} {lab.browser.version}, with a profile of its own"))
-            complete = await converse(lab, output)
+            with suppress(trio.TooSlowError):
+                complete = await converse(lab, output)
             if not headless:
-                output.write_text(Text("The browser stays open until Ctrl-C."))
+                output.write_text(Text("The browser stays open until you close it, or until Ctrl-C."))
                 await trio.sleep_forever()
-        output.write_text(Text("All was removed." if complete else "It did not go as it should. All was removed."))
-        return 0 if complete else 1
+        return 0
 
-    problems: list[str] = []
-    status = 1
+    problems: list[BaseException] = []
+    status = 0
     try:
-        find_browser(kind)
         status = run(program, output)
     except* BrowserError as group:
-        problems += [str(error) for error in leaves_of(group)]
+        problems = leaves_of(group)
+    if any(isinstance(each, BrowserGoneError) for each in problems) and complete:
+        problems = []  # Somebody had seen enough, and closed it.
     if problems:
-        raise click.ClickException("; ".join(problems))
+        raise click.ClickException(str(problems[0]))
+    if status == 0:
+        output.write_text(Text("All was removed." if complete else "It did not go as it should. All was removed."))
+        status = 0 if complete else 1
     raise click.exceptions.Exit(status)
 
 
