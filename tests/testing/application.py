@@ -1,8 +1,10 @@
 """A native application that echoes, or breaks a rule in the way that its first argument says."""
 
+import io
 import json
 import os
 import struct
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,12 @@ waiting = []
 
 if fault == "prints":
     print("hello, this is my log", flush=True)
+if fault == "mutters":
+    print("hi", flush=True)
+if fault == "parent":
+    child = subprocess.Popen([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
+    with Path(sys.argv[2]).open("a") as children:
+        children.write(f"{child.pid}\n")
 if fault == "arguments" and sys.argv[2].startswith("chrome-extension:"):
     sys.exit("unknown command")
 
@@ -22,6 +30,10 @@ def read(size):
     data = source.read(size)
     if fault == "bare" and data and len(data) < size:
         struct.unpack("=I", data[:3])
+    if fault == "says" and data and len(data) < size:
+        raise EOFError("the input ended inside a frame")
+    if fault == "parses" and data and len(data) < size:
+        json.loads("{")
     return data
 
 
@@ -31,11 +43,21 @@ def write(message, *, limit=LIMIT):
         sink.write(struct.pack("=I", len(text)) + text.encode("utf-8", "surrogatepass"))
         sink.flush()
         return
-    body = json.dumps(message, allow_nan=fault == "nan").encode()
+    body = message if isinstance(message, bytes) else json.dumps(message, allow_nan=fault == "nan").encode()
+    if len(body) > limit and fault in ("gives up", "explains"):
+        sys.exit("the answer is too large" if fault == "explains" else 1)
     if len(body) > limit and fault != "large":
         body = b'{"error": "too large"}'
-    sink.write(struct.pack("=I", len(body)) + body)
+    sink.write(struct.pack("=I", len(body)) + body + b"\n" * (fault == "lines"))
     sink.flush()
+
+
+if fault == "greets":
+    write("hello")
+if fault == "chatters":
+    while True:
+        write("x" * 1000)
+        time.sleep(0.001)
 
 
 def leave():
@@ -45,6 +67,9 @@ def leave():
 
 
 while True:
+    if fault == "alone":
+        # Whatever comes in one piece is taken for one frame.
+        source = io.BytesIO(os.read(0, 1 << 20))
     head = read(4)
     if len(head) < 4:
         if fault == "hangs" and head:
@@ -74,6 +99,11 @@ while True:
         leave()
     if fault == "null" and message is None:
         leave()
+    if fault == "closes" and message is None:
+        os.close(1)
+        time.sleep(60)
+    if fault == "names" and message != ["trio-ports", 1]:
+        write(b"NaN")
     if fault == "false" and not message:
         continue
     if fault == "small" and size > 10 * LIMIT:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from trio_ports.testing import ApplicationBrokenError, Finding, check_application
-from trio_ports.testing.hosts import Answer, NotAFrameError, _signal_name, same_json
+from trio_ports.testing import ApplicationBrokenError, Finding, check_application, hosts, wire
+from trio_ports.testing.answers import Answer, NotAFrameError, same_json
 
 APPLICATION = Path(__file__).with_name("application.py")
 FAULTS = {
     "arguments": 35,
     "prints": 35,
     "bare": 36,
+    "parses": 36,
     "believes": 36,
     "hangs": 36,
     "junk": 36,
@@ -35,6 +39,12 @@ FAULTS = {
 
 WAITED_FOR = {"mute", "prints", "arguments", "stays"}
 """They say nothing where something is expected, for as long as there is patience."""
+
+
+@pytest.fixture(autouse=True)
+def _leaving_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never leaves is not waited for as long as by a browser."""
+    monkeypatch.setattr(wire, "LEAVE_SECONDS", 0.7)
 
 
 def command(fault: str) -> list[str]:
@@ -126,14 +136,95 @@ def test_an_application_that_answers_junk() -> None:
 
 def test_a_silent_application_that_cannot_take_everything() -> None:
     """It is silent, and a value ends it."""
-    report = check_application(command("shy"), rules=[13], patience=0.3, strict=False)
+    report = check_application(command("shy"), rules=[13], patience=1, strict=False)
     assert report.findings[0].detail.startswith("null is too much: it exited with status 0")
+
+
+def test_a_word_of_welcome() -> None:
+    """An echo may say something before it is spoken to."""
+    report = check_application(command("greets"), rules=[35, 12])
+    assert report.ok
+    assert report.manner == "echo"
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"), [("prints", "'hello, this is my log"), ("mutters", r"hi\\n"), ("lines", r"'\\n'")]
+)
+def test_what_is_printed(fault: str, found: str) -> None:
+    """Whatever is printed, and however little, it is shown, and nothing else is asked."""
+    report = check_application(command(fault), rules=[35, 13], patience=2, strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", "skip"]
+    assert re.search(found, report.findings[0].detail)
+
+
+def test_one_that_never_stops() -> None:
+    """It chatters before it is asked, and after its input has ended."""
+    report = check_application(command("chatters"), rules=[38], strict=False)
+    assert report.manner == "answers"
+    assert find(report.findings, "fail") == ["the end of its input"]
+
+
+@pytest.mark.parametrize("limit", ["MOST_UNREAD", "MOST_UNREAD_BYTES"])
+def test_more_than_anybody_reads(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    """What nobody asked for does not fill the memory."""
+    monkeypatch.setattr(hosts, limit, 10)
+    report = check_application(command("chatters"), rules=[35], strict=False)
+    assert "goes on writing frames that nobody asked for" in report.findings[0].detail
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """What an application has started, and what holds its output, ends with it."""
+    children = tmp_path / "children"
+    report = check_application([*command("parent"), str(children)], rules=[38])
+    assert report.ok
+    for child in children.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            wait_until_gone(int(child))
+
+
+def wait_until_gone(number: int) -> None:
+    """Look for a process until there is none; who is nobody's child any more is buried by the system in a moment."""
+    for _ in range(1000):
+        if Path(f"/proc/{number}/stat").exists() and ") Z " in Path(f"/proc/{number}/stat").read_text():
+            raise ProcessLookupError
+        os.kill(number, 0)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("fault", "status"), [("explains", "pass"), ("gives up", "warn"), ("mute", "fail")])
+def test_what_cannot_be_answered(fault: str, status: str) -> None:
+    """Rather than send too much it may end, if it says why."""
+    report = check_application(command(fault), rules=[34], patience=1, strict=False)
+    assert "a message that is too large to be sent back" in find(report.findings, status)
+
+
+def test_one_frame_at_a_time() -> None:
+    """Who loses what comes together with something else can still be asked about values."""
+    report = check_application(command("alone"), rules=[33, 13], patience=1, strict=False)
+    assert find(report.findings, "fail") == ["frames in every cut"]
+
+
+def test_output_that_is_closed() -> None:
+    """It lives on, without its output."""
+    report = check_application(command("closes"), rules=[13], patience=1, strict=False)
+    assert report.findings[0].detail.startswith("null is not answered: it is there, and has closed its output")
+
+
+def test_a_frame_that_is_no_json() -> None:
+    """It is shown."""
+    report = check_application(command("names"), rules=[13], patience=1, strict=False)
+    assert "a frame that is no JSON (NaN is not JSON): NaN" in report.findings[0].detail
+
+
+def test_an_error_that_says_what_it_was() -> None:
+    """Nobody caught it, but it is no riddle."""
+    assert check_application(command("says"), rules=[36]).ok
 
 
 def test_signals_without_a_name() -> None:
     """Real-time signals have none."""
-    assert _signal_name(9) == "SIGKILL"
-    assert _signal_name(62) == "signal 62"
+    assert hosts._signal_name(9) == "SIGKILL"
+    assert hosts._signal_name(62) == "signal 62"
 
 
 def test_same_json() -> None:

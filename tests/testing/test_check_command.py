@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from testing.test_applications import command
+import pytest
+from testing.test_applications import command, wait_until_gone
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +46,10 @@ def test_a_warning_and_a_skip() -> None:
     """They are counted, and nothing has failed."""
     done = check("--rule", "12", "--rule", "38", "--patience", "0.5", *command("pong"))
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "It answers. 1 passed, 0 failed, 0 warnings, 1 skipped."
+    assert (
+        done.stdout.splitlines()[-1]
+        == "It answers. 1 passed, 0 failed, 0 warnings, 1 skipped. An echo made with the same library would tell more."
+    )
 
 
 def test_reports_for_programs(tmp_path: Path) -> None:
@@ -77,6 +83,51 @@ def test_a_program_that_is_not_there() -> None:
     done = check("/nowhere/at/all")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "trio-ports: cannot start /nowhere/at/all: No such file or directory\n"
+
+
+def test_strictly() -> None:
+    """A warning is enough to fail."""
+    arguments = ["--rule", "33", *command("empty")]
+    assert check(*arguments).returncode == 0
+    assert check("--strict", *arguments).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"),
+    [
+        ("", 0o644, "Permission denied (try chmod +x)"),
+        ("#!/nowhere/at/all", 0o755, "No such file or directory (it is there: the interpreter that its first line"),
+        ("1", 0o755, "Exec format error (a script needs a first line"),
+    ],
+)
+def test_programs_that_cannot_be_started(tmp_path: Path, text: str, mode: int, why: str) -> None:
+    """It is said what could be done where the system's words mislead."""
+    program = tmp_path / "host"
+    program.write_text(text)
+    program.chmod(mode)
+    done = check(str(program))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"trio-ports: cannot start {program}: {why}")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """It is no program."""
+    assert check(str(tmp_path)).stderr == f"trio-ports: cannot start {tmp_path}: It is a folder\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    """The application is ended with the command."""
+    told = tmp_path / "children"
+    program = [sys.executable, "-m", "trio_ports", "check", *command("parent"), str(told)]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL) as checking:
+        while not told.exists() or not told.read_text().endswith("\n"):
+            time.sleep(0.01)
+        checking.send_signal(number)
+        assert checking.wait(30) == 128 + number
+    for child in told.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            wait_until_gone(int(child))
 
 
 def test_no_program() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import rich.progress
 from rich.console import Console
 from rich.text import Text
 
-from ..testing.applications import CHECKS, PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
+from ..testing.applications import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
+from ..testing.wire import CHECKS
 from .output import Output
 from .running import run
 
@@ -35,8 +37,17 @@ USAGE: Final = 2
     type=click.Choice([str(rule) for rule in sorted({check[0] for check in CHECKS})]),
     help="Check this rule only; repeatable.",
 )
+@click.option("--strict", is_flag=True, help="Let warnings count as failures.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def check(command: tuple[str, ...], rules: tuple[str, ...], as_json: bool, junit: Path | None, patience: float) -> None:
+def check(
+    *,
+    command: tuple[str, ...],
+    rules: tuple[str, ...],
+    as_json: bool,
+    junit: Path | None,
+    patience: float,
+    strict: bool,
+) -> None:
     """Check that a native application speaks the wire as browsers do.
 
     COMMAND starts the application, in any language; a browser's arguments are added. An echo, which sends back what it
@@ -67,19 +78,34 @@ def check(command: tuple[str, ...], rules: tuple[str, ...], as_json: bool, junit
                     command, rules=[int(rule) for rule in rules] or None, patience=patience, on_finding=on_finding
                 )
             except OSError as error:
-                click.echo(f"trio-ports: cannot start {command[0]}: {error.strerror}", err=True)
+                click.echo(f"trio-ports: cannot start {command[0]}: {_why(error, Path(command[0]))}", err=True)
                 return USAGE
         reports.append(report)
         if as_json:
             output.write(json.dumps(as_plain(report), ensure_ascii=False, indent=2) + "\n")
         else:
             output.write_text(_summary(report))
-        return 0 if report.ok else 1
+        warned = any(finding.status == "warn" for finding in report.findings)
+        return 0 if report.ok and not (strict and warned) else 1
 
     status = run(program, output)
     if junit is not None and reports:
         junit.write_text(as_junit(reports[0]), encoding="utf-8")
     sys.exit(status)
+
+
+def _why(error: OSError, program: Path) -> str:
+    """Say why a program cannot be started, and what could be done where the system's words mislead."""
+    if program.is_dir():
+        return "It is a folder"
+    hint = ""
+    if isinstance(error, FileNotFoundError) and program.is_file():
+        hint = " (it is there: the interpreter that its first line names is not)"
+    elif isinstance(error, PermissionError):
+        hint = " (try chmod +x)"
+    elif error.errno == errno.ENOEXEC:
+        hint = " (a script needs a first line such as #!/usr/bin/env python3)"
+    return f"{error.strerror}{hint}"
 
 
 def as_plain(report: ApplicationReport) -> dict[str, Any]:
@@ -146,7 +172,9 @@ def _summary(report: ApplicationReport) -> Text:
     for finding in report.findings:
         if finding.status == "fail":
             text.append(f"rule {finding.rule}: {finding.sentence}\n", "bold")
-    manner = {"echo": "It is an echo", "answers": "It answers", "silent": "It is silent"}[report.manner]
+    manner = {"echo": "It is an echo", "answers": "It answers", "silent": "It gives no answer"}[report.manner]
     text.append(f"{manner}. {count['pass']} passed, {count['fail']} failed, {count['warn']} warnings")
     text.append(f", {count['skip']} skipped." if count["skip"] else ".")
+    if count["skip"] and report.manner != "echo":
+        text.append(" An echo made with the same library would tell more.")
     return text

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
+import os
 import re
 import signal
-import struct
 import subprocess
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, TypeGuard, final
+from typing import Any, Final, Literal, final
 
 import attrs
 import trio
 import trio.lowlevel
 
 from .._ports.blocks import open_body
-from .._protocol.frames import spelled_text
+from .._protocol.frames import LENGTH, TO_APPLICATION_BYTES, spelled_text
+from .answers import Answer, NotAFrameError, frame_of, same_json
 
-LONGEST: Final = 256 * 1024 * 1024
-"""A longer frame than this is no frame."""
+LONGEST: Final = TO_APPLICATION_BYTES["chromium"] + 65536
+"""A longer frame than this is no frame: not even an echo of the largest message has so many bytes."""
+MOST_UNREAD: Final = 100_000
+MOST_UNREAD_BYTES: Final = 2 * LONGEST
+"""So much may come before it is asked for."""
 MOMENT_SECONDS: Final = 1.0
 """How long one that says nothing is watched."""
+MOST_LETTERS: Final = 200
 _SHOWN: Final = 60
 _UNCAUGHT: Final = re.compile(
-    rb"Traceback \(most recent call last\)|Uncaught|panicked at|^panic: |Unhandled|"
-    rb"^\w*(?:Error|Exception)\b.*\n\s+at |terminate called",
+    r"Traceback \(most recent call last\)|Uncaught|panicked at|^panic: |Unhandled|"
+    r"^\w*(?:Error|Exception)\b.*\n\s+at |terminate called",
     re.MULTILINE,
 )
 """How languages begin to say that nobody caught an error."""
-
-
-class NotAFrameError(Exception):
-    """What the application wrote is no frame."""
+_OWN_GROUP: Final[dict[str, Any]] = {"process_group": 0} if os.name == "posix" else {}
+"""So that what it starts can be ended with it, and Ctrl-C is ours."""
 
 
 @final
@@ -48,96 +50,24 @@ class Manner:
 
 
 @final
-@attrs.frozen
-class Answer:
-    """A frame from the application."""
-
-    data: bytes
-
-    def text(self) -> str | None:
-        """Return it as text; None if it is no UTF-8."""
-        try:
-            return self.data.decode()
-        except UnicodeDecodeError:
-            return None
-
-    def is_json(self) -> bool:
-        """Say whether it is JSON, to the letter."""
-        try:
-            self.value()
-        except NotAFrameError:
-            return False
-        return True
-
-    def value(self) -> Any:
-        """Return the value that it has.
-
-        Raises:
-            NotAFrameError: it is no JSON.
-        """
-        try:
-            return json.loads(self.data.decode(), parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise NotAFrameError(f"it sends a frame that is no JSON ({error}): {self.shown()}") from error
-
-    def shown(self) -> str:
-        """Return its beginning for people."""
-        text = self.data[:_SHOWN].decode("utf-8", "backslashreplace")
-        return f"{text}… ({len(self.data)} bytes)" if len(self.data) > _SHOWN else text
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def frame_of(message: Any) -> bytes:
-    """Return the frame of a message."""
-    data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-    return struct.pack("=I", len(data)) + data
-
-
-def same_json(one: Any, other: Any) -> bool:
-    """Say whether two values are the same in JSON, where 1.0 is 1 and true is not."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return one == other or math.isclose(one, other, rel_tol=1e-15)
-    if _is_list(one) and _is_list(other):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    if _is_object(one) and _is_object(other):
-        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
-    return type(one) is type(other) and one == other
-
-
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-@final
 class Host:
     """An application that runs. Made by `open_host`."""
 
-    def __init__(self, process: trio.Process, patience: float) -> None:
+    def __init__(self, process: trio.Process, patience: float, start_seconds: float) -> None:
         self._process = process
         self._patience = patience
-        self._answers_in, self._answers = trio.open_memory_channel[Answer](1 << 20)
+        self._answers_in, self._answers = trio.open_memory_channel[Answer](MOST_UNREAD)
         self._to_write_in, self._to_write = trio.open_memory_channel[bytes](1 << 20)
         self._reading = trio.Event()
         self._reading.set()
         self._stray: NotAFrameError | None = None
         self._stderr = bytearray()
         self._heard_all = trio.Event()
-        self._start_seconds = 2 * patience
-        """How long what is judged may take in addition, as long as it has said nothing: it may still be starting."""
-
-    @property
-    def returncode(self) -> int | None:
-        """Its exit status, or the negative number of the signal that ended it; None while it lives."""
-        return self._process.returncode
+        self._heard_errors = trio.Event()
+        self._begun = b""
+        self._unread_bytes: float = 0
+        self._start_seconds = start_seconds
+        self._started = trio.Event()
 
     def post(self, message: Any) -> None:
         """Write a message, in a task of its own."""
@@ -173,18 +103,22 @@ class Host:
         Raises:
             NotAFrameError: what comes is no frame.
         """
-        with trio.move_on_after((seconds or self._patience) + self._start_seconds):
+        await self._wait_started()
+        with trio.move_on_after(seconds or self._patience):
             try:
-                return await self._answers.receive()
+                answer = await self._answers.receive()
             except trio.EndOfChannel:
-                await self._process.wait()  # So that it can be said how it ended.
                 if self._stray is not None:
                     raise self._stray from None
+                await self._wait_over()  # So that it can be said how it ended.
+            else:
+                self._unread_bytes -= len(answer.data)
+                return answer
         return None
 
-    async def expect(self, message: Any) -> str:
+    async def expect(self, message: Any, seconds: float | None = None) -> str:
         """Take its next frame, and say what is wrong with it; nothing, if it is this message."""
-        answer = await self.next_answer()
+        answer = await self.next_answer(seconds)
         if answer is None:
             return f"no answer: {self.fate()}"
         return "" if same_json(answer.value(), message) else f"the answer is {answer.shown()}"
@@ -196,44 +130,83 @@ class Host:
             with trio.move_on_after(min(self._patience, MOMENT_SECONDS)):
                 await self.wait_gone(math.inf)
                 return False
-            return self._stray is None
+            return self._stray is None and not self._begun
         answer = await self.next_answer(seconds)
         if manner.kind == "echo":
-            while answer is not None and not (answer.is_json() and same_json(answer.value(), manner.marker)):
+            while answer is not None and not answer.is_same(manner.marker):
                 answer = await self.next_answer(seconds)
         return answer is not None
 
     async def wait_gone(self, seconds: float) -> bool:
         """Say whether it ends in that time, and all it wrote has been heard."""
-        with trio.move_on_after(seconds + self._start_seconds):
-            await self._process.wait()
-            await self._heard_all.wait()
+        await self._wait_started()
+        with trio.move_on_after(seconds):
+            await self._wait_over()
             return True
+        return self.is_gone
+
+    async def _wait_started(self) -> None:
+        """Wait until it has said something or ended, as long as it may still be starting."""
+        with trio.move_on_after(self._start_seconds):
+            await self._started.wait()
+        self._started.set()
+
+    async def _wait_over(self) -> None:
+        await self._process.wait()
+        with trio.move_on_after(MOMENT_SECONDS):  # Something that it started may hold its output.
+            await self._heard_all.wait()
+            await self._heard_errors.wait()
+
+    # What it is like ------------------------------------------------------------------------------------------------
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, or the negative number of the signal that ended it; None while it lives."""
+        return self._process.returncode
+
+    @property
+    def is_gone(self) -> bool:
+        """It has ended."""
         return self._process.poll() is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """It has written what is not yet a whole frame."""
+        return bool(self._begun)
 
     def fate(self) -> str:
         """Say what has become of it."""
         if self._stray is not None:
             return str(self._stray)
         code = self._process.poll()
-        if code is None:
-            return "it is there and says nothing"
-        ended = f"exited with status {code}" if code >= 0 else f"was ended by {_signal_name(-code)}"
-        return f"it {ended}{self._last_line()}"
+        if code is not None:
+            ended = f"exited with status {code}" if code >= 0 else f"was ended by {_signal_name(-code)}"
+            return f"it {ended}{self._last_line()}"
+        if self._heard_all.is_set():
+            return "it is there, and has closed its output"
+        return f"it has written {_shown(self._begun)}, and no more" if self._begun else "it is there and says nothing"
+
+    def last_words(self) -> str:
+        """Return the last line that it wrote to its standard error, or of an error that it did not catch."""
+        said = [line for line in map(_undecorated, self._errors().splitlines()) if line]
+        return self.crash() or (said[-1][:MOST_LETTERS] if said else "")
 
     def crash(self) -> str | None:
         """Return the last line of an error that it did not catch; None if there was none."""
-        found = _UNCAUGHT.search(bytes(self._stderr))
+        errors = self._errors()
+        found = _UNCAUGHT.search(errors)
         if found is None:
             return None
-        lines = [line for line in bytes(self._stderr[found.start() :]).decode("utf-8", "replace").splitlines() if line]
-        named = [line for line in lines if re.match(r"^[\w.]*(Error|Exception|error)\b", line)]
-        return (named or lines)[-1][:200]
+        lines = [line for line in map(_undecorated, errors[found.start() :].splitlines()) if line]
+        named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|error)\b", line)]
+        return (named or lines)[-1][:MOST_LETTERS]
+
+    def _errors(self) -> str:
+        return bytes(self._stderr).decode("utf-8", "replace")
 
     def _last_line(self) -> str:
-        lines = bytes(self._stderr).decode("utf-8", "replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
-        return f" ({self.crash() or said[-1][:200]})" if said else ""
+        words = self.last_words()
+        return f" ({words})" if words else ""
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
@@ -242,6 +215,11 @@ class Host:
         nursery.start_soon(self._write)
         nursery.start_soon(self._read)
         nursery.start_soon(self._listen)
+        nursery.start_soon(self._watch)
+
+    async def _watch(self) -> None:
+        await self._process.wait()
+        self._started.set()
 
     async def _write(self) -> None:
         stdin = self._process.stdin
@@ -256,36 +234,44 @@ class Host:
         assert stdout is not None
         data = bytearray()
         with self._answers_in:
-            while True:
+            while self._stray is None:
                 await self._reading.wait()
                 piece = await stdout.receive_some(1 << 20)
                 if not piece:
                     break
                 data += piece
-                if not self._cut(data):
-                    break
+                self._cut(data)
             if data and self._stray is None:
                 self._stray = NotAFrameError(f"its output ends inside a frame: {bytes(data[:_SHOWN])!r}")
+        self._started.set()
         self._heard_all.set()
 
-    def _cut(self, data: bytearray) -> bool:
-        """Take whole frames out of the data; say whether they are frames."""
+    def _cut(self, data: bytearray) -> None:
+        """Take whole frames out of the data, as long as there are frames in it."""
         start = 0
-        while len(data) - start >= 4:
-            (length,) = struct.unpack_from("=I", data, start)
+        while len(data) - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(data, start)
             if length > LONGEST:
-                beginning = bytes(data[start : start + _SHOWN])
-                text = spelled_text(beginning)
-                what = f"text that something printed: {text!r}" if text else repr(beginning)
-                self._stray = NotAFrameError(f"what it writes is no frame, but {what}")
-                return False
-            if len(data) - start - 4 < length:
+                found = _shown(bytes(data[start : start + _SHOWN]))
+                self._stray = NotAFrameError(f"what it writes is no frame, but {found}")
+                return
+            if len(data) - start - LENGTH.size < length:
                 break
-            self._start_seconds = 0
-            self._answers_in.send_nowait(Answer(bytes(data[start + 4 : start + 4 + length])))
-            start += 4 + length
+            start += LENGTH.size
+            self._take(Answer(bytes(data[start : start + length])))
+            start += length
         del data[:start]
-        return True
+        self._begun = bytes(data[:_SHOWN])
+
+    def _take(self, answer: Answer) -> None:
+        self._started.set()
+        self._unread_bytes += len(answer.data)
+        try:
+            self._answers_in.send_nowait(answer)
+        except trio.WouldBlock:
+            self._unread_bytes = math.inf
+        if self._unread_bytes > MOST_UNREAD_BYTES:
+            self._stray = NotAFrameError(f"it goes on writing frames that nobody asked for: {answer.shown()}")
 
     async def _listen(self) -> None:
         stderr = self._process.stderr
@@ -293,6 +279,17 @@ class Host:
         async for data in stderr:
             self._stderr += data
             del self._stderr[: -(1 << 16)]
+        self._heard_errors.set()
+
+
+def _undecorated(line: str) -> str:
+    """Return a line of an error without the margin that Python gives to groups."""
+    return line.lstrip(" \t|+-").rstrip()
+
+
+def _shown(data: bytes) -> str:
+    text = spelled_text(data)
+    return f"text that something printed: {text!r}" if text else repr(data)
 
 
 def _signal_name(number: int) -> str:
@@ -302,18 +299,26 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def _end_group(leader: int) -> None:
+    """End what an application has started and left behind."""
+    if _OWN_GROUP:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
 @asynccontextmanager
-async def open_host(command: Sequence[str], *, patience: float) -> AsyncGenerator[Host]:
-    """Start an application for a block; at its end the application is gone.
+async def open_host(command: Sequence[str], *, patience: float, start_seconds: float) -> AsyncGenerator[Host]:
+    """Start an application for a block; at its end the application is gone, and so is what it started.
 
     Args:
         command: the program and its arguments.
         patience: how long an answer may take, in seconds.
+        start_seconds: how much longer anything may take as long as it has said nothing: it may still be starting.
     """
-    process = await trio.lowlevel.open_process(
-        list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    process: trio.Process = await trio.lowlevel.open_process(
+        list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **_OWN_GROUP
     )
-    host = Host(process, patience)
+    host = Host(process, patience, start_seconds)
     async with open_body() as body, trio.open_nursery() as nursery:
         try:
             await host.run(nursery)
@@ -322,9 +327,9 @@ async def open_host(command: Sequence[str], *, patience: float) -> AsyncGenerato
         finally:
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
-                if process.poll() is None:
-                    process.kill()
+                process.kill()
                 await process.wait()
+                _end_group(process.pid)
                 for stream in (process.stdin, process.stdout, process.stderr):
                     assert stream is not None
                     await trio.aclose_forcefully(stream)

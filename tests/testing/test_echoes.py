@@ -1,0 +1,52 @@
+"""Echoes: nothing is found that is wrong with the correct ones, and every known fault of what others published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from native.test_foreign import FETCHED, commands
+from support import lacking
+
+from trio_ports.testing import check_application
+
+HERE = Path(__file__).parent
+CORRECT = {
+    "ours, with a loop": [sys.executable, str(HERE / "echo.py"), "loop"],
+    "ours, with a listener": [sys.executable, str(HERE / "echo.py"), "listener"],
+    "Node": [shutil.which("node") or "", str(HERE / "echo.cjs")],
+}
+FAULTS = {
+    # Writes Infinity, frames over the limit; knows nothing of half a length.
+    "recipe": (12, 34, 36),
+    # The same, and None is its end of file.
+    "nativemessaging-ng": (12, 13, 34, 36),
+    # null ends its stream; frames over the limit.
+    "chrome-native-messaging": (13, 34),
+    # Cannot send what is falsy; many frames in one piece are too many; frames over the limit.
+    "web-ext-native-msg": (13, 17, 34),
+}
+
+
+@pytest.mark.parametrize("name", CORRECT)
+def test_correct_ones(name: str) -> None:
+    """Everything can be asked of them, and all is well: not even a warning."""
+    if not CORRECT[name][0]:
+        lacking("install Node")
+    report = check_application(CORRECT[name])
+    assert report.manner == "echo"
+    assert [finding for finding in report.findings if finding.status != "pass"] == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_published_ones(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What is known to be wrong with them is found, and nothing else."""
+    if name != "recipe" and "TRIO_PORTS_FOREIGN" not in os.environ:
+        lacking("run tests/native/foreign/fetch.py FOLDER and set TRIO_PORTS_FOREIGN")
+    monkeypatch.setenv("PYTHONPATH", str(FETCHED / "python"))
+    report = check_application(commands()[name], patience=2, strict=False)
+    assert report.manner == "echo"
+    assert report.broken_rules == FAULTS[name]
