@@ -65,8 +65,7 @@ class BrowserProcess:
     async def wait_ended(self) -> None:
         """Wait until the browser has ended by itself."""
         assert self._keeper.stdout is not None
-        while await self._keeper.stdout.receive_some():
-            pass
+        await self._keeper.stdout.receive_some()
 
     def output(self) -> str:
         """Return the last lines that the browser printed."""
