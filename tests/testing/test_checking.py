@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
 from functools import partial
 from typing import Any
 
@@ -54,6 +57,58 @@ def test_a_broken_rule() -> None:
     assert "null" in error.difference.expected
     assert error.difference.found == "nothing"
     assert "p.post_message(null)" in str(error)
+
+
+class Wrapped:
+    """A port in another object, which its listeners do not get to see."""
+
+    def __init__(self, port: Any) -> None:
+        self.port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+
+def test_a_transparent_wrapper() -> None:
+    """It is said what is wrong: listeners get another port than the one they were added to."""
+    with pytest.raises(RuleBrokenError) as caught:
+        check_port(lambda nursery: tuple(map(Wrapped, open_with_nursery(nursery))))
+    assert caught.value.rule == 14
+    assert caught.value.difference.found.startswith("the listener was called with another port object: ")
+    assert caught.value.difference.expected == "the listener one to be called with the port that it was added to"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (None, "the maker must return the ends of a connection, the opener's first, and not None"),
+        ((1, 2), "1 is no port, it has no name, sender, "),
+        ((), "two at least, and not 0"),
+    ],
+)
+@pytest.mark.parametrize("maker", [lambda made: lambda: made, lambda made: lambda nursery: made])
+def test_what_is_no_connection(made: Any, said: str, maker: Any) -> None:
+    """A maker that makes something else is told so, before anything is played."""
+    with pytest.raises(TypeError, match=re.escape(said)):
+        check_port(maker(made))
+
+
+def test_without_hypothesis() -> None:
+    """It is said how to install it; what needs none works."""
+    program = """
+import sys
+sys.modules["hypothesis"] = None
+from trio_ports.testing import check_application
+import trio_ports.testing
+assert "check_port" in dir(trio_ports.testing)
+try:
+    trio_ports.testing.nothing
+except AttributeError:
+    from trio_ports.testing import check_port
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert last == ("ModuleNotFoundError: check_port needs Hypothesis: python -m pip install 'trio_ports[testing]'")
 
 
 def open_with_nursery(nursery: trio.Nursery) -> tuple[Any, Any]:
@@ -117,7 +172,7 @@ def test_a_subject_that_never_rests() -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuleBrokenError, match="for ever"):
         patch.setattr("trio_ports.testing.checking.PATIENCE_SECONDS", 0.05)
         patch.setattr("trio_ports.testing.checking.SECONDS_PER_MOVE", 0.0)
-        patch.setattr("trio_ports.testing.checking.SHRINKS", 2)
+        patch.setattr("trio_ports.testing.shortening.TRIES", 2)
         check_port(make, examples=0)
 
 

@@ -114,7 +114,7 @@ LATE = add_listener("on_disconnect", "late", post("late", None))
         (32, THREE, log("receiver", put(0, inside="post"))),
         (1, WORLD, log("a", put(0, inside="connect"))),
         (14, THREE, log("receiver", put(0, arguments=1))),
-        (14, THREE, log("receiver", put(0, port="?"))),
+        (14, THREE, log("receiver", put(0, port="?", given="no port"))),
         (10, THREE, log("receiver", drop(1))),
         (10, THREE, log("receiver", again(1))),
         (10, THREE, log("receiver", swap)),

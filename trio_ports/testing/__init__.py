@@ -7,7 +7,7 @@ rule that is broken. `port_state_machine` and `browser_state_machine` do the sam
 The names are imported when they are first asked for: `check_application` needs neither Hypothesis nor pytest.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._util import imported_on_demand
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
 else:
-    __getattr__ = imported_on_demand(
+    _load = imported_on_demand(
         __name__,
         {
             name: home
@@ -52,6 +52,15 @@ else:
             for name in names
         },
     )
+
+    def __getattr__(name: str) -> Any:
+        try:
+            return _load(name)
+        except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] != "hypothesis":
+                raise
+            advice = f"{name} needs Hypothesis: python -m pip install 'trio_ports[testing]'"
+            raise ModuleNotFoundError(advice, name=error.name) from error
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

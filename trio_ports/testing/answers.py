@@ -84,16 +84,18 @@ def same_json(one: Any, other: Any) -> bool:
         return one is other
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return one == other or math.isclose(one, other, rel_tol=1e-15)
-    if _is_list(one) and _is_list(other):
+    if is_list(one) and is_list(other):
         return len(one) == len(other) and all(map(same_json, one, other))
-    if _is_object(one) and _is_object(other):
+    if is_object(one) and is_object(other):
         return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
     return type(one) is type(other) and one == other
 
 
-def _is_list(value: object) -> TypeGuard[list[Any]]:
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Say whether a JSON value is a list."""
     return isinstance(value, list)
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a JSON value is an object."""
     return isinstance(value, dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final, Literal, final
@@ -23,14 +23,13 @@ from .model import Rules as Dialect
 from .moves import EXTENSIONS, History, describe_history
 from .players import Maker, Player, open_ends, open_ends_player, open_world_player
 from .rules import RULES
+from .shortening import shorten
 from .stories import Story, ends_stories, world_stories
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a move may take; without a wire in between it takes no time."""
 HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
 SECONDS_PER_MOVE: Final = 1.0
-SHRINKS: Final = 400
-"""How many shorter histories are tried."""
 
 DialectName = Literal["trio", "firefox", "chrome"]
 ListenerErrors = Literal["raise", "log"]
@@ -330,40 +329,23 @@ def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBroken
     """Leave out what is not needed to break the rule, and return what is left."""
     difference = verdict.difference
     assert difference is not None
-    broken = rule_of(difference, rule)
-    tries = SHRINKS
-    shorter = True
-    while shorter and tries:
-        shorter = False
-        for candidate in _without_one(verdict.history):
-            tries -= 1
-            found = play(subject, candidate)
-            if found.difference is not None and _is_same(found.difference, difference):
-                verdict, difference, shorter = found, found.difference, True
-                break
-            if not tries:
-                break
-    return RuleBrokenError(broken, verdict.history, difference, draw_history(verdict.logs))
+    best = verdict
+
+    def attempt(history: History) -> History | None:
+        nonlocal best
+        found = play(subject, history)
+        if found.difference is None or not _is_same(found.difference, difference):
+            return None
+        best = found
+        return found.history
+
+    shorten(verdict.history, attempt)
+    found = best.difference or difference
+    return RuleBrokenError(rule_of(difference, rule), best.history, found, draw_history(best.logs))
 
 
 def _is_same(one: Difference, other: Difference) -> bool:
     return (one.rule, one.sure) == (other.rule, other.sure)
-
-
-def _without_one(history: History) -> Iterable[History]:
-    """Return the history without one of its moves, or of its steps."""
-    size = len(history) // 2
-    while size > 1:
-        for start in range(0, len(history) - 1, size):
-            yield history[:start] + history[start + size :]
-        size //= 2
-    for index in reversed(range(len(history))):
-        yield history[:index] + history[index + 1 :]
-    for index, move in enumerate(history):
-        steps = move.get("steps", [])
-        for at in range(len(steps)):
-            if len(steps) > 1:
-                yield [*history[:index], {**move, "steps": steps[:at] + steps[at + 1 :]}, *history[index + 1 :]]
 
 
 def play(subject: Subject, history: History) -> Verdict:

@@ -9,7 +9,7 @@ import attrs
 
 from . import model
 from .moves import Move
-from .players import Actor, Player, cause_of
+from .players import STRANGER, Actor, Player, cause_of
 from .verdicts import Record, is_unusual, judge_log, rule_of_end, rule_of_post, text_of
 
 
@@ -107,13 +107,15 @@ def _rule_of_call(call: model.Call, found: str, value: Any) -> int | None:
 def _compare_strangers(context: model.Context, actor: Actor, move: Move) -> Iterator[Difference]:
     """Compare which ports there are: rules 2 to 4, and 6 for those who hear nothing."""
     for record in actor.log:
-        if record["port"] == "?":
-            yield Difference(14, context.name, "a listener's port to be known", describe_record(record), sure=True)
-    expected = {label for label in context.ports if not label.startswith("?")}
-    found = set(actor.ports)
-    if expected == found:
+        if record["port"] == STRANGER:
+            expected = f"the listener {record['listener']} to be called with the port that it was added to"
+            found = f"the listener was called with {record['given']}: {describe_record(record)}"
+            yield Difference(14, context.name, expected, found, sure=True)
+    ours = {label for label in context.ports if not label.startswith(STRANGER)}
+    theirs = set(actor.ports)
+    if ours == theirs:
         return
-    new, missing = sorted(found - expected), sorted(expected - found)
+    new, missing = sorted(theirs - ours), sorted(ours - theirs)
     for label in new:
         events = [record["event"] for record in actor.log if record["port"] == label]
         wanted = [context.ports[other].event for other in missing]

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias, final
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from .._ports.blocks import open_body
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import MessageTooLargeError
 from .._protocol.patterns import origin_of
@@ -35,6 +36,21 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TypeError, "not-json"),
     (ValueError, "not-json"),
 )
+_FACE: Final = (
+    "name",
+    "sender",
+    "error",
+    "on_message",
+    "on_disconnect",
+    "post_message",
+    "disconnect",
+    "send",
+    "receive",
+    "wait_disconnected",
+)
+"""What a port has at least."""
+STRANGER: Final = "?"
+"""The label of a port that nobody knows."""
 _SECRET: Final = "the other side must not read this"
 _SITE: Final = "https://example.org"
 LONG: Final = 64
@@ -277,9 +293,11 @@ class Actor:
         actions: list[Step] = step.get("actions", [])
 
         def note(*args: Any) -> tuple[Any, Any, str]:
-            message, port = (*args, None, None)[:2] if event == "on_message" else (None, args[0])
+            message, port = (*args, None, None)[:2] if event == "on_message" else (None, *args, None)[:2]
             label = self.adopt(port) if event.startswith("on_connect") else self._label_of(port)
             record: dict[str, Any] = {"port": label, "event": event, "listener": name}
+            if label == STRANGER:
+                record["given"] = "another port object" if hasattr(port, "post_message") else "no port"
             record.update(self._about(event, port, message))
             if len(args) != (2 if event == "on_message" else 1):
                 record["arguments"] = len(args)
@@ -297,12 +315,12 @@ class Actor:
 
         def listen(*args: Any) -> None:
             message, port, label = note(*args)
-            for action in actions:
+            for action in actions if label != STRANGER else ():
                 act(action, message, port, label)
 
         async def listen_and_hold(*args: Any) -> None:
             message, port, label = note(*args)
-            for action in actions:
+            for action in actions if label != STRANGER else ():
                 if action["do"] == "hold":
                     await self.gates[label].wait()
                 else:
@@ -312,13 +330,13 @@ class Actor:
 
     def _label_of(self, port: Any) -> str:
         labels = [label for label, other in self.ports.items() if other is port]
-        return labels[0] if labels else "?"
+        return labels[0] if labels else STRANGER
 
     def _about(self, event: EventName, port: Any, message: Any) -> dict[str, Any]:
         if event == "on_message":
             return {"message": show_message(message)}
         if event == "on_disconnect":
-            error = port.error
+            error = getattr(port, "error", None)
             if error is None and self.context is not None:
                 error = self.context.runtime.last_error
             return {"error": cause_of(error)}
@@ -534,20 +552,42 @@ async def open_ends(maker: Maker) -> AsyncGenerator[tuple[Any, ...]]:
     It is a function that takes a nursery or nothing, and returns the ends, or something that can be awaited or entered
     for them.
     """
-    async with AsyncExitStack() as stack:
-        arguments: list[Any] = []
+    async with open_body() as body, AsyncExitStack() as stack:
+        ends: tuple[Any, ...] = ()
         nursery: trio.Nursery | None = None
         if _wants_nursery(maker):
             nursery = await stack.enter_async_context(trio.open_nursery())
-            arguments.append(nursery)
-        made = maker(*arguments)
-        if hasattr(made, "__aenter__"):
-            made = await stack.enter_async_context(made)
-        elif inspect.isawaitable(made):
-            made = await made
-        yield tuple(made)
+        with body:
+            made = maker() if nursery is None else maker(nursery)
+            if hasattr(made, "__aenter__"):
+                made = await stack.enter_async_context(made)
+            elif inspect.isawaitable(made):
+                made = await made
+            ends = _checked(made)
+        if ends:
+            yield ends
         if nursery is not None:
             nursery.cancel_scope.cancel()
+
+
+def _checked(made: Any) -> tuple[Any, ...]:
+    """Return the ends that a maker made.
+
+    Raises:
+        TypeError: they are none.
+    """
+    wanted = "the maker must return the ends of a connection, the opener's first"
+    try:
+        ends: tuple[Any, ...] = tuple(made)
+    except TypeError:
+        raise TypeError(f"{wanted}, and not {made!r}") from None
+    for end in ends:
+        missing = [name for name in _FACE if not hasattr(end, name)]
+        if missing:
+            raise TypeError(f"{wanted}: {end!r} is no port, it has no {', '.join(missing)}")
+    if len(ends) < 2:
+        raise TypeError(f"{wanted}: two at least, and not {len(ends)}")
+    return ends
 
 
 def _wants_nursery(maker: Maker) -> bool:

@@ -1,0 +1,96 @@
+"""Shortening: what is left of a history is what matters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from testing import mutants
+from testing.proxies import ProxyPort
+
+from trio_ports.testing import Limits, RuleBrokenError, check_port, moves
+from trio_ports.testing.moves import History
+from trio_ports.testing.shortening import shorten, simpler_messages
+
+
+def posted(history: History) -> list[Any]:
+    """What is posted in a history, in order."""
+    return [step["message"] for move in history for step in move.get("steps", []) if step["do"] == "post"]
+
+
+def test_moves_steps_and_actions_go() -> None:
+    """Of a long history the one step is left that matters."""
+    noise = [moves.turn("opener", moves.post(number), moves.disconnect()) for number in range(20)]
+    matters = moves.add_listener("on_message", "one", moves.disconnect(None), moves.throw())
+    history = [*noise, moves.turn("receiver", moves.post(1), matters), *noise]
+
+    def attempt(candidate: History) -> History | None:
+        throws = any(
+            {"do": "throw", "text": "thrown by a listener"} in step.get("actions", [])
+            for move in candidate
+            for step in move["steps"]
+        )
+        return candidate if throws else None
+
+    assert shorten(history, attempt) == [moves.turn("receiver", moves.add_listener("on_message", "one", moves.throw()))]
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ({"nom": "名前" * 10, "é": [1, 2]}, 0),
+        ([1, {"a": "needle"}], "needle"),
+        ("hay needle hay", "needle"),
+        ([{"key": [[]]}, "needle"], "needle"),
+        ({"needle": "needle", "other": 3}, "needle"),
+    ],
+)
+def test_messages_become_simple(message: Any, left: Any) -> None:
+    """Only what matters is left of a message: of one that does not matter, 0."""
+
+    def attempt(candidate: History) -> History | None:
+        (found,) = posted(candidate) or [None]
+        matters = left == 0 or "needle" in str(found)
+        return candidate if matters and posted(candidate) else None
+
+    assert posted(shorten([moves.turn("opener", moves.post(message))], attempt)) == [left]
+
+
+def test_messages_of_calls_become_simple() -> None:
+    """So does what is sent."""
+    history = [moves.start_send("s1", "opener", {"a": "b"})]
+    assert shorten(history, lambda candidate: candidate or None)[0]["message"] == 0
+
+
+def test_what_is_simple_stays() -> None:
+    """Which number it is may matter; what is no JSON is what it is about."""
+    assert not list(simpler_messages(7))
+    assert not list(simpler_messages({"$": "NaN"}))
+    assert not list(simpler_messages(None))
+    assert list(simpler_messages(True)) == [0, 1, "", [], {}]
+
+
+def test_not_for_ever() -> None:
+    """A number of tries is all that it takes."""
+    played: list[History] = []
+
+    def attempt(candidate: History) -> None:
+        played.append(candidate)
+
+    shorten([moves.turn("opener", moves.post("x" * 100))], attempt, tries=3)
+    assert len(played) == 3
+
+
+def test_what_people_read() -> None:
+    """The report of a port that loses what has a text in it shows the shortest one."""
+
+    class LosesTexts(ProxyPort):
+        def post_message(self, message: Any) -> None:
+            if '"' not in json.dumps(message, default=str):
+                super().post_message(message)
+
+    with pytest.raises(RuleBrokenError) as caught:
+        check_port(mutants.Mutant(10, "loses texts", LosesTexts).make, limits=Limits(**mutants.SMALL))
+    assert len(caught.value.history) <= 2
+    assert len(str(posted(caught.value.history)[-1])) <= 4

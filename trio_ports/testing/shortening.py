@@ -1,0 +1,100 @@
+"""Shortening: leave out of a history, and make smaller, whatever is not needed to break the rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from .answers import is_list, is_object
+from .model.dialects import is_special
+from .moves import History, Move, Step
+
+TRIES: Final = 600
+"""How many other histories are tried."""
+_SMALL: Final[tuple[Any, ...]] = (0, 1, None, "", [], {})
+
+
+def shorten(history: History, attempt: Callable[[History], History | None], *, tries: int = TRIES) -> History:
+    """Return a history that does the same and is as short as could be found.
+
+    Args:
+        history: breaks a rule.
+        attempt: plays another one; returns how far it was played if that breaks the same rule, and None otherwise.
+        tries: how many may be played.
+    """
+    size = max(len(history) // 2, 1)
+    while size:
+        start = 0
+        while start < len(history) and tries:
+            tries -= 1
+            found = attempt(history[:start] + history[start + size :])
+            start += size if found is None else 0
+            history = found or history
+        size //= 2
+    return _settle(history, attempt, tries)
+
+
+def _settle(history: History, attempt: Callable[[History], History | None], tries: int) -> History:
+    """Take one small thing after another away, as long as there is something to take away."""
+    smaller: History | None = history
+    while smaller is not None:
+        history, smaller = smaller, None
+        for candidate in _smaller(history):
+            if not tries:
+                return history
+            tries -= 1
+            smaller = attempt(candidate)
+            if smaller is not None:
+                break
+    return history
+
+
+def _smaller(history: History) -> Iterator[History]:
+    """Return the history without one of its moves, steps or actions, and with a message that is simpler."""
+    for index in reversed(range(len(history))):
+        yield history[:index] + history[index + 1 :]
+    for index, move in enumerate(history):
+        for simpler in _smaller_moves(move):
+            yield [*history[:index], simpler, *history[index + 1 :]]
+
+
+def _smaller_moves(move: Move) -> Iterator[Move]:
+    if "message" in move:
+        yield from ({**move, "message": value} for value in simpler_messages(move["message"]))
+    steps = move.get("steps", [])
+    for at, step in enumerate(steps):
+        if len(steps) > 1:
+            yield {**move, "steps": steps[:at] + steps[at + 1 :]}
+        for simpler in _smaller_steps(step):
+            yield {**move, "steps": [*steps[:at], simpler, *steps[at + 1 :]]}
+
+
+def _smaller_steps(step: Step) -> Iterator[Step]:
+    if "message" in step:
+        yield from ({**step, "message": value} for value in simpler_messages(step["message"]))
+    actions = step.get("actions", [])
+    for at in range(len(actions)):
+        yield {**step, "actions": actions[:at] + actions[at + 1 :]}
+
+
+def simpler_messages(message: Any) -> Iterator[Any]:
+    """Return messages that are simpler than this one. A number is simple; which one it is may matter."""
+    if isinstance(message, (int, float)) and not isinstance(message, bool):
+        return
+    written = len(json.dumps(message))
+    if not is_special(message) and message is not None:
+        yield from (value for value in _SMALL if len(json.dumps(value)) < written)
+        yield from _parts(message)
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    if isinstance(message, str):
+        half = len(message) // 2
+        yield from (part for part in (message[:half], message[half:], message[1:], message[:-1]) if part != message)
+    elif is_list(message):
+        yield from message
+        yield from (message[:at] + message[at + 1 :] for at in range(len(message)))
+    elif is_object(message):
+        yield from message.values()
+        yield from ({key: value for key, value in message.items() if key != left} for left in message)
