@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +10,16 @@ from typing import Final
 from .._protocol.senders import MessageSender
 
 _ORIGIN: Final = re.compile(r"chrome-extension://([^/]+)/?")
+_WINDOW: Final = "--parent-window="
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[str, MessageSender | None]:
     """Return the application's name and who started it.
 
     Firefox gives the manifest, whose file is called after the application, and the extension's id. Chromium gives the
-    extension's origin and no name; the name is then empty.
+    extension's origin and no name; the name is then empty. Browsers put theirs last, after what a launcher gave: so
+    nothing further ahead is looked at, be it ever so like theirs. Chromium's origin may have ``--parent-window=``
+    behind it.
 
     Args:
         arguments: as the program got them, without its own name.
@@ -25,10 +27,9 @@ def read_arguments(arguments: Sequence[str]) -> tuple[str, MessageSender | None]
     Returns:
         The name, and the sender: None if neither family of browsers starts programs like this.
     """
-    for argument in arguments:
-        if found := _ORIGIN.fullmatch(argument):
-            return "", MessageSender(id=found[1], origin=f"chrome-extension://{found[1]}")
-    for manifest, extension_id in itertools.pairwise(arguments):
-        if manifest.endswith(".json"):
-            return Path(manifest).stem, MessageSender(id=extension_id)
+    *_, manifest, last = "", "", *arguments
+    if found := _ORIGIN.fullmatch(manifest if last.startswith(_WINDOW) else last):
+        return "", MessageSender(id=found[1], origin=f"chrome-extension://{found[1]}")
+    if manifest.endswith(".json") and not last.startswith(_WINDOW):
+        return Path(manifest).stem, MessageSender(id=last)
     return "", None
