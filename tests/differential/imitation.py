@@ -144,7 +144,7 @@ class Context:
     def _is_forgotten(self, event: Any, port: Any) -> bool:
         """Return whether an event is that of a port that has ended, and the browser Chromium."""
         is_ports = port is not None and event in (port.on_message, port.on_disconnect)
-        return bool(self._lab.forgets_events and is_ports and port._state.value in ("ended", "closed"))
+        return bool(self._lab.forgets_events and is_ports and port.statistics().state in ("ended", "closed"))
 
     def _listener(self, step: Mapping[str, Any]) -> Callable[..., Any]:
         key = f"{step['event']} {step['listener']}"
@@ -244,6 +244,10 @@ class ImitationLab:
     def changed(self) -> None:
         self._change.set()
         self._change = trio.Event()
+
+    @property
+    def extensions(self) -> list[str]:
+        return list(self._extensions)
 
     def background(self, extension: str) -> Context:
         return self._backgrounds[extension]

@@ -62,7 +62,7 @@ class HistoryPlayer:
         self._read: dict[Any, int] = {}
         self._labels: dict[Any, set[str]] = {}
         self._hasty: set[tuple[str, str]] = set()
-        for name in lab._backgrounds if hasattr(lab, "_backgrounds") else lab._extensions:
+        for name in lab.extensions:
             self._name(name, lab.background(name), name)
 
     async def play(self, history: Sequence[Move]) -> Trace:

@@ -16,7 +16,8 @@ from .errors import (
     BrowserStartError,
 )
 from .firefox import open_firefox
-from .lab import Frame, Lab, open_lab
+from .frames import Frame
+from .lab import Lab, open_lab
 from .players import Context, PlayerExtension
 from .reports import Event, Result
 

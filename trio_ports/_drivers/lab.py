@@ -24,7 +24,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, final
 
-import attrs
 import trio
 
 from .arrivals import WAIT_SECONDS, Arrivals
@@ -33,6 +32,7 @@ from .browser import Browser
 from .chromium import open_chromium
 from .errors import BrowserGoneError
 from .firefox import open_firefox
+from .frames import Frame
 from .players import Context, PlayerExtension, write_extension
 from .process import BrowserProcess, open_process
 from .reports import Event, Result
@@ -48,34 +48,6 @@ OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
 
 
 @final
-@attrs.define(eq=False)
-class Frame:
-    """One frame of a tab and the contexts in it, until it is closed or navigated."""
-
-    tab: int
-    """The browser's number of its tab."""
-    id: int
-    """The browser's number of the frame; 0 is the top one."""
-    url: str
-    document: str | None
-    """The id of its document, where the browser tells it."""
-    contexts: dict[str, Context] = attrs.field(repr=False)
-    """By extension; ``"web"`` is the page's own."""
-    parent: Frame | None = attrs.field(default=None, repr=False)
-    """The frame round it; None for a tab's top frame."""
-    frames: list[Frame] = attrs.field(factory=list["Frame"], init=False, repr=False)
-    """The frames in it, in the order in which they were opened."""
-
-    def context(self, extension: str) -> Context:
-        """Return the context of an extension: its content script, or its page if the frame shows that."""
-        return self.contexts[extension]
-
-    def family(self) -> list[Frame]:
-        """Return the frame and all frames in it."""
-        return [self, *(each for frame in self.frames for each in frame.family())]
-
-
-@final
 class Lab:
     """A running browser with its players; from :func:`open_lab`."""
 
@@ -83,7 +55,8 @@ class Lab:
         self.browser = browser
         self._arrivals = arrivals
         self._origin = origin
-        self._extensions = extensions
+        self.extensions = extensions
+        """Their names in the laboratory."""
         self._pages = 0
         self._open: list[Frame] = []
         self._spare: dict[str, list[Frame]] = {}
@@ -218,13 +191,13 @@ class Lab:
 
     @property
     def _conductor(self) -> Context:
-        return self.background(self._extensions[0])
+        return self.background(self.extensions[0])
 
     def _used(self) -> list[Context]:
         return [each for each in self._arrivals.contexts if each.used and not each.gone.is_set()]
 
     def _names(self, *, web: bool = False) -> list[str]:
-        return [*self._extensions, *(["web"] if web else [])]
+        return [*self.extensions, *(["web"] if web else [])]
 
     def _make_url(self, *, web: bool = False) -> str:
         self._pages += 1
@@ -232,7 +205,7 @@ class Lab:
 
     def _keeper(self, frame: Frame) -> Context:
         """Return the content script that opens and closes the frames in this one: the first extension's."""
-        return frame.context(self._extensions[0])
+        return frame.context(self.extensions[0])
 
     async def _open_tab(self, kind: str, url: str, *, web: bool = False, only: str | None = None) -> Frame:
         spare = self._spare.get(kind)
