@@ -12,7 +12,7 @@ from trio_ports.testing.model import RULES, Model
 from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, open_frame, open_page, open_tab, turn
 
 SCOPE: Final = Scope(world=True, blocks=False)
-KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place")
+KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place", "place", "place")
 LISTENERS: Final = listen(), listen(event="on_connect_external")
 LEAVING: Final = {"refuses", "bye"}
 """The listeners of the kit that disconnect their port,"""
@@ -49,30 +49,11 @@ def real_histories(draw: st.DrawFn, dialect: str, *, max_moves: int = 20) -> His
         play(turn(name, *LISTENERS[: 1 if model.contexts[name].kind == "script" else 2]))
     for _ in range(draw(st.integers(1, max_moves))):
         kind = draw(st.sampled_from(KINDS))
-        for move in _adapt(_choose(chooser, model, kind), webs=dialect == "chrome"):
+        for move in _adapt(chooser.choose(kind), webs=dialect == "chrome"):
             for part in _take_turns(model, move):
-                if _may(model, part) and (_is_lively(model, part) or not draw(st.integers(0, 5))):
+                if model.may(part) and (_is_lively(model, part) or not draw(st.integers(0, 5))):
                     play(part)
     return history
-
-
-def _choose(chooser: Chooser, model: Model, kind: str) -> Move | None:
-    return chooser._choose_connect() if kind == "connect" else chooser.choose(kind)
-
-
-def _may(model: Model, move: Move) -> bool:
-    """Say whether a move makes sense; the ports that a turn opens are there for its later steps."""
-    if move["move"] != "turn":
-        return model.may(move)
-    opened: set[str] = set()
-    for step in move["steps"]:
-        if step.get("port") in opened:
-            continue
-        if not model.may({**move, "steps": [step]}):
-            return False
-        if step["do"] in ("connect", "tabs_connect"):
-            opened.add(step["port"])
-    return True
 
 
 def _take_turns(model: Model, move: Move) -> list[Move]:
