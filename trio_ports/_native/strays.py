@@ -19,14 +19,17 @@ _PASSED_ON: Final = (__name__, "logging", "warnings", "traceback", "pprint")
 
 @contextlib.contextmanager
 def named_strays() -> Generator[None]:
-    """For the block, let ``sys.stdout`` write to standard error and name each place that writes to it."""
+    """For the block, let ``sys.stdout`` write to standard error and name each place that writes to it.
+
+    Who has kept this ``sys.stdout``, a logging handler for example, may write to it after the block as well.
+    """
     before = sys.stdout
     with contextlib.suppress(OSError, ValueError, AttributeError):
         before.flush()
-    raw = io.FileIO(1, "wb", closefd=False)
+    named = _Named()
     # Every write goes through at once: a line that waits in a buffer says nothing about when it was printed.
     text = io.TextIOWrapper(
-        cast("Any", _Named(raw)), encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+        cast("Any", named), encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
     )
     sys.stdout = text
     try:
@@ -34,34 +37,52 @@ def named_strays() -> Generator[None]:
     finally:
         if sys.stdout is text:
             sys.stdout = before
-        with contextlib.suppress(OSError):
-            text.flush()
-        text.detach()
+        named.names = False
 
 
 @final
-class _Named(io.BufferedWriter):
-    """Writes through, and tells once for each place in the program that it did."""
+class _Named(io.BufferedIOBase):
+    """Writes to descriptor 1 without a buffer, and tells once for each place in the program that it did.
 
-    def __init__(self, raw: io.RawIOBase) -> None:
-        super().__init__(raw)
+    What cannot be written is lost: a print is no reason to end an application whose standard error is full or gone.
+    """
+
+    def __init__(self) -> None:
+        self._raw = io.FileIO(1, "wb", closefd=False)
         self._known: set[tuple[str, int]] = set()
+        self.names = True
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
 
     def write(self, data: Any, /) -> int:
         place = _place(sys._getframe(1))
         note = b""
-        if place not in self._known:
+        if self.names and place not in self._known:
             self._known.add(place)
             file, line = place
             text = f"{file}:{line}: printed to standard output, which carries messages to the browser; shown here.\n"
             note = text.encode("utf-8", "backslashreplace")
-        super().write(note + bytes(data))
-        self.flush()
-        return len(data)
+        with memoryview(data).cast("B") as view:
+            self._write(note + view)
+            return len(view)
+
+    def _write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            while data:
+                # None from a pipe that is full, and that somebody has told not to wait.
+                done = self._raw.write(data)
+                data = data[done:] if done else b""
 
 
 def _place(frame: FrameType | None) -> tuple[str, int]:
     """Return the file and the line of whoever printed."""
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED_ON and frame.f_back:
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _PASSED_ON and frame.f_back:
         frame = frame.f_back
     return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
