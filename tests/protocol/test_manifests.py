@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from trio_ports import ManifestError
@@ -34,6 +35,10 @@ each_family = pytest.mark.parametrize("family", FAMILIES)
 def encode(**changes: Any) -> bytes:
     fields = {**GOOD, **changes}
     return json.dumps({key: value for key, value in fields.items() if value is not ...}).encode()
+
+
+def read_fields() -> dict[str, Any]:
+    return attrs.asdict(read_manifest(encode(), "firefox"))
 
 
 @each_family
@@ -66,6 +71,8 @@ def test_one_file_may_satisfy_both_families(family: Any) -> None:
         ("path", "ping_pong"),
         ("path", ""),
         ("path", "/opt/ping\0pong"),
+        ("path", "/opt/\ud800"),
+        ("description", "\udc80"),
         ("type", ...),
         ("type", "socket"),
     ],
@@ -119,6 +126,24 @@ def test_only_chromium_wants_a_description_with_something_in_it() -> None:
     assert read_manifest(encode(description=""), "firefox").description == ""
     with pytest.raises(ManifestError, match="description"):
         read_manifest(encode(description=""), "chromium")
+
+
+@each_family
+@pytest.mark.parametrize(
+    ("field", "value"), [("path", "/opt/\ud800"), ("path", "/opt/\0"), ("description", "\ud800"), ("name", "a/b")]
+)
+def test_what_could_not_be_written_is_refused_before(family: Any, field: str, value: str) -> None:
+    """The same error as for a file that says so, and no UnicodeEncodeError."""
+    with pytest.raises(ManifestError) as caught:
+        check_manifest(NativeManifest(**{**read_fields(), field: value}), family)
+    assert (caught.value.field, caught.value.value) == (field, value)
+
+
+@pytest.mark.parametrize("field", ["allowed_extensions", "allowed_origins"])
+def test_one_text_is_no_list(field: str) -> None:
+    """It would be a list of its letters."""
+    with pytest.raises(TypeError, match=r"notes@example\.org"):
+        NativeManifest(**{**read_fields(), field: "notes@example.org"})
 
 
 def test_only_firefox_accepts_a_byte_order_mark() -> None:

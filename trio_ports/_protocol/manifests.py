@@ -32,10 +32,13 @@ _NAME_RULES: Final[dict[str, str]] = {
     "firefox": "letters, digits and underscores, in parts separated by single dots",
     "chromium": "lower-case letters, digits and underscores, in parts separated by single dots",
 }
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 def _tuple(items: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(items, str):
+        raise TypeError(f"ids and origins must be a list of texts, not {items!r}")
     return tuple(items)
 
 
@@ -59,11 +62,14 @@ class NativeManifest:
 
     def encode(self) -> bytes:
         """Return the file's content. A list of extensions that is empty is left out."""
+        return (json.dumps(self._fields(), indent=2, ensure_ascii=False) + "\n").encode()
+
+    def _fields(self) -> dict[str, object]:
         lists = {"allowed_extensions": self.allowed_extensions, "allowed_origins": self.allowed_origins}
         fields: dict[str, object] = {"name": self.name, "description": self.description, "path": self.path}
         fields["type"] = "stdio"
         fields.update({field: list(items) for field, items in lists.items() if items})
-        return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
+        return fields
 
     def allows(self, extension_id: str, family: Family) -> bool:
         """Say whether an extension of a browser of that family may start the application."""
@@ -100,10 +106,7 @@ def read_manifest(data: bytes, family: Family, *, name: str | None = None, windo
         ManifestError: for the first rule that the file breaks.
     """
     fields = _decode(data, family)
-    for field, (is_valid, rule) in _rules(family, name, windows).items():
-        value = fields.get(field)
-        if not is_valid(value):
-            raise ManifestError(field=field, value=value, rule=rule)
+    _check(fields, family, name, windows)
     return NativeManifest(
         name=fields["name"],
         description=fields["description"],
@@ -115,7 +118,14 @@ def read_manifest(data: bytes, family: Family, *, name: str | None = None, windo
 
 def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = False) -> None:
     """Raise ManifestError if a browser of that family would refuse ``manifest``."""
-    read_manifest(manifest.encode(), family, windows=windows)
+    _check(manifest._fields(), family, None, windows)
+
+
+def _check(fields: Mapping[str, Any], family: Family, name: str | None, windows: bool) -> None:
+    for field, (is_valid, rule) in _rules(family, name, windows).items():
+        value = fields.get(field)
+        if not is_valid(value):
+            raise ManifestError(field=field, value=value, rule=rule)
 
 
 def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
@@ -138,25 +148,30 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
 
     def is_program(value: Any) -> bool:
         kind = PureWindowsPath if windows else PurePosixPath
-        return isinstance(value, str) and bool(value) and "\0" not in value and (windows or kind(value).is_absolute())
+        return _is_text(value) and bool(value) and "\0" not in value and (windows or kind(value).is_absolute())
 
     same = "" if name is None else f", and here {name!r}"
     rules: dict[str, tuple[Callable[[Any], bool], str]] = {
         "name": (has_name, f"must be {_NAME_RULES[family]}{same}"),
-        "description": (lambda value: isinstance(value, str), "must be a text"),
+        "description": (_is_text, "must be a text"),
         "type": (lambda value: value == "stdio", 'must be "stdio"'),
-        "path": (is_program, "must be a path" if windows else "must be an absolute path"),
+        "path": (is_program, f"must be {'a' if windows else 'an absolute'} path, in UTF-8 and without NUL"),
     }
     if family == "firefox":
         words = "must be a list of one or more extension ids, like notes@example.org or {a UUID}"
         rules["allowed_extensions"] = (lambda value: bool(value) and _all_match(value, _FIREFOX_ID), words)
     else:
-        rules["description"] = (lambda value: isinstance(value, str) and bool(value), "must be a text, not empty")
+        rules["description"] = (lambda value: _is_text(value) and bool(value), "must be a text, not empty")
         words = (
             "must be a list of origins, each like chrome-extension://abcdefghijklmnopabcdefghijklmnop/ with the slash"
         )
         rules["allowed_origins"] = (lambda value: _all_match(value, _ORIGIN), words)
     return rules
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether ``value`` is a text that can be written: half a pair of surrogates cannot, though JSON has it."""
+    return isinstance(value, str) and _SURROGATE.search(value) is None
 
 
 def _all_match(values: Any, pattern: re.Pattern[str]) -> bool:
