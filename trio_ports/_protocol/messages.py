@@ -2,7 +2,8 @@
 
 A message is a JSON value. It is encoded where it is posted, so that a mistake is on the sender's line, and decoded once
 for each receiving port. msgspec does both; the standard library's ``json`` takes the rare messages that msgspec refuses
-although they are JSON: lone surrogates (legal in JavaScript) and numbers beyond a double (``1e999``).
+although they are JSON: lone surrogates (legal in JavaScript) and numbers beyond a double (``1e999``), which become
+infinite as in JavaScript.
 """
 
 from __future__ import annotations
@@ -231,10 +232,11 @@ class Decoder:
 
     def __init__(self, message_type: Any = Any, reading: Reading = Reading()) -> None:
         try:
-            self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(message_type).decode
+            decode: Callable[[bytes], Any] = msgspec.json.Decoder(message_type).decode
         except Exception as error:
             text = f"message_type must be a type that msgspec decodes into, not {message_type!r}: {error}"
             raise TypeError(text) from error
+        self.decode: Callable[[bytes], Any] = decode if message_type is Any else _in_utf8(decode)
         self._message_type = message_type
         self._reading = reading
 
@@ -248,15 +250,27 @@ class Decoder:
         value = _decode_strictly(frame, self._reading)
         if self._message_type is Any:
             return value
-        if not isinstance(error, msgspec.ValidationError):
+        # What msgspec says of a number beyond a double is about no type, though it is the same exception.
+        if not isinstance(error, msgspec.ValidationError) or "out of range" in str(error):
             try:
-                return msgspec.convert(value, self._message_type)
+                return msgspec.convert(value, self._message_type, str_keys=True)
             except (msgspec.ValidationError, ValueError, RecursionError) as mismatch:
                 # A ValueError where a lone surrogate stands in the place of a number: msgspec cannot write it.
                 error = mismatch
         found = _PATH_IN_TEXT.match(str(error))
         text, path = (found["text"], found["path"] or "$") if found else (str(error), "$")
         raise MessageShapeError(f"{text} - at `{path}`", path=path, raw=frame) from error
+
+
+def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Have the whole frame looked at: msgspec, decoding into a type, skips what the type does not have."""
+
+    def decode_utf8(frame: bytes) -> Any:
+        if not frame.isascii():
+            frame.decode()
+        return decode(frame)
+
+    return decode_utf8
 
 
 def _decode_strictly(frame: bytes, reading: Reading) -> Any:
@@ -266,9 +280,16 @@ def _decode_strictly(frame: bytes, reading: Reading) -> Any:
     text_bytes = frame[len(_BOM) :] if reading.accepts_bom and frame.startswith(_BOM) else frame
     try:
         text = text_bytes.decode("utf-8", "replace" if reading.replaces_invalid_utf8 else "strict")
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_int=_whole, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(reading.malformed_text or _describe(frame, error), raw=frame) from error
+
+
+def _whole(digits: str) -> float:
+    try:
+        return int(digits)
+    except ValueError:  # More digits than Python reads, which is far beyond a double.
+        return float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
