@@ -199,10 +199,10 @@ def test_too_deep_is_not_serializable(inner: Any) -> None:
 
 def test_a_record_that_cannot_be_read_is_refused() -> None:
     """A field that is not there, next to something that needs the second way through the encoder."""
-    dot = Dot(1)
-    del dot.y
-    with pytest.raises(NotSerializableError):
-        encode([dot, object()])
+    spot = Spot(1)
+    del spot.y
+    with pytest.raises(NotSerializableError, match="cannot be encoded"):
+        encode([spot, object()])
 
 
 def test_a_deep_message_of_records_is_no_recursion_error() -> None:
@@ -228,6 +228,7 @@ def test_large_whole_numbers_pass() -> None:
 def test_size_is_limited_in_encoded_bytes() -> None:
     """Rule 16: exactly the limit is fine, one byte more is not; the error says both."""
     limited = Encoder(max_message_bytes=10)
+    assert limited.encode("x", b'"x"') == b'"x"'
     assert limited.encode("x" * 8) == b'"xxxxxxxx"'
     with pytest.raises(MessageTooLargeError) as caught:
         limited.encode("x" * 9)
