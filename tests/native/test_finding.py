@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -64,12 +65,73 @@ def test_firefox_falls_through_and_chromium_stays(
     assert isinstance(caught.value.__cause__, ManifestError) == (cause is Cause.MANIFEST_INVALID)
 
 
-def test_a_file_that_cannot_be_read_is_invalid(folders: tuple[Path, Path]) -> None:
-    """A folder in its place, for example."""
-    (folders[0] / "app.json").mkdir()
-    with pytest.raises(NativeApplicationError) as caught:
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_regular_file_is_invalid(folders: tuple[Path, Path], make: Any) -> None:
+    """A folder in its place, or a pipe: nobody waits until somebody writes into it."""
+    make(folders[0] / "app.json")
+    with pytest.raises(NativeApplicationError, match="must be a regular file") as caught:
         find(folders)
     assert caught.value.cause is Cause.MANIFEST_INVALID
+
+
+def test_a_file_that_cannot_be_read_is_invalid(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, so it is no absence."""
+    write_manifest(folders[0], "/opt/app")
+
+    def refuse(self: Path, *arguments: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(NativeApplicationError, match="Permission denied") as caught:
+        find(folders)
+    assert caught.value.cause is Cause.MANIFEST_INVALID
+
+
+@pytest.mark.parametrize("extension_id", [FIREFOX_ID, CHROMIUM_ID])
+def test_a_place_that_nobody_can_look_into_is_passed_over(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension_id: str
+) -> None:
+    """A file where a folder should be, a link to itself, a name that is too long, a folder that is closed to us."""
+    file = write_manifest(folders[1], "/opt/app")
+    (tmp_path / "loop").symlink_to("loop")
+    (folders[0] / "app.json").symlink_to("app.json")
+    closed = tmp_path / "closed"
+    look = Path.stat
+
+    def look_closely(self: Path, **options: Any) -> Any:
+        if self.parent == closed:  # Whoever runs the tests may be allowed everything.
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return look(self, **options)
+
+    monkeypatch.setattr(Path, "stat", look_closely)
+    places = [file, tmp_path / "loop", tmp_path / ("x" * 300), closed, tmp_path / "nowhere", *folders]
+    assert find(places, extension_id).file == file
+    with pytest.raises(NativeApplicationError, match="closed") as caught:
+        find(places[:-1], extension_id)
+    assert caught.value.cause is Cause.MANIFEST_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"name": None}, "name must be str, not None"),
+        ({"extension_id": None}, "extension_id must be str, not None"),
+        ({"manifest_folders": "/tmp"}, "manifest_folders must be a list of folders, not '/tmp'"),
+        ({"manifest_folders": Path("/tmp")}, "manifest_folders must be a list of folders"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(arguments: dict[str, Any], text: str) -> None:
+    """A path in the place of a list would be a list of letters."""
+    options: Any = {"name": "app", "extension_id": FIREFOX_ID, "manifest_folders": [], **arguments}
+    with pytest.raises(TypeError, match=text):
+        find_manifest(**options)
+
+
+def test_without_a_folder_there_is_nothing_to_find() -> None:
+    """And the error does not speak of places."""
+    with pytest.raises(NativeApplicationError, match="no folder to look in") as caught:
+        find([])
+    assert caught.value.cause is Cause.MANIFEST_NOT_FOUND
 
 
 def test_absence_names_the_places(folders: tuple[Path, Path]) -> None:
@@ -90,6 +152,7 @@ def test_a_bad_name_is_not_looked_for() -> None:
 def test_a_browser_chooses_places_and_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any of the table by its name; unknown ones are refused."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     folder = tmp_path / ".config" / "vivaldi" / "NativeMessagingHosts"
     folder.mkdir(parents=True)
@@ -102,6 +165,7 @@ def test_a_browser_chooses_places_and_rules(tmp_path: Path, monkeypatch: pytest.
 def test_each_system_has_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule 42, from a home directory that is nobody's."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     firefox = [BROWSERS["firefox"]]
     monkeypatch.setattr(sys, "platform", "linux")
     assert user_folders(firefox) == [tmp_path / ".mozilla/native-messaging-hosts"]
@@ -112,6 +176,22 @@ def test_each_system_has_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "platform", "darwin")
     assert user_folders(firefox) == [tmp_path / "Library/Application Support/Mozilla/NativeMessagingHosts"]
     assert system_folders(firefox) == [Path("/Library/Application Support/Mozilla/NativeMessagingHosts")]
+
+
+def test_browsers_of_chromiums_family_follow_the_folder_of_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen in Chromium: XDG_CONFIG_HOME takes the place of .config. Firefox does not look there for manifests."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    places = [BROWSERS["chromium"], BROWSERS["firefox"]]
+    assert user_folders(places) == [
+        tmp_path / "settings/chromium/NativeMessagingHosts",
+        tmp_path / ".mozilla/native-messaging-hosts",
+    ]
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    assert user_folders(places)[0] == tmp_path / ".config/chromium/NativeMessagingHosts"
 
 
 def test_on_windows_the_registry_names_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

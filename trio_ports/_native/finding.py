@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import attrs
 from .._protocol.errors import ApplicationNameError, Cause, ManifestError, NativeApplicationError
 from .._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from .._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
+from .._util import check_type
 
 Folder: TypeAlias = str | os.PathLike[str]
 
@@ -21,6 +23,7 @@ DEFAULT_BROWSERS: Final[dict[str, tuple[Places, ...]]] = {"firefox": (FIREFOX,),
 """Where a family's manifests are looked for unless somebody names a browser."""
 
 _WINDOWS: Final = os.name == "nt"
+_CONFIG: Final = ".config/"
 _MOST_MANIFEST_BYTES: Final = 1024 * 1024
 
 
@@ -43,8 +46,10 @@ def find_manifest(
     Raises:
         NativeApplicationError: there is none, or it is not valid, or it does not allow the extension; the cause says
             which, the text what to mend. From a ManifestError where a rule is broken.
-        ValueError: for a browser that is not in the table.
+        TypeError, ValueError: for arguments that are not as above.
     """
+    check_type("name", name, str)
+    check_type("extension_id", extension_id, str)
     family = family_of(extension_id)
     if browser is not None:
         if browser not in BROWSERS:
@@ -58,6 +63,7 @@ def files_of(
 ) -> Iterator[Path]:
     """Return where the manifest may be, in the order of the search."""
     if manifest_folders is not None:
+        check_folders(manifest_folders)
         return (Path(folder) / f"{name}.json" for folder in manifest_folders)
     places = (BROWSERS[browser],) if browser is not None else DEFAULT_BROWSERS[family]
     if _WINDOWS:
@@ -65,12 +71,24 @@ def files_of(
     return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
 
 
+def check_folders(folders: Sequence[Folder]) -> None:
+    """Raise TypeError for one folder in the place of a list: it would be a list of letters."""
+    if isinstance(folders, (str, bytes, os.PathLike)):
+        raise TypeError(f"manifest_folders must be a list of folders, not {folders!r}")
+
+
 def user_folders(places: Sequence[Places]) -> list[Path]:
     """Return the user's own folders, on any system but Windows."""
     home = Path.home()
     if sys.platform == "darwin":
         return [home / "Library" / "Application Support" / each for place in places for each in place.mac_user]
-    return [home / each for place in places for each in place.linux_user]
+    # Browsers of Chromium's family ask for the folder of settings; it takes the place of the default, .config.
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    return [
+        Path(config, each.removeprefix(_CONFIG)) if config and each.startswith(_CONFIG) else home / each
+        for place in places
+        for each in place.linux_user
+    ]
 
 
 def system_folders(places: Sequence[Places]) -> list[Path]:
@@ -101,9 +119,11 @@ def search(name: str, extension_id: str, family: Family, files: Iterator[Path]) 
     for file in files:
         looked.append(str(file.parent))
         try:
-            manifest = _read(file, name, family)
-        except FileNotFoundError:
-            continue
+            kind = file.stat().st_mode
+        except OSError:
+            continue  # Nobody can see a file there, for whatever reason: browsers look further.
+        try:
+            manifest = _read(file, kind, name, family)
         except (OSError, ManifestError) as error:
             text = f"{file} is no manifest that a browser accepts: {error}"
             found = NativeApplicationError(text, cause=Cause.MANIFEST_INVALID, application=name)
@@ -120,7 +140,9 @@ def search(name: str, extension_id: str, family: Family, files: Iterator[Path]) 
             break
     if failure is not None:
         raise failure
-    text = f"There is no manifest {name}.json in any of: {', '.join(looked) or 'the registry'}."
+    nowhere = " in the registry" if _WINDOWS else ": there is no folder to look in"
+    places = f" in any of: {', '.join(looked)}" if looked else nowhere
+    text = f"There is no manifest {name}.json{places}."
     raise NativeApplicationError(text, cause=Cause.MANIFEST_NOT_FOUND, application=name)
 
 
@@ -130,7 +152,9 @@ def bad_name(name: str) -> ApplicationNameError:
     return ApplicationNameError(text, cause=Cause.BAD_NAME, application=name)
 
 
-def _read(file: Path, name: str, family: Family) -> NativeManifest:
+def _read(file: Path, kind: int, name: str, family: Family) -> NativeManifest:
+    if not stat.S_ISREG(kind):  # Reading from a pipe would wait for whoever writes.
+        raise ManifestError(field="", value=stat.filemode(kind), rule="must be a regular file")
     with file.open("rb") as opened:
         data = opened.read(_MOST_MANIFEST_BYTES)
     manifest = read_manifest(data, family, name=name, windows=_WINDOWS)

@@ -1,9 +1,9 @@
 """Where browsers look for native manifests, as a table. Source: rule 42; the vendors' pages for macOS's system folders.
 
 A place of a user is relative to the home directory (macOS: to ``Library/Application Support`` in it), a key on Windows
-to ``Software``, under HKEY_CURRENT_USER first and HKEY_LOCAL_MACHINE next. A browser of Chromium's family that was
-started with ``--user-data-dir=D`` looks in ``D/NativeMessagingHosts``. Browsers from Snap and Flatpak see none of these
-places without the desktop's portal.
+to ``Software``, under HKEY_CURRENT_USER first and HKEY_LOCAL_MACHINE next. On Linux ``XDG_CONFIG_HOME`` takes the place
+of ``.config`` where it is set. A browser of Chromium's family that was started with ``--user-data-dir=D`` looks in
+``D/NativeMessagingHosts``. Browsers from Snap and Flatpak see none of these places without the desktop's portal.
 """
 
 from __future__ import annotations
