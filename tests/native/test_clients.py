@@ -240,3 +240,39 @@ def test_the_public_names_are_there() -> None:
         assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="no attribute 'dial'"):
         public.dial  # noqa: B018
+
+
+async def test_what_the_listener_to_standard_error_raises_ends_the_block(tmp_path: Path) -> None:
+    """It leaves in a group, and nothing waits for ever."""
+    write_application(tmp_path, "os.write(2, b'a line\\n'); os.read(0, 1)")
+
+    def refuse(line: str) -> None:
+        raise ZeroDivisionError(line)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(ZeroDivisionError, match="a line"), flatten_subgroups=True):
+        async with connect_native(
+            "app", extension_id=FIREFOX_ID, manifest_folders=[tmp_path], on_stderr=refuse
+        ) as port:
+            await port.wait_disconnected()
+
+
+async def test_what_the_block_raises_then_is_not_lost_either(tmp_path: Path) -> None:
+    """Both leave, in a group."""
+    write_application(tmp_path, "os.write(2, b'a line\\n'); os.read(0, 1)")
+
+    def refuse(line: str) -> None:
+        raise ZeroDivisionError(line)
+
+    with pytest.RaisesGroup(ZeroDivisionError, KeyError, flatten_subgroups=True):
+        async with connect_native("app", extension_id=FIREFOX_ID, manifest_folders=[tmp_path], on_stderr=refuse):
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyError
+
+
+async def test_a_listener_to_standard_error_is_a_function(tmp_path: Path) -> None:
+    """Said at the call."""
+    with pytest.raises(TypeError, match="on_stderr must be a function"):
+        async with connect_native("app", extension_id=FIREFOX_ID, on_stderr=3):  # type: ignore[arg-type]
+            pass

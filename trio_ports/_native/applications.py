@@ -25,14 +25,17 @@ FAMILIES: Final[dict[DialectName, Family]] = {"firefox": "firefox", "chrome": "c
 """Whose way a dialect goes; where it is not said, the extension's id decides."""
 
 PATIENCE: Final[dict[DialectName, Patience]] = {
-    "trio": Patience(flush=3, leave=3, terminate=3, closes_both=False),
-    "firefox": Patience(flush=0, leave=3, terminate=3, closes_both=False, watches_stdin=False),
-    "chrome": Patience(flush=0, leave=2, terminate=0, closes_both=True, watches_stdin=False),
+    "trio": Patience(flush=3, leave=3, terminate=3, closes_both=False, status=3),
+    "firefox": Patience(flush=0, leave=3, terminate=3, closes_both=False, watches=False),
+    "chrome": Patience(flush=0, leave=2, terminate=0, closes_both=True, watches=False),
 }
 
 TOO_LARGE_TEXT: Final = (
     "Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes."
 )
+
+_REFUSALS: Final = (errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.ETXTBSY)
+"""What the system says of a program; anything else, such as too many open files, is no fault of the application."""
 
 _WORDS: Final[dict[Cause, str]] = {
     Cause.BAD_NAME: "bad_name",
@@ -177,7 +180,8 @@ def _start_error(manifest: NativeManifest, error: OSError) -> NativeApplicationE
     if isinstance(error, FileNotFoundError):
         text = f"{program} exists, but not the interpreter that its first line names: {_first_line(program)!r}"
         return NativeApplicationError(text, cause=Cause.INTERPRETER_MISSING, **found)
-    text = f"{program} may not be executed: {error.strerror or error}."
+    words = "may not be executed" if error.errno in _REFUSALS else "could not be started"
+    text = f"{program} {words}: {error.strerror or error}."
     if error.errno == errno.ENOEXEC:
         text += " A script's first line must name its interpreter, like #!/usr/bin/python3."
     return NativeApplicationError(text, cause=Cause.NOT_EXECUTABLE, **found)
@@ -197,6 +201,7 @@ def _judge(name: str, outcome: Outcome, dialect: Dialect) -> PortError | None:
     if outcome.error is None or (isinstance(outcome.error, TruncatedError) and dialect.native_texts is not None):
         clean = dialect.native_texts is None and outcome.returncode == 0
         return None if clean else in_dialect(ended, dialect)
+    outcome.error.stderr = outcome.stderr
     if outcome.returncode:
         outcome.error.__cause__ = ended
     return outcome.error

@@ -40,10 +40,10 @@ async def connect_native(
 ) -> AsyncGenerator[Port[Any, Any]]:
     """Start a native application as a browser does, and open a port to it for a block.
 
-    Leaving the block writes what was posted (three seconds), closes the application's standard input, waits (three
-    seconds), sends SIGTERM, waits again, and kills: afterwards the process is gone, cancelled or not. If the
-    application ends by itself, everything that it wrote is delivered first, and `error` says how it ended unless
-    that was with status 0.
+    Leaving the block writes what was posted (as long as three seconds bring the application further), closes the
+    application's standard input, waits (three seconds), sends SIGTERM, waits again, and kills: afterwards the process
+    is gone, cancelled or not. If the application ends by itself, everything that it wrote is delivered first, and
+    `error` says how it ended unless that was with status 0.
 
     Args:
         application: its name.
@@ -58,7 +58,8 @@ async def connect_native(
         listener_errors: ``"raise"`` or ``"log"``.
         observer: called with a record of everything that happens to the port.
         message_type: what every message that arrives is decoded into and checked against.
-        on_stderr: called with every line that the application writes to standard error, without its end.
+        on_stderr: called with every line that the application writes to standard error, without its end; what it
+            raises ends the block, in an ExceptionGroup.
 
     Raises:
         NativeApplicationError: on entry: it cannot be found, must not or cannot be started; the cause says which.
@@ -67,6 +68,8 @@ async def connect_native(
     require_trio("connect_native")
     check_application_name(application, TRIO)
     check_limit("max_incoming_bytes", max_incoming_bytes)
+    if on_stderr is not None and not callable(on_stderr):
+        raise TypeError(f"on_stderr must be a function of a line of text, not {on_stderr!r}")
     setup = make_setup(
         dialect="trio",
         listener_errors=listener_errors,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import End
 from .._ports.observers import Observer
@@ -26,7 +28,7 @@ from .senders import read_arguments
 from .strays import named_strays
 
 GRACE_SECONDS: Final = 1.5
-"""How long what was posted may take to be written at the end: Chromium kills two seconds after end of file."""
+"""How long answers may take, and to be written, after the end of file: Chromium kills two seconds after it."""
 
 TERMINAL_TEXT: Final = """\
 {program} is a native application: a browser starts it and talks to it through standard input and output, in frames
@@ -54,9 +56,10 @@ async def open_native_port(
                 await port.send({"got": message})
 
     From here on standard input and output belong to the port. Whatever else is printed, by whomever, goes to standard
-    error, with a line about where it came from. The browser's end of file ends the connection in good order; leave the
-    block then, as the browser kills what stays longer than two seconds. SIGTERM cancels the block. Leaving the block
-    writes what was posted and closes standard output.
+    error, with a line about where it came from. The browser's end of file ends the connection in good order, once what
+    came before is taken, and the last of it is dealt with (for at most 1.5 seconds); leave the block then, as the
+    browser kills what stays longer than two seconds. SIGTERM cancels the block. Leaving the block writes what was
+    posted and closes standard output.
 
     Attributes of the port: `sender` has the id (and in Chromium's family the origin) of the extension; `name` is the
     application's name where the browser tells it, which Firefox does.
@@ -74,6 +77,7 @@ async def open_native_port(
     Raises:
         SystemExit: standard input is a terminal; the text says how to try the program.
         OSError: standard input or output is closed.
+        RuntimeError: outside Trio, or if they were taken by another port of this process, now or before.
         TypeError, ValueError: for arguments that are not as above.
     """
     require_trio("open_native_port")
@@ -91,18 +95,22 @@ async def open_native_port(
     name, sender = read_arguments(sys.argv[1:])
     decoder = FrameDecoder(max_frame_bytes=max_incoming_bytes)
     setup = for_application(setup)
-    block = trio.CancelScope()
-    with sealed_descriptors() as (incoming, outgoing), named_strays(), block:
+    block, left = trio.CancelScope(), trio.Event()
+    with sealed_descriptors() as (incoming, outgoing), named_strays(), _signals() as signals, block:
 
+        @enable_ki_protection
         async def carry(end: End) -> None:
-            with _signals() as signals:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_cancel_at_signal, signals, block)
-                    await carry_descriptors(end, incoming, outgoing, decoder)
-                    nursery.cancel_scope.cancel()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_at_signal, signals, block)
+                await carry_descriptors(end, incoming, outgoing, decoder)
+                await left.wait()  # What is still done in the block is ended by SIGTERM too.
+                nursery.cancel_scope.cancel()
 
         async with open_carried_port(carry, setup, setup.decoder(message_type), name=name, sender=sender) as port:
-            yield port
+            try:
+                yield port
+            finally:
+                left.set()
 
 
 def for_application(setup: Setup) -> Setup:
@@ -119,12 +127,32 @@ async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: Fra
     # The two may share their flags, so the last that is prepared is the first to be restored.
     with prepared(incoming, read_way), prepared(outgoing, write_way):
         source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
-        carrier = Carrier(end, source.receive_some, sink.send_all, decoder, grace_seconds=GRACE_SECONDS)
+        carrier = Carrier(
+            end,
+            source.receive_some,
+            sink.send_all,
+            decoder,
+            grace_seconds=GRACE_SECONDS,
+            delivers_all=False,
+            hears_answers=True,
+        )
         try:
-            await carrier.run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch_reader, carrier, outgoing)
+                await carrier.run()
+                nursery.cancel_scope.cancel()
         finally:
             # A browser that does not read any more is leaving: that is how Chromium ends an application.
             end.close(None if carrier.finish is Finish.UNWRITABLE else wire_error(carrier))
+
+
+@enable_ki_protection
+async def _watch_reader(carrier: Carrier, outgoing: int) -> None:
+    """Notice that the browser has gone where its end of file lies behind messages that nobody takes."""
+    if sys.platform == "linux" and stat.S_ISFIFO(os.fstat(outgoing).st_mode):
+        # Nothing ever comes from this end of a pipe, so it is readable only when the other end has been closed.
+        await trio.lowlevel.wait_readable(outgoing)
+        carrier.lose_writing()
 
 
 @contextlib.contextmanager
@@ -137,6 +165,7 @@ def _signals() -> Generator[AsyncIterator[int] | None]:
         yield signals
 
 
+@enable_ki_protection
 async def _cancel_at_signal(signals: AsyncIterator[int] | None, block: trio.CancelScope) -> None:
     if signals is not None:
         async for _ in signals:

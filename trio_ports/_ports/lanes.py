@@ -35,7 +35,7 @@ class Sender(Protocol):
 class Lane:
     """One end's inbox."""
 
-    __slots__ = ("bound", "direction", "head", "heard", "sink", "sleeper", "source", "tail", "used")
+    __slots__ = ("bound", "direction", "head", "heard", "on_idle", "sink", "sleeper", "source", "tail", "used")
 
     def __init__(self, direction: Direction) -> None:
         source, sink = trio.open_memory_channel[Batch](float("inf"))
@@ -53,6 +53,8 @@ class Lane:
         """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
         self.sleeper: Task | None = None
         """The pump that waits for a message or for the end."""
+        self.on_idle: Callable[[], None] | None = None
+        """Called when whoever takes messages here comes back for another one, and there is none."""
 
     def wake(self) -> None:
         """Wake the pump, if it sleeps."""
@@ -61,10 +63,22 @@ class Lane:
             self.sleeper = None
             reschedule(task)
 
-    def abort_sleep(self, _: RaiseCancelT) -> Abort:
-        """Forget the pump, whose sleep was cancelled."""
+    @enable_ki_protection
+    async def sleep(self) -> None:
+        """Wait for `wake`: a message, or the end. A checkpoint; cancelled, nobody sleeps here."""
+        if self.on_idle is not None:
+            self.on_idle()
+        self.sleeper = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort_sleep)
+
+    def _abort_sleep(self, _: RaiseCancelT) -> Abort:
         self.sleeper = None
         return Abort.SUCCEEDED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whoever takes messages here waits for one."""
+        return self.sleeper is not None or self.sink.statistics().tasks_waiting_receive > 0
 
     def put(self, send: Callable[[Batch], None], frame: bytes) -> None:
         """Add a message, through a sender's own channel. Written out once more in `Port.post_message`."""
@@ -89,6 +103,8 @@ class Lane:
             if not self.head:
                 raise trio.ClosedResourceError
         else:
+            if self.on_idle is not None and not self.used:
+                self.on_idle()
             batch = await self.sink.receive()
             if not self.used:  # A disconnect has emptied the lane since this was handed over; its first message stays.
                 return batch.popleft()

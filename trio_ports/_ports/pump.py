@@ -19,7 +19,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, final
 
 import trio
-from trio.lowlevel import wait_task_rescheduled
 
 from .._protocol.errors import MalformedMessageError
 from .._protocol.lifecycle import State
@@ -85,8 +84,6 @@ class Pump:
         receive_nowait = lane.sink.receive_nowait
         head = lane.head
         blocked = lane.direction.blocked
-        abort_sleep = lane.abort_sleep
-        task = trio.lowlevel.current_task()
         left = batch
         while True:
             listeners = event.listeners
@@ -96,8 +93,7 @@ class Pump:
                 if lane.used:
                     await trio.lowlevel.checkpoint()
                 else:
-                    lane.sleeper = task
-                    await wait_task_rescheduled(abort_sleep)
+                    await lane.sleep()
                 left = batch
                 continue
             left -= 1

@@ -93,6 +93,8 @@ class PortError(_CopyableError):
     def __init__(self, text: str, *, cause: Cause) -> None:
         super().__init__(text)
         self.cause = cause
+        self.stderr: tuple[str, ...] = ()
+        """The last lines that a native application wrote to standard error; none of anything else."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r}, cause={self.cause})"

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import End
+from .._ports.lanes import Lane
 from .._protocol.errors import Cause, PortError, RemoteProtocolError
 from .._protocol.frames import FrameDecoder, encode_frames, encode_length
 
@@ -53,15 +56,24 @@ class Carrier:
         receive_some: returns bytes, ``b""`` at their end; a checkpoint; raises BrokenResourceError.
         send_all: writes bytes; raises BrokenResourceError. It need not be a checkpoint.
         decoder: for the bytes received.
-        grace_seconds: how long, once the port's side has gone, writing what it had posted may take.
-        settle_seconds: how long, once writing has failed, the other side's bytes may take to end.
+        grace_seconds: how long, once the port's side has gone, the other side may take for something of what had been
+            posted; and for all of it, once there is nobody any more to wait for it.
+        settle_seconds: how long, once writing has failed, the other side's bytes may be silent.
+        delivers_all: what comes meanwhile is kept as long as the port's side has no room for it; otherwise that is
+            silence.
+        hears_answers: once the other side's bytes have ended, what the port's side is still at work on is waited for,
+            within the grace.
     """
 
     __slots__ = (
         "_closing",
         "_decoder",
+        "_delivers_all",
         "_end",
+        "_full",
         "_grace_seconds",
+        "_hears_answers",
+        "_reading",
         "_receive_some",
         "_scope",
         "_send_all",
@@ -79,6 +91,8 @@ class Carrier:
         *,
         grace_seconds: float,
         settle_seconds: float = SETTLE_SECONDS,
+        delivers_all: bool = True,
+        hears_answers: bool = False,
     ) -> None:
         self._end = end
         self._receive_some = receive_some
@@ -86,13 +100,18 @@ class Carrier:
         self._decoder = decoder
         self._grace_seconds = grace_seconds
         self._settle_seconds = settle_seconds
+        self._delivers_all = delivers_all
+        self._hears_answers = hears_answers
         self._closing = False
+        self._full = False
         self._scope = trio.CancelScope(shield=True)
+        self._reading = trio.CancelScope()
         self.finish = Finish.LEFT
         """How it finished; final once `run` has ended, however it ended."""
         self.error: RemoteProtocolError | None = None
         """What nonsense the other side sent."""
 
+    @enable_ki_protection
     async def run(self) -> None:
         """Carry until one side is through. Never raises for either side's faults.
 
@@ -111,16 +130,19 @@ class Carrier:
         self._end.on_peer_gone = None
 
     def lose_writing(self) -> None:
-        """Note that nothing can be written any more: give the other side's bytes a moment to end, then finish."""
+        """Note that nothing can be written any more: wait for the end of the other side's bytes, or their silence."""
         if self._end.peer_gone:
             self._scope.cancel()
         elif self.finish is Finish.LEFT:
             self.finish = Finish.UNWRITABLE
-            self._limit(self._settle_seconds)
+            self._expect_silence()
 
-    def _limit(self, seconds: float | None = None) -> None:
-        grace = self._grace_seconds if seconds is None else seconds
-        self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
+    def _expect_silence(self) -> None:
+        if self.finish is Finish.UNWRITABLE and not self._full:
+            self._reading.deadline = trio.current_time() + self._settle_seconds
+
+    def _limit(self) -> None:
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace_seconds)
 
     def _close(self) -> None:
         """Finish as soon as everything that was posted is written, and after the grace at the latest."""
@@ -128,17 +150,18 @@ class Carrier:
         self._limit()
         self._end.lane.wake()
 
+    @enable_ki_protection
     async def _watch_cancellation(self) -> None:
         try:
             await trio.sleep_forever()
         finally:
             self._close()
 
+    @enable_ki_protection
     async def _write(self) -> None:
         """Write what the port's side posts; once writing has failed, throw it away."""
         end = self._end
         lane = end.lane
-        task = trio.lowlevel.current_task()
         writable = True
         while True:
             if lane.used:
@@ -147,6 +170,8 @@ class Carrier:
                     if writable:
                         for data in batch:
                             await self._send_all(data)
+                            if end.peer_gone and not self._closing:
+                                self._scope.deadline = trio.current_time() + self._grace_seconds
                 except _FAILURES:
                     writable = False
                     self.lose_writing()
@@ -155,9 +180,7 @@ class Carrier:
             elif end.peer_gone or self._closing:
                 break
             else:
-                # As the pump does: this takes less than a wait in the channel.
-                lane.sleeper = task
-                await trio.lowlevel.wait_task_rescheduled(lane.abort_sleep)
+                await lane.sleep()
         self._scope.cancel()
 
     def _batch(self) -> list[bytes]:
@@ -168,35 +191,55 @@ class Carrier:
             return [encode_frames(frames)]
         return [encode_frames(frames[:-1]) + encode_length(len(last)), last]
 
+    @enable_ki_protection
     async def _read(self) -> None:
         """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
+        finish = None
+        with self._reading:
+            finish = await self._read_to_the_end()
+        if finish is None:
+            self._scope.cancel()
+        else:
+            await self._finish_reading(finish)
+
+    async def _read_to_the_end(self) -> Finish:
         end = self._end
         try:
             while data := await self._receive_some():
                 if end.sources:
                     await self._deliver(self._decoder.receive_data(bytes(data)))
+                if self.finish is not Finish.LEFT:
+                    self._expect_silence()
             if end.sources:
                 self._decoder.receive_data(b"")
         except RemoteProtocolError as error:
             self.error = error
-            await self._finish_reading(Finish.NONSENSE)
+            return Finish.NONSENSE
         except _FAILURES:
-            await self._finish_reading(Finish.UNREADABLE)
-        else:
-            await self._finish_reading(Finish.END_OF_FILE)
+            return Finish.UNREADABLE
+        return Finish.END_OF_FILE
 
     async def _deliver(self, frames: list[bytes]) -> None:
         end = self._end
         try:
             while frames:
                 sent = end.send_many_nowait(frames)
-                for frame in frames[sent : sent + 1]:  # There is no room for it.
-                    await end.send(frame)
+                for frame in frames[sent : sent + 1]:
+                    await self._send_when_there_is_room(frame)
                 frames = frames[sent + 1 :]
         except trio.BrokenResourceError:
             return  # The port's side has gone, and wants nothing of this any more.
         if self._decoder.error is not None:
             raise self._decoder.error
+
+    async def _send_when_there_is_room(self, frame: bytes) -> None:
+        if self._delivers_all:
+            self._full = True
+            self._reading.deadline = math.inf
+        try:
+            await self._end.send(frame)
+        finally:
+            self._full = False
 
     async def _finish_reading(self, finish: Finish) -> None:
         """Let the port's side hear what came before the end, and write what it has to say to that."""
@@ -204,13 +247,25 @@ class Carrier:
         # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
         if not end.peer_gone:
             self.finish = finish
-            if end.out.lanes[0].heard:
+            lane = end.out.lanes[0]
+            if lane.heard:
                 # Nothing more is sent from here: waiting for room, with room for none, is waiting until all is taken.
                 end.out.bound = 0
-                if not end.out.has_room(0):
-                    with contextlib.suppress(trio.BrokenResourceError):
+                with contextlib.suppress(trio.BrokenResourceError):
+                    if not end.out.has_room(0):
                         await end.out.wait(end, None)
+                    if self._hears_answers and finish is Finish.END_OF_FILE:
+                        await self._hear_answers(lane)
             self._close()
+
+    async def _hear_answers(self, lane: Lane) -> None:
+        """Wait until the port's side has come back for another message."""
+        self._limit()
+        if not lane.is_idle:
+            idle = trio.Event()
+            lane.on_idle = idle.set
+            await idle.wait()
+            lane.on_idle = None
 
 
 def wire_error(carrier: Carrier) -> PortError | None:

@@ -13,6 +13,7 @@ from typing import Any, Final, final
 
 import attrs
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import End
 from .._protocol.errors import FrameTooLargeError, PortError
@@ -38,8 +39,11 @@ class Patience:
     """To leave once it got SIGTERM; 0 for no such warning."""
     closes_both: bool
     """Its standard output is closed together with its standard input."""
-    watches_stdin: bool = True
-    """That it closed its standard input is noticed at once; otherwise when something is written to it."""
+    watches: bool = True
+    """That it closed its standard input is noticed at once, otherwise when something is written to it; and that it has
+    gone, although something that it started holds its pipes."""
+    status: float = SETTLE_SECONDS
+    """To exit, once its standard output has ended."""
     settle: float = SETTLE_SECONDS
     """To end altogether, once one of its pipes has; it counts as living on afterwards."""
 
@@ -137,6 +141,7 @@ class _Conversation:
 
     stderr_scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
 
+    @enable_ki_protection
     async def run(self, decoder: FrameDecoder) -> None:
         receive_some, send_all = self._wires()
         carrier = Carrier(
@@ -152,6 +157,7 @@ class _Conversation:
             try:
                 async with trio.open_nursery() as talk:
                     talk.start_soon(self._watch_stdin, carrier)
+                    talk.start_soon(self._watch_exit, carrier)
                     await carrier.run()
                     talk.cancel_scope.cancel()
             finally:
@@ -179,17 +185,27 @@ class _Conversation:
         return self.process.stderr
 
     async def _read_stderr(self) -> None:
-        with self.stderr_scope:
-            async for data in self.stderr:
-                self.lines.receive_data(data)
-        self.lines.receive_data(b"")
-        self.stderr_ended.set()
+        try:
+            with self.stderr_scope:
+                async for data in self.stderr:
+                    self.lines.receive_data(data)
+            self.lines.receive_data(b"")
+        finally:  # Whoever is called with the lines may raise.
+            self.stderr_ended.set()
 
+    @enable_ki_protection
     async def _watch_stdin(self, carrier: Carrier) -> None:
         """Notice that the program closed its standard input, although nothing is written to it."""
-        if sys.platform == "linux" and self.patience.watches_stdin:
+        if sys.platform == "linux" and self.patience.watches:
             # Nothing ever comes from this end of a pipe, so it is readable only when the other end has been closed.
             await trio.lowlevel.wait_readable(self.stdin.fileno())
+            carrier.lose_writing()
+
+    @enable_ki_protection
+    async def _watch_exit(self, carrier: Carrier) -> None:
+        """Notice that the program has gone, although something that it started holds its pipes."""
+        if self.patience.watches:
+            await self.process.wait()
             carrier.lose_writing()
 
     async def _tell(self, carrier: Carrier) -> None:
@@ -198,7 +214,9 @@ class _Conversation:
             self.end.close()
             return
         if not isinstance(carrier.error, FrameTooLargeError) and carrier.finish is not Finish.UNWRITABLE:
-            with trio.move_on_after(self.patience.settle):
+            if self.patience.watches:  # One that leaves after its last message may wait for this.
+                await self.stdin.aclose()
+            with trio.move_on_after(self.patience.status):
                 await self.process.wait()
         if self.process.poll() is not None:
             with trio.move_on_after(self.patience.settle):
@@ -226,6 +244,7 @@ class _Conversation:
                 await self.process.wait()
             nursery.cancel_scope.cancel()
 
+    @enable_ki_protection
     async def _drain(self, receive_some: ReceiveSome) -> None:
         """Throw away what the program still writes, so that it can come to its end."""
         with contextlib.suppress(trio.BrokenResourceError):

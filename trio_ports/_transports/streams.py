@@ -37,10 +37,11 @@ def open_stream_port(
 ) -> AbstractAsyncContextManager[Port[Any, Any]]:
     """Open a port over a stream, for a block.
 
-    The stream belongs to the port and is closed at the end, after what was posted has been written, for which there
-    are three seconds. The other side of the stream speaks frames: another port, or anything of yours. Its end of file
-    is an orderly end; the port's `error` says so if the stream broke or what came was no frame. The block's own
-    exception leaves it as it is; what a listener raises leaves in an ExceptionGroup.
+    The stream belongs to the port and is closed at the end, after what was posted has been written, as long as three
+    seconds bring the other side further; cancelled, three seconds in all. The other side of the stream speaks frames:
+    another port, or anything of yours. Its end of file is an orderly end; the port's `error` says so if the stream
+    broke or what came was no frame. The block's own exception leaves it as it is; what a listener raises leaves in an
+    ExceptionGroup.
 
     Args:
         stream: carries the bytes.
