@@ -305,6 +305,68 @@ def test_a_browser_that_reads_no_more_is_leaving() -> None:
         assert it.process.wait(60) == 0
 
 
+def test_the_answer_to_the_last_question_is_written() -> None:
+    """A client that closes its end after its questions gets all answers, although giving one takes a turn or two."""
+    body = "async for m in port:\n    await trio.to_thread.run_sync(int)\n    await port.send(m)"
+    with host(body) as it:
+        out, error, status = it.finish(encode(1) + encode(2) + encode(3))
+        assert (split(out), status) == ([1, 2, 3], 0), error
+
+
+def test_sigterm_ends_what_is_done_after_the_end_of_file() -> None:
+    """Firefox closes, waits, and sends SIGTERM: the block is cancelled, and its cleanup runs."""
+    body = (
+        "await port.wait_disconnected()\ntry:\n    os.write(2, b'waiting\\n')\n    await trio.sleep_forever()\n"
+        "finally:\n    os.write(2, b'cleanup\\n')"
+    )
+    with host(body) as it:
+        assert it.process.stdin is not None
+        assert it.process.stderr is not None
+        it.process.stdin.close()
+        assert it.process.stderr.readline() == b"waiting\n"
+        it.process.send_signal(signal.SIGTERM)
+        assert it.process.stderr.read().startswith(b"cleanup\n")
+        assert it.process.wait(60) == 0
+
+
+def test_a_browser_that_dies_while_nobody_takes_its_messages() -> None:
+    """Its end of file lies behind them: that it reads no more is noticed all the same."""
+    with host("await port.wait_disconnected()", options="max_buffer_size=1") as it:
+        assert it.process.stdin is not None
+        assert it.process.stdout is not None
+        it.write(*["x" * 1000] * 50)
+        it.process.stdin.close()
+        it.process.stdout.close()
+        assert it.process.wait(60) == 0
+
+
+def test_standard_input_and_output_are_taken_once() -> None:
+    """A second port would hear nothing, and be heard by nobody."""
+    body = "async with open_native_port():\n    pass"
+    with host(body) as it:
+        _, error, status = it.finish()
+        assert status == 1
+        assert error.rstrip().endswith(
+            "RuntimeError: this process's standard input and output belong to another port, or did"
+        )
+
+
+@pytest.mark.parametrize("closed", [0, 1])
+def test_a_standard_descriptor_that_is_closed_from_the_start(closed: int) -> None:
+    """Something else has its number when the port is opened, and is left alone."""
+    with host(preexec_fn=lambda: os.close(closed)) as it:
+        _, error, status = it.finish()
+        assert status == 1
+        assert "nobody can be talked to" in error
+
+
+def test_without_standard_error_prints_go_nowhere() -> None:
+    """Its number belongs to something else, Trio's own poll for one."""
+    with host(f"print('hello')\n{ECHO}", preexec_fn=lambda: os.close(2)) as it:
+        out, _, status = it.finish(encode(1))
+        assert (split(out), status) == ([1], 0)
+
+
 def test_a_crash_leaves_as_it_is() -> None:
     """The block's own exception is the program's traceback, not in a group; what was posted is flushed."""
     with host("port.post_message(1)\nraise ZeroDivisionError") as it:

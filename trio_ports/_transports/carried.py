@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, final
 import trio
 
 from .._ports.connection import End, open_connection
-from .._ports.owners import Owner
+from .._ports.owners import Owner, split_cancelled
 from .._ports.port import Port
 from .._ports.setup import Setup
 from .._protocol.messages import Decoder
@@ -26,7 +26,8 @@ async def open_carried_port(
     """Open a port for the block, and run ``carry`` with its far end.
 
     Leaving the block disconnects the port and waits for ``carry``, which returns soon after that, cancelled or not, and
-    never raises. What listeners raise leaves in an ExceptionGroup, what the block raises leaves as it is.
+    raises only what somebody else's function raised in it. What listeners raise, or that function, leaves in an
+    ExceptionGroup, what the block raises leaves as it is.
 
     Args:
         carry: owns the far end; closes it, and shields itself for as long as it needs to end in good order.
@@ -72,10 +73,17 @@ class _Aside:
 
     @contextlib.contextmanager
     def joined(self) -> Generator[None]:
-        """Raise at the end of the block what was kept; the block's own exception can only be a cancellation."""
+        """Raise at the end of the block what was kept, beside what the block raises: one that is no cancellation."""
         try:
             yield
-        finally:
-            error, self._error = self._error, None
-            if error is not None:
-                raise error
+        except BaseException as other:
+            kept, self._error = self._error, None
+            if kept is None or split_cancelled(kept)[1] is None:
+                raise
+            rest = split_cancelled(other)[1]
+            if rest is None:
+                raise kept from None
+            raise BaseExceptionGroup("a port's block and what carries its messages failed", [kept, rest]) from None
+        kept, self._error = self._error, None
+        if kept is not None:
+            raise kept

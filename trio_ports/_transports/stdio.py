@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import errno
 import importlib
 import os
 import stat
+import sys
 from collections.abc import Generator
 from typing import Any, Final, final
 
 import trio
 
 _WINDOWS: Final = os.name == "nt"
+_taken = False
 _LEAST_READ: Final = 64 * 1024
 _MOST_READ: Final = 256 * 1024
 _PIPE_BYTES: Final = 256 * 1024
@@ -165,7 +168,14 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
 
     Raises:
         OSError: standard input or output is closed; nothing was changed.
+        RuntimeError: they were taken before.
     """
+    global _taken  # noqa: PLW0603 - there is one standard input
+    if _taken:
+        raise RuntimeError("this process's standard input and output belong to another port, or did")
+    # Where one was closed when the program started, something else may have its number by now.
+    if sys.__stdin__ is None or sys.__stdout__ is None:
+        raise OSError(errno.EBADF, "standard input or output is closed: nobody can be talked to")
     os.fstat(0)
     os.fstat(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -180,6 +190,7 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
             stack.callback(os.close, incoming)
         outgoing = os.dup(1)
         stack.callback(os.close, outgoing)
+        _taken = True
         os.dup2(nowhere, 0)
-        os.dup2(2, 1)
+        os.dup2(nowhere if sys.__stderr__ is None else 2, 1)
         yield incoming, outgoing
