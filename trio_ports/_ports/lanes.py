@@ -65,13 +65,14 @@ class Lane:
 
     @enable_ki_protection
     async def sleep(self) -> None:
-        """Wait for `wake`: a message, or the end. A checkpoint; cancelled, nobody sleeps here."""
+        """Wait for `wake`: a message, or the end. A checkpoint; cancelled, nobody sleeps. Once more in the pump."""
         if self.on_idle is not None:
             self.on_idle()
         self.sleeper = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort_sleep)
+        await trio.lowlevel.wait_task_rescheduled(self.abort_sleep)
 
-    def _abort_sleep(self, _: RaiseCancelT) -> Abort:
+    def abort_sleep(self, _: RaiseCancelT) -> Abort:
+        """Forget who sleeps, whose sleep was cancelled."""
         self.sleeper = None
         return Abort.SUCCEEDED
 

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, final
 
 import trio
+from trio.lowlevel import wait_task_rescheduled
 
 from .._protocol.errors import MalformedMessageError
 from .._protocol.lifecycle import State
@@ -60,6 +61,7 @@ class Pump:
             if not port._owner_failed(error):
                 raise
         finally:
+            port._end.lane.sleeper = None  # A KeyboardInterrupt on the way to sleep would leave this task there.
             port._pump_finished()
             if self._done is not None:
                 self._done.set()
@@ -84,6 +86,8 @@ class Pump:
         receive_nowait = lane.sink.receive_nowait
         head = lane.head
         blocked = lane.direction.blocked
+        abort_sleep = lane.abort_sleep
+        task = trio.lowlevel.current_task()
         left = batch
         while True:
             listeners = event.listeners
@@ -93,7 +97,10 @@ class Pump:
                 if lane.used:
                     await trio.lowlevel.checkpoint()
                 else:
-                    await lane.sleep()
+                    if lane.on_idle is not None:
+                        lane.on_idle()
+                    lane.sleeper = task
+                    await wait_task_rescheduled(abort_sleep)
                 left = batch
                 continue
             left -= 1
