@@ -21,8 +21,8 @@ from trio_ports._drivers import (
     open_chromium,
     open_firefox,
     open_lab,
+    open_process,
 )
-from trio_ports._drivers.process import open_process
 
 OPENERS = {"firefox": open_firefox, "chromium": open_chromium}
 Pretend = Callable[[BrowserKind, str], Path]

@@ -1,8 +1,9 @@
 """Drive real browsers: Firefox by Marionette, Chromium by CDP over a pipe, and ports in both of them.
 
-Nothing is installed for it but the browser itself. :func:`open_firefox` and :func:`open_chromium` start a throw-away
-browser with extensions loaded; :func:`open_lab` adds player extensions, with which any history of ports can be played
-and observed. Everything happens on this machine's loopback and in folders that are removed.
+Nothing is installed for it but the browser itself. :func:`open_process` makes a private folder with a keeper, who
+removes it; in it :func:`open_firefox` and :func:`open_chromium` start a throw-away browser with extensions loaded.
+:func:`open_lab` does all this and adds player extensions, with which any history of ports can be played and observed.
+Everything happens on this machine's loopback.
 """
 
 from .binaries import BrowserKind, find_browser
@@ -19,6 +20,7 @@ from .firefox import open_firefox
 from .frames import Frame
 from .lab import Lab, open_lab
 from .players import Context, PlayerExtension
+from .process import BrowserProcess, open_process
 from .reports import Event, Result
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "BrowserGoneError",
     "BrowserKind",
     "BrowserNotFoundError",
+    "BrowserProcess",
     "BrowserStartError",
     "Context",
     "Event",
@@ -39,4 +42,5 @@ __all__ = [
     "open_chromium",
     "open_firefox",
     "open_lab",
+    "open_process",
 ]
