@@ -10,7 +10,7 @@ import attrs
 from . import model
 from .moves import Move
 from .players import STRANGER, Actor, Player, cause_of
-from .verdicts import Record, is_unusual, judge_log, rule_of_end, rule_of_post, text_of
+from .verdicts import RULE_OF_CAUSE, Record, is_unusual, judge_log, rule_of_end, rule_of_post, text_of
 
 
 @final
@@ -159,8 +159,8 @@ def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]
     error, shown = port.error if port.rules.keeps_error else None, cause_of(real.error)
     if error == shown:
         return
-    unreached = "no-receiver" in (error, str(shown).partition(":")[0])
-    rule = 6 if unreached else 20 if "crashed" in (error, shown) else 25
+    causes = (error, str(shown).partition(":")[0])
+    rule = next((rule for cause, rule in RULE_OF_CAUSE.items() if cause in causes), 25)
     yield Difference(rule, at, f"error={error}", f"error={shown}", sure=rule != 20)
 
 
@@ -193,7 +193,10 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
     waiting = len(port.inbox.messages)
     if told.messages_waiting != waiting:
         rule = (17 if port.connection.rules.bound < waiting else 15) if port.state == "open" else 21
-        yield Difference(rule, at, f"{waiting} messages waiting", f"{told.messages_waiting} messages waiting")
+        lost = port.state != "open" and told.messages_waiting < waiting
+        yield Difference(
+            rule, at, f"{waiting} messages waiting", f"{told.messages_waiting} messages waiting", sure=lost
+        )
     senders = sum(entry[0] is port for entry in port.out.waiting)
     if told.tasks_waiting_send != senders:
         yield Difference(17, at, f"{senders} waiting to send", f"{told.tasks_waiting_send} waiting to send")

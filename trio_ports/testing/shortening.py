@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, final
 
 from .answers import is_list, is_object
 from .model.dialects import is_special
@@ -12,6 +13,10 @@ from .moves import History, Move, Step
 
 TRIES: Final = 600
 """How many other histories are tried."""
+SECONDS: Final = 5.0
+"""For how long."""
+MANY: Final = 20
+"""Of so many steps it is not tried first to leave out one by one."""
 _SMALL: Final[tuple[Any, ...]] = (0, 1, None, "", [], {})
 
 
@@ -23,29 +28,72 @@ def shorten(history: History, attempt: Callable[[History], History | None], *, t
         attempt: plays another one; returns how far it was played if that breaks the same rule, and None otherwise.
         tries: how many may be played.
     """
+    tried = Tries(attempt, tries)
+    history = _thin(history, tried)
+    for index in range(len(history)):
+        if index < len(history) and len(history[index].get("steps", [])) > MANY:
+            history = _thin_turn(history, index, tried)
+    return _settle(history, tried)
+
+
+@final
+class Tries:
+    """Plays other histories, a number of them and for a while; after that none is any better."""
+
+    def __init__(self, attempt: Callable[[History], History | None], number: int) -> None:
+        self._attempt = attempt
+        self._left = number
+        self._until = time.monotonic() + SECONDS
+
+    @property
+    def are_over(self) -> bool:
+        """No more is played."""
+        return self._left <= 0 or time.monotonic() > self._until
+
+    def __call__(self, history: History) -> History | None:
+        """Play one; say how far it was played if that breaks the same rule."""
+        if self.are_over:
+            return None
+        self._left -= 1
+        return self._attempt(history)
+
+
+def _thin(history: History, tried: Tries) -> History:
+    """Leave out moves: many at once, then fewer."""
     size = max(len(history) // 2, 1)
     while size:
         start = 0
-        while start < len(history) and tries:
-            tries -= 1
-            found = attempt(history[:start] + history[start + size :])
+        while start < len(history):
+            found = tried(history[:start] + history[start + size :])
             start += size if found is None else 0
             history = found or history
         size //= 2
-    return _settle(history, attempt, tries)
+    return history
 
 
-def _settle(history: History, attempt: Callable[[History], History | None], tries: int) -> History:
+def _thin_turn(history: History, index: int, tried: Tries) -> History:
+    """Leave out steps of a turn that has many of them."""
+    size = len(history[index]["steps"]) // 2
+    while size:
+        start = 0
+        while index < len(history) and start < len(history[index].get("steps", [])):
+            move = history[index]
+            steps = move["steps"][:start] + move["steps"][start + size :]
+            found = tried([*history[:index], {**move, "steps": steps}, *history[index + 1 :]]) if steps else None
+            start += size if found is None else 0
+            history = found or history
+        size //= 2
+    return history
+
+
+def _settle(history: History, tried: Tries) -> History:
     """Take one small thing after another away, as long as there is something to take away."""
     smaller: History | None = history
     while smaller is not None:
         history, smaller = smaller, None
         for candidate in _smaller(history):
-            if not tries:
-                return history
-            tries -= 1
-            smaller = attempt(candidate)
-            if smaller is not None:
+            smaller = tried(candidate)
+            if smaller is not None or tried.are_over:
                 break
     return history
 

@@ -55,6 +55,8 @@ HOW: tuple[Leaving, ...] = ("return", "cancel", "crash")
 TRAPS: tuple[Any, ...] = (None, False, 0, "", [], {}, 0.5, "text", "\u2028", "\ud800", [None, {"": 0}], -(2**53) + 1)
 FILLED = 2000
 """The largest bound that is filled."""
+BURST = 200
+"""More messages than a loop is likely to take before it lets others run."""
 
 
 @final
@@ -72,16 +74,18 @@ def ends_stories(rules: Rules, scope: Scope) -> Iterator[Story]:
         yield from _several(rules)
     yield from _messages()
     yield from _kept()
+    yield from _listeners()
+    yield from _ending()
+    yield from _closing()
+    yield from _reading()
+    yield from _bursts(int(min(rules.bound, BURST)))
     if rules.bound <= FILLED:
         yield from _bounded(int(rules.bound))
     if rules.largest < math.inf:
         yield from _sizes(int(rules.largest))
-    yield from _listeners()
-    yield from _ending()
-    yield from _closing()
     if rules.bound <= FILLED:
         yield from _bounded_ending(int(rules.bound))
-    yield from _reading()
+    yield from _late()
     yield from _scopes()
     if scope.raises:
         yield from _raising()
@@ -118,6 +122,7 @@ def _listeners() -> Iterator[Story]:
         yield Story(28, [turn(there, one, gone, two, has_listener("on_message", "one")), turn(here, post(1))])
         adds = add_listener("on_message", "adds", add_listener("on_message", "two", port=None))
         yield Story(29, [turn(there, adds), turn(here, post(1)), turn(here, post(2))])
+        yield Story(29, [turn(there, adds, three), turn(here, post(1)), turn(here, post(2))])
         drops = add_listener("on_message", "drops", remove_listener("on_message", "two", port=None))
         yield Story(29, [turn(there, drops, two, three), turn(here, post(1)), turn(here, post(2))])
         holds = add_listener("on_message", "holds", hold())
@@ -159,6 +164,8 @@ def _ending() -> Iterator[Story]:
         yield Story(23, [turn(here, disconnect()), start_send("send", there, 1), start_send("own", here, 1)])
         again = add_listener("on_disconnect", "again")
         yield Story(24, [turn(here, disconnect()), turn(there, end), turn(there, end, again), turn(there, again)])
+        over = [turn(here, disconnect()), turn(there, end), turn(there, remove_listener("on_disconnect", "end"))]
+        yield Story(24, [*over, turn(there, end)])
         yield Story(24, [start_wait("wait", there), start_wait("own", here), turn(here, disconnect())])
         yield Story(24, [turn(here, disconnect()), start_wait("wait", there), start_wait("own", here)])
         holds = add_listener("on_message", "holds", hold())
@@ -183,10 +190,18 @@ def _closing() -> Iterator[Story]:
         yield Story(28, [turn(there, *ends, gone, has_listener("on_disconnect", "one")), turn(here, disconnect())])
 
 
+def _bursts(number: int) -> Iterator[Story]:
+    many = [post(each) for each in range(1, number + 1)]
+    for here, there in BOTH:
+        yield Story(10, [*_told(there), turn(here, *many)])
+        yield Story(15, [turn(here, *many), *_told(there)])
+        yield Story(21, [*_told(there), turn(here, *many, disconnect())])
+
+
 def _reading() -> Iterator[Story]:
     one = add_listener("on_message", "one")
     for here, there in BOTH:
-        for value in (1, None, False, "", 0):
+        for value in (1, *TRAPS[:6]):
             rule = 15 if value == 1 else 13
             yield Story(rule, [start_receive("a", there), turn(here, post(value)), start_receive("b", there)])
         yield Story(15, [turn(here, post(1), post(2)), start_receive("a", there), start_receive("b", there)])
@@ -201,7 +216,15 @@ def _reading() -> Iterator[Story]:
         yield Story(25, [read[0], turn(there, disconnect()), read[1], start_receive("own", here)])
         end = add_listener("on_disconnect", "end")
         yield Story(21, [turn(there, end), *read[:1], turn(here, post(1), post(2), disconnect()), *read[1:]])
+        yield Story(24, [turn(there, end), turn(here, post(1), disconnect()), *read[:2]])
         yield Story(17, [start_send("send", here, 1), start_send("again", here, None), *read[:2]])
+
+
+def _late() -> Iterator[Story]:
+    for here, there in BOTH:
+        kept = [start_receive("a", there), turn(here, post(1), post(2), disconnect())]
+        last = [start_receive("b", there), start_receive("c", there)]
+        yield Story(23, [*kept, start_send("send", there, 3), turn(there, post(4)), *last])
 
 
 def _scopes() -> Iterator[Story]:

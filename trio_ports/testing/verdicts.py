@@ -12,6 +12,8 @@ Verdict: TypeAlias = tuple[int | None, bool]
 """The rule, and whether it is that one whatever the history was about."""
 
 CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
+RULE_OF_CAUSE: Final = {"no-receiver": 6, "unread": 17, "crashed": 20}
+"""The rules about the causes of an error; what else may be wrong about one is rule 25."""
 _UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
 
 
@@ -43,7 +45,8 @@ def judge_log(port: model.Port, expected: list[Record], found: list[Record]) -> 
         return _judge_raised(should, did), False
     if _is_shuffled(expected, found) and text_of(_of("on_message", expected)) == text_of(_of("on_message", found)):
         return (5 if _connects(found) and found[0] not in _connects(found) else 21), False
-    return _judge_messages(port, _of("on_message", expected), _of("on_message", found)), False
+    rule = _judge_messages(port, _of("on_message", expected), _of("on_message", found))
+    return rule, rule == 11
 
 
 def rule_of_post(expected: str, found: str) -> int:
@@ -92,7 +95,7 @@ def _judge_ends(port: model.Port, should: list[Record], did: list[Record]) -> Ve
         return 19, False
     if told == names:
         causes = {str(record["error"]).partition(":")[0] for record in (*should, *did)}
-        rule = 6 if "no-receiver" in causes else 20 if "crashed" in causes else 25
+        rule = next((rule for cause, rule in RULE_OF_CAUSE.items() if cause in causes), 25)
         return rule, rule != 20
     if len(told) < len(names):
         return (24 if told else rule_of_end(port)), False
