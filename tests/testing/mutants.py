@@ -195,6 +195,13 @@ class FalseIsNothing(ProxyPort):
             super().post_message(message)
 
 
+@breaks(13, "reads an empty list as nothing")
+class EmptyIsNothing(ProxyPort):
+    async def receive(self) -> Any:
+        message = await super().receive()
+        return await super().receive() if message == [] else message
+
+
 @breaks(13, "takes null for the end")
 class NullIsTheEnd(ProxyPort):
     async def receive(self) -> Any:
@@ -457,6 +464,15 @@ class Accusing(ProxyPort):
             super().post_message(message)
         except trio.ClosedResourceError:
             raise trio.BrokenResourceError from None
+
+
+@breaks(23, "sends without a word before the other side's end was delivered")
+class SilentSendMeanwhile(ProxyPort):
+    async def send(self, message: Any) -> None:
+        if self.real.statistics().state == "ending":
+            await trio.lowlevel.checkpoint()
+        else:
+            await super().send(message)
 
 
 @breaks(23, "sends to nobody without a word")
