@@ -14,14 +14,15 @@ from ._util import imported_on_demand
 if TYPE_CHECKING:
     from ._native.clients import connect_native, send_native_message
     from ._native.finding import find_manifest
-    from ._native.installing import Change, install, uninstall
+    from ._native.installing import install, uninstall
+    from ._native.placing import Change
     from ._protocol.manifests import NativeManifest
 else:
     # A browser starts an application for every connection, so what it does not need is imported when it is asked for.
     __getattr__ = imported_on_demand(
         __name__,
         {
-            "Change": "._native.installing",
+            "Change": "._native.placing",
             "NativeManifest": "._protocol.manifests",
             "connect_native": "._native.clients",
             "find_manifest": "._native.finding",

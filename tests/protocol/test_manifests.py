@@ -15,6 +15,8 @@ from trio_ports._protocol.manifests import (
     extension_origin,
     family_of,
     is_application_name,
+    is_encoded_manifest,
+    program_of,
     read_manifest,
 )
 
@@ -136,6 +138,25 @@ def test_what_could_not_be_written_is_refused_before(family: Any, field: str, va
     with pytest.raises(ManifestError) as caught:
         check_manifest(attrs.evolve(GOOD_MANIFEST, **{field: value}), family)
     assert (caught.value.field, caught.value.value) == (field, value)
+
+
+def test_what_was_encoded_is_known_again() -> None:
+    """To the byte: whoever edits a manifest makes it their own."""
+    for manifest in (GOOD_MANIFEST, attrs.evolve(GOOD_MANIFEST, description="ä", allowed_origins=[])):
+        assert is_encoded_manifest(manifest.encode())
+        assert not is_encoded_manifest(manifest.encode() + b"\n")
+    more = {**json.loads(GOOD_MANIFEST.encode()), "more": 1}
+    for data in (b"", b"[]", b"{}", encode(), encode(description="\ud800"), json.dumps(more, indent=2).encode()):
+        assert not is_encoded_manifest(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "program"),
+    [(encode(), "/opt/ping_pong"), (b'{"path": "relative"}', "relative"), (encode(path=5), None), (b"[]", None)],
+)
+def test_the_program_is_read_from_any_manifest(data: bytes, program: str | None) -> None:
+    """Also from one that no browser accepts."""
+    assert program_of(data) == program
 
 
 @pytest.mark.parametrize("field", ["allowed_extensions", "allowed_origins"])

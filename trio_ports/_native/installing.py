@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import functools
 import os
-import shlex
-import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Final, Literal, TypeAlias, final
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
 
 import attrs
 
 from .._protocol.errors import ManifestError
-from .._protocol.manifests import Family, NativeManifest, check_manifest
+from .._protocol.manifests import (
+    Family,
+    NativeManifest,
+    check_manifest,
+    is_application_name,
+    is_encoded_manifest,
+    program_of,
+)
 from .._protocol.places import BROWSERS, Places
-from .finding import DEFAULT_BROWSERS, Folder, system_folders, user_folders
+from .._util import check_type
+from .finding import DEFAULT_BROWSERS, Folder, check_folders, system_folders, user_folders
+from .launchers import check_words, is_launcher, launcher_text, words_of
+from .placing import (
+    Change,
+    IsOurs,
+    Item,
+    Step,
+    carry_out,
+    do_nothing,
+    is_registered,
+    place,
+    register,
+    take_away,
+    unregister,
+)
 
 _WINDOWS: Final = os.name == "nt"
-
-Action: TypeAlias = Literal["created", "replaced", "unchanged", "removed"]
-
-
-@final
-@attrs.frozen
-class Change:
-    """What was done to one file, or would be."""
-
-    file: Path
-    action: Action
-    registered: str | None = None
-    """On Windows, the registry key that names the file."""
 
 
 def install(
@@ -52,11 +58,14 @@ def install(
 
     A browser gives an application next to no PATH, and only one path to call it by. So a command of several words gets
     a launcher, a small script that names everything absolutely. Each file is replaced as a whole; what stood there and
-    was different is kept beside it as ``.bak``.
+    was somebody else's is kept beside it, as ``.trio-ports.bak``, until `uninstall`.
+
+    Everything is checked before the first file is written.
 
     Args:
         name: of the application.
-        command: the program's absolute path, or the words of a command, the first of them absolute.
+        command: the program's absolute path, or the words of a command, the first of them absolute; a script, too. The
+            program must be there.
         description: for people; the name unless given.
         allowed_extensions: ids of extensions of Firefox's family.
         allowed_origins: ``chrome-extension://ID/``, for Chromium's family.
@@ -66,36 +75,44 @@ def install(
         launcher_folder: where to write the launcher; unless given, the first of ``manifest_folders``, or else a folder
             of the user's data.
         system: install for all users, instead of the one who calls.
-        dry_run: only say what would be done.
+        dry_run: only say what would be done; the changes are not `done`.
 
     Returns:
         What was done, the launcher first.
 
     Raises:
-        ManifestError: one of the browsers would refuse the manifest; nothing was written.
-        ValueError: for a browser that is not in the table, or if there is nobody to install for.
-        OSError: a file cannot be written.
+        ManifestError: one of the browsers would refuse the manifest, or could not start the command; nothing was
+            written.
+        TypeError, ValueError: for arguments that are not as above, or if there is nobody to install for.
+        OSError: a file cannot be written. If others were written before, a note of the error says which.
     """
-    words = [os.fspath(command)] if isinstance(command, (str, Path)) else [os.fspath(word) for word in command]
-    items: list[_Item] = []
-    program = Path(words[0])
-    if len(words) > 1:
-        program = _launcher_path(name, launcher_folder, manifest_folders)
-        items.append(_Item(program, _launcher(words), 0o755))
+    _check(name, browsers, manifest_folders)
+    words = words_of(command)
+    launcher = _launcher_path(name, launcher_folder, manifest_folders)
     manifest = NativeManifest(
         name=name,
         description=description or name,
-        path=os.fspath(program),
+        path=os.fspath(launcher if len(words) > 1 else words[0]),
         allowed_extensions=allowed_extensions,
         allowed_origins=allowed_origins,
     )
-    for file, family, key in _targets(name, manifest, browsers, manifest_folders, system):
-        items.append(_Item(file, _for_family(manifest, family).encode(), 0o644, key))
-    if not items or items[-1].file == program:
-        raise ValueError("there is nobody to install for: give allowed_extensions, allowed_origins or both")
-    if not (PureWindowsPath if _WINDOWS else PurePosixPath)(words[0]).is_absolute():
-        raise ManifestError(field="path", value=words[0], rule="must be an absolute path")
-    return [_write(item, system=system, dry_run=dry_run) for item in items]
+    targets = _targets(manifest, browsers, manifest_folders, system)
+    if not targets:
+        text = "give allowed_extensions, allowed_origins or both, and no empty list of browsers or manifest_folders"
+        raise ValueError(f"there is nobody to install for: {text}")
+    check_words(words, windows=_WINDOWS)
+    steps: list[Step] = []
+    if len(words) > 1:
+        steps.append(place(Item(launcher, launcher_text(words, windows=_WINDOWS), 0o755, is_launcher)))
+    planned: dict[Path, Step] = {}
+    for (file, key), theirs in targets.items():
+        item = Item(file, theirs.encode(), 0o644, is_encoded_manifest, key, system)
+        # On Windows several keys may name one file.
+        step = planned.setdefault(file, place(item))
+        if step.change.registered != key:
+            step = Step(attrs.evolve(step.change, registered=key), functools.partial(register, item))
+        steps.append(step)
+    return carry_out(steps, dry_run=dry_run)
 
 
 def uninstall(
@@ -109,43 +126,90 @@ def uninstall(
 ) -> list[Change]:
     """Remove an application's manifests and its launcher, wherever `install` put them; idempotent.
 
+    What `install` did not write is left, and what it found in a file's place comes back. The launcher is left as long
+    as a manifest in one of the known places names it.
+
     Args:
         name: of the application.
         browsers: from whose places; all that are in the table unless given.
         manifest_folders: from where, instead of the browsers' places.
         launcher_folder: as for `install`.
         system: what was installed for all users.
-        dry_run: only say what would be done.
+        dry_run: only say what would be done; the changes are not `done`.
 
     Returns:
-        What was removed.
+        What was done, and what was left.
 
     Raises:
-        ValueError: for a browser that is not in the table.
-        OSError: a file cannot be removed.
+        ManifestError: no application can have that name.
+        TypeError, ValueError: for arguments that are not as above.
+        OSError: a file cannot be removed. If others were removed before, a note of the error says which.
     """
-    places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
-    found = _files(name, places, manifest_folders, system)
+    _check(name, browsers, manifest_folders)
     launcher = _launcher_path(name, launcher_folder, manifest_folders)
-    changes: list[Change] = []
-    for file, key in dict.fromkeys([*found, (launcher, None)]):
-        if file.is_file():
-            changes.append(Change(file, "removed", key))
-            if not dry_run:
-                file.unlink()
-        if key is not None and not dry_run:
-            _unregister(key, system=system)
-    return changes
+    places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
+
+    def is_ours(data: bytes) -> bool:
+        return is_encoded_manifest(data) or program_of(data) == str(launcher)
+
+    files = _files(name, places, manifest_folders, system)
+    steps: list[Step] = []
+    for file in dict.fromkeys(file for file, _ in files):
+        steps += _removal(name, file, [key for each, key in files if each == file and key], is_ours, system)
+    going = {step.change.file for step in steps if step.change.action != "left"}
+    action, remove = take_away(launcher, is_launcher)
+    if action not in (None, "left"):
+        known = {file for each in (True, False) for file, _ in _files(name, list(BROWSERS.values()), None, each)}
+        if any(_names(file, launcher) for file in {*known, *(file for file, _ in files)} - going):
+            action, remove = "left", do_nothing
+        steps.append(Step(Change(launcher, action), remove))
+    return carry_out(steps, dry_run=dry_run)
+
+
+def _check(name: str, browsers: Sequence[str] | None, manifest_folders: Sequence[Folder] | None) -> None:
+    """Raise for a name that would lead out of the folders, and for one text or path in the place of a list."""
+    check_type("name", name, str)
+    if not is_application_name(name, "firefox"):
+        raise ManifestError(field="name", value=name, rule="must be letters, digits, underscores and single dots")
+    if isinstance(browsers, str):
+        raise TypeError(f"browsers must be a list of names, not {browsers!r}")
+    if manifest_folders is not None:
+        check_folders(manifest_folders)
+
+
+def _removal(name: str, file: Path, keys: Sequence[str], is_ours: IsOurs, system: bool) -> list[Step]:
+    """Plan to remove a manifest, and on Windows the keys that name it: it stays as long as another key does."""
+    action, remove = take_away(file, is_ours)
+    if action == "left":
+        return [Step(Change(file, action), remove)]
+    steps = [
+        Step(Change(file, "removed", key), functools.partial(unregister, key, system=system))
+        for key in dict.fromkeys(keys)
+        if is_registered(key, file, system=system)
+    ]
+    known = {key for _, key in _files(name, list(BROWSERS.values()), None, system) if key is not None}
+    others = {(key, root) for key in known for root in (True, False)} - {(key, system) for key in keys}
+    if any(is_registered(key, file, system=root) for key, root in others):
+        action, remove = "left", do_nothing
+    if action is not None:
+        steps.append(Step(Change(file, action), remove))
+    return steps
+
+
+def _names(file: Path, program: Path) -> bool:
+    """Say whether a manifest names that program; one that cannot be read does not."""
+    with contextlib.suppress(OSError):
+        return file.is_file() and program_of(file.read_bytes()) == str(program)
+    return False
 
 
 def _targets(
-    name: str,
     manifest: NativeManifest,
     browsers: Sequence[str] | None,
     manifest_folders: Sequence[Folder] | None,
     system: bool,
-) -> Iterator[tuple[Path, Family | None, str | None]]:
-    """Return where a manifest is to be written, for whose family (None: for both), and the registry's key for it.
+) -> dict[tuple[Path, str | None], NativeManifest]:
+    """Return where to write which manifest, and the registry's key for it.
 
     What is written is checked first, as the browsers will check it.
     """
@@ -157,25 +221,24 @@ def _targets(
     if manifest_folders is not None:
         for family in families:
             check_manifest(manifest, family, windows=_WINDOWS)
-        if families:
-            yield from ((Path(folder).absolute() / f"{name}.json", None, None) for folder in manifest_folders)
-        return
-    chosen = [place for family in families for place in DEFAULT_BROWSERS[family]]
+        return dict.fromkeys(_files(manifest.name, [], manifest_folders, system) if families else [], manifest)
+    chosen = [each for family in families for each in DEFAULT_BROWSERS[family]]
     if browsers is not None:
         chosen = [_places(browser) for browser in browsers]
-    for place in chosen:
-        check_manifest(_for_family(manifest, place.family), place.family, windows=_WINDOWS)
-        for file, key in _files(name, [place], None, system)[:1]:
-            yield file, place.family, key
+    targets: dict[tuple[Path, str | None], NativeManifest] = {}
+    for places in chosen:
+        theirs = _for_family(manifest, places.family)
+        check_manifest(theirs, places.family, windows=_WINDOWS)
+        for target in _files(manifest.name, [places], None, system)[:1]:
+            targets[target] = theirs
+    return targets
 
 
-def _for_family(manifest: NativeManifest, family: Family | None) -> NativeManifest:
+def _for_family(manifest: NativeManifest, family: Family) -> NativeManifest:
     """Return the manifest without what only the other family reads."""
     if family == "firefox":
         return attrs.evolve(manifest, allowed_origins=())
-    if family == "chromium":
-        return attrs.evolve(manifest, allowed_extensions=())
-    return manifest
+    return attrs.evolve(manifest, allowed_extensions=())
 
 
 def _places(browser: str) -> Places:
@@ -213,61 +276,3 @@ def _launcher_path(name: str, folder: Folder | None, manifest_folders: Sequence[
     if folder is None and manifest_folders:
         folder = manifest_folders[0]
     return (_data_folder() if folder is None else Path(folder)).absolute() / file
-
-
-def _launcher(words: Sequence[str]) -> bytes:
-    """Return a script that runs ``words`` and passes its own arguments on."""
-    if _WINDOWS:
-        return f"@echo off\r\n{subprocess.list2cmdline(words)} %*\r\n".encode()
-    return f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'.encode()
-
-
-@attrs.frozen
-class _Item:
-    """One file to be written."""
-
-    file: Path
-    data: bytes
-    mode: int
-    key: str | None = None
-
-
-def _write(item: _Item, *, system: bool, dry_run: bool) -> Change:
-    """Make a file hold what it should, and say what that took."""
-    file, data = item.file, item.data
-    before = file.read_bytes() if file.is_file() else None
-    action: Action = "created" if before is None else "unchanged" if before == data else "replaced"
-    if not dry_run:
-        if action != "unchanged":
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if before is not None:
-                file.replace(file.with_name(file.name + ".bak"))
-            _replace(file, data)
-        file.chmod(item.mode)
-        if item.key is not None:
-            _register(item.key, file, system=system)
-    return Change(file, action, item.key)
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Write ``file`` so that nobody ever sees a part of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
-
-
-def _register(key: str, file: Path, *, system: bool) -> None:
-    winreg: Any = importlib.import_module("winreg")
-    with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER, key) as opened:
-        winreg.SetValue(opened, "", winreg.REG_SZ, str(file))
-
-
-def _unregister(key: str, *, system: bool) -> None:
-    winreg: Any = importlib.import_module("winreg")
-    with contextlib.suppress(FileNotFoundError):
-        winreg.DeleteKey(winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER, key)

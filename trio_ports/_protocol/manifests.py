@@ -121,6 +121,36 @@ def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = 
     _check(manifest._fields(), family, None, windows)
 
 
+def program_of(data: bytes) -> str | None:
+    """Return the path in a manifest, which may be not valid otherwise; None if it has none."""
+    path = _object(data).get("path")
+    return path if isinstance(path, str) else None
+
+
+def is_encoded_manifest(data: bytes) -> bool:
+    """Say whether `NativeManifest.encode` has written this, to the byte."""
+    fields = _object(data)
+    try:
+        manifest = NativeManifest(
+            name=fields["name"],
+            description=fields["description"],
+            path=fields["path"],
+            allowed_extensions=_strings(fields.get("allowed_extensions")),
+            allowed_origins=_strings(fields.get("allowed_origins")),
+        )
+        return manifest.encode() == data
+    except (KeyError, ValueError):  # A ValueError where a text cannot be written.
+        return False
+
+
+def _object(data: bytes) -> Mapping[str, Any]:
+    """Return the fields of a manifest, and none for what is no JSON object."""
+    try:
+        return _decode(data, "firefox")
+    except ManifestError:
+        return {}
+
+
 def _check(fields: Mapping[str, Any], family: Family, name: str | None, windows: bool) -> None:
     for field, (is_valid, rule) in _rules(family, name, windows).items():
         value = fields.get(field)

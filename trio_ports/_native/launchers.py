@@ -1,0 +1,96 @@
+"""Launchers: small scripts by which a browser, which calls one path only, starts a command of several words."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Final
+
+from .._protocol.errors import ManifestError
+from .._util import check_type
+
+_MARK: Final = "Written by trio_ports.native.install; uninstall removes it."
+"""By which a launcher is told from a program that happens to be in its place."""
+
+_INTERPRETERS: Final = ("python", "pypy")
+
+
+def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return the words of a command, of which there is at least one."""
+    words = [os.fspath(word) for word in ([command] if isinstance(command, (str, os.PathLike)) else command)]
+    for word in words:
+        check_type("each word of command", word, str)
+    if not words:
+        raise ValueError("command must have at least one word, the program")
+    return words
+
+
+def check_words(words: Sequence[str], *, windows: bool) -> None:
+    """Raise ManifestError for a command that a browser could not start.
+
+    A browser starts a program in that program's own folder, so that no path may be relative.
+    """
+    for word in words:
+        if not _is_writable(word, windows=windows):
+            raise _refusal(word, "must be made of words that can be written, without NUL")
+    program, *arguments = words
+    kind = PureWindowsPath if windows else PurePosixPath
+    if not kind(program).is_absolute():
+        raise _refusal(program, "must be an absolute path")
+    if not _is_there(program, stat.S_ISREG):
+        raise _refusal(program, "must be a program that is there")
+    if not os.access(program, os.X_OK):
+        raise _refusal(program, "must be a program that may be executed")
+    if kind(program).name.startswith(_INTERPRETERS) and arguments and not arguments[0].startswith("-"):
+        _check_script(kind(arguments[0]))
+    for word in arguments:
+        if _means_relative_file(kind(word)):
+            raise _refusal(word, "must not have relative paths in its command, which is started in another folder")
+
+
+def launcher_text(words: Sequence[str], *, windows: bool) -> bytes:
+    """Return a script that runs ``words`` and passes its own arguments on."""
+    if windows:
+        return f"@echo off\r\nrem {_MARK}\r\n{subprocess.list2cmdline(words)} %*\r\n".encode()
+    return os.fsencode(f'#!/bin/sh\n# {_MARK}\nexec {shlex.join(words)} "$@"\n')
+
+
+def is_launcher(data: bytes) -> bool:
+    """Say whether a file's content is a launcher of ours."""
+    return _MARK.encode() in data[:200]
+
+
+def _is_there(word: str, is_right: Callable[[int], bool] = bool) -> bool:
+    """Say whether something of the right kind is there; there is nothing where a word is too long for a name."""
+    try:
+        return is_right(Path(word).stat().st_mode)
+    except OSError:
+        return False
+
+
+def _is_writable(word: str, *, windows: bool) -> bool:
+    try:
+        return b"\0" not in (word.encode() if windows else os.fsencode(word))
+    except UnicodeEncodeError:
+        return False
+
+
+def _check_script(script: PurePath) -> None:
+    if not script.is_absolute():
+        raise _refusal(str(script), "must have an absolute path for its script")
+    if not _is_there(str(script)):
+        raise _refusal(str(script), "must have a script that is there")
+
+
+def _means_relative_file(word: PurePath) -> bool:
+    """Say whether somebody means a file by this word; a plain word may be called like one by chance."""
+    means_file = bool(word.suffix) or len(word.parts) > 1
+    return means_file and not word.is_absolute() and _is_there(str(word), stat.S_ISREG)
+
+
+def _refusal(word: str, rule: str) -> ManifestError:
+    return ManifestError(field="path", value=word, rule=rule)
