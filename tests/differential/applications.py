@@ -65,15 +65,19 @@ def installed(folder: Path, extension_id: str, plan: Sequence[Any], how: str = "
     ``no_interpreter``.
     """
     program = folder / "planned.py"
-    written = PROGRAM.replace(sys.executable, "/nowhere/python", 1) if how == "no_interpreter" else PROGRAM
-    program.write_text(written, encoding="utf-8")
-    program.chmod(0o644 if how == "not_executable" else 0o755)
+    program.write_text(PROGRAM, encoding="utf-8")
+    program.chmod(0o755)
     Path(f"{program}.plan").write_text(json.dumps(plan), encoding="utf-8")
-    if how == "no_program":
-        program.unlink()
     if how != "missing":
         allowed = ELSEWHERE if how == "forbidden" else allow(extension_id)
         native.install(NAME, program, manifest_folders=[folder], **allowed)
+    # What is missing goes missing afterwards: `install` would notice.
+    if how == "no_program":
+        program.unlink()
+    elif how == "not_executable":
+        program.chmod(0o644)
+    elif how == "no_interpreter":
+        program.write_text(PROGRAM.replace(sys.executable, "/nowhere/python", 1), encoding="utf-8")
     try:
         yield NAME
     finally:

@@ -319,6 +319,7 @@ async def open_imitation(
     externally_connectable: Mapping[str, Mapping[str, Any] | None],
     *,
     manifest_folders: Sequence[str | PathLike[str]] = (),
+    forgets_events: bool = False,
 ) -> AsyncGenerator[ImitationLab]:
     """Open a browser of this package with the extensions of a real laboratory."""
     async with trio_ports.open_browser(dialect=dialect, manifest_folders=manifest_folders) as browser:
@@ -327,5 +328,5 @@ async def open_imitation(
             for name, identity in extension_ids.items()
         }
         lab = ImitationLab(browser, extensions)
-        lab.forgets_events = dialect == "chrome"
+        lab.forgets_events = forgets_events
         yield lab

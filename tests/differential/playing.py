@@ -47,7 +47,12 @@ QUIET_SECONDS: Final = 0.3
 
 
 class HistoryPlayer:
-    """Plays one history in a laboratory."""
+    """Plays one history in a laboratory.
+
+    Args:
+        lab: where.
+        kind: whose differences are known, and taken out; ``""`` for nobody's.
+    """
 
     def __init__(self, lab: Any, kind: str) -> None:
         self._lab = lab

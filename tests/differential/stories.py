@@ -173,6 +173,10 @@ STORIES: Final[dict[str, Story]] = {
             turn("a", connect("q", extension="nobody"), hear("q"), tabs_connect("r", "t2"), hear("r")),
         ],
     ),
+    "nobody_and_no_opener": Story(
+        "6 · Nobody listens, and the opener disconnects in the same turn",
+        [TAB, turn("t1/a", connect("p"), hear("p"), disconnect())],
+    ),
     "refused": Story(
         "7 · The receiver disconnects inside on_connect: the opener is told, without error",
         [TAB, turn("a", listen(disconnect(None))), turn("t1/a", connect("p"), hear("p"), post(1))],

@@ -43,22 +43,33 @@ class World:
     def dialect(self) -> Literal["firefox", "chrome"]:
         return DIALECTS[self.kind]
 
-    def play(self, history: Sequence[Move]) -> Trace:
-        """Play a history in the real browser."""
+    def play(self, history: Sequence[Move], *, as_is: bool = False) -> Trace:
+        """Play a history in the real browser; ``as_is``: without taking out the differences that are known."""
 
         async def play(lab: Lab) -> Trace:
-            return await HistoryPlayer(lab, self.kind).play(history)
+            return await HistoryPlayer(lab, "" if as_is else self.kind).play(history)
 
         return self.laboratory.play(play)
 
-    def imitate(self, history: Sequence[Move], *, dialect: Literal["trio", "firefox", "chrome"] | None = None) -> Trace:
-        """Play a history in `open_browser`."""
+    def imitate(
+        self,
+        history: Sequence[Move],
+        *,
+        dialect: Literal["trio", "firefox", "chrome"] | None = None,
+        as_is: bool = False,
+    ) -> Trace:
+        """Play a history in `open_browser`; ``as_is``: without putting in the differences that are known."""
+        dialect = dialect or self.dialect
 
         async def play() -> Trace:
             keys = {each.name: each.manifest.get("externally_connectable") for each in EXTENSIONS}
             with trio.fail_after(STORY_SECONDS):
                 async with open_imitation(
-                    dialect or self.dialect, self.extension_ids, keys, manifest_folders=[self.manifest_folder]
+                    dialect,
+                    self.extension_ids,
+                    keys,
+                    manifest_folders=[self.manifest_folder],
+                    forgets_events=dialect == "chrome" and not as_is,
                 ) as lab:
                     return await HistoryPlayer(lab, self.kind).play(history)
             raise AssertionError("unreachable")
