@@ -7,6 +7,7 @@ browser needs to find it.
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +46,7 @@ def install_ping_pong(
 
     *_, manifest = install(
         NAME,
-        [sys.executable, "-P", "-m", _MODULE],
+        [sys.executable, "-P", *_options()],
         description="Answers ping with pong",
         allowed_extensions=allowed_extensions,
         allowed_origins=allowed_origins,
@@ -53,6 +54,15 @@ def install_ping_pong(
         launcher_folder=folder,
     )
     return manifest.file
+
+
+def _options() -> list[str]:
+    """Return what Python is told to run this module; one in a checkout is not found without its folder."""
+    home = str(Path(__file__).parents[2])
+    if home in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        return ["-m", _MODULE]
+    run = f"import runpy; runpy.run_module({_MODULE!r}, run_name='__main__', alter_sys=True)"
+    return ["-c", f"import sys; sys.path.insert(0, {home!r}); {run}"]
 
 
 if __name__ == "__main__":
