@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID, Registry
 
@@ -359,6 +360,20 @@ def test_for_all_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert uninstall("app", browsers=["firefox"], system=True) == [Change(change.file, "removed")]
 
 
+@pytest.mark.parametrize(
+    ("platform", "folder"),
+    [("linux", "/usr/local/share/trio-ports"), ("darwin", "/Library/Application Support/trio-ports")],
+)
+def test_a_launcher_for_all_users_is_where_all_can_read(
+    monkeypatch: pytest.MonkeyPatch, platform: str, folder: str
+) -> None:
+    """In the administrator's own folders nobody else could start it, whatever their environment says."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("XDG_DATA_DIRS", "/home/me/share")
+    launcher, _ = install("app", [APP, "-c", ""], **FIREFOX, system=True, dry_run=True)
+    assert launcher.file == Path(folder, "app")
+
+
 def test_nobody_ever_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails leaves no temporary file behind."""
 
@@ -378,6 +393,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.setitem(sys.modules, "winreg", registry)
     monkeypatch.setattr(installing, "_WINDOWS", True)
     monkeypatch.setattr(placing, "_WINDOWS", True)
+    monkeypatch.setattr(platformdirs, "site_data_path", lambda name, **_: tmp_path / "all" / name)
     monkeypatch.chdir(tmp_path)
     for program in (r"C:\python.exe", r"C:\my app.py", r"C:\app.exe"):
         Path(program).touch(0o755)

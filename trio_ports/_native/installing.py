@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -73,7 +74,7 @@ def install(
             if there are origins, unless given.
         manifest_folders: where to write the manifests, instead of the browsers' places: one file for both families.
         launcher_folder: where to write the launcher; unless given, the first of ``manifest_folders``, or else a folder
-            of the user's data.
+            of the user's data, or of the system's.
         system: install for all users, instead of the one who calls.
         dry_run: only say what would be done; the changes are not `done`.
 
@@ -88,7 +89,7 @@ def install(
     """
     _check(name, browsers, manifest_folders)
     words = words_of(command)
-    launcher = _launcher_path(name, launcher_folder, manifest_folders)
+    launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
     manifest = NativeManifest(
         name=name,
         description=description or name,
@@ -146,7 +147,7 @@ def uninstall(
         OSError: a file cannot be removed. If others were removed before, a note of the error says which.
     """
     _check(name, browsers, manifest_folders)
-    launcher = _launcher_path(name, launcher_folder, manifest_folders)
+    launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
     places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
 
     def is_ours(data: bytes) -> bool:
@@ -256,7 +257,7 @@ def _files(
         return [(Path(folder).absolute() / f"{name}.json", None) for folder in manifest_folders]
     if _WINDOWS:
         return [
-            (_data_folder() / place.family / f"{name}.json", rf"Software\{place.windows_keys[0]}\{name}")
+            (_data_folder(system=system) / place.family / f"{name}.json", rf"Software\{place.windows_keys[0]}\{name}")
             for place in places
             if place.windows_keys
         ]
@@ -264,15 +265,22 @@ def _files(
     return [(folder / f"{name}.json", None) for folder in folders]
 
 
-def _data_folder() -> Path:
-    """Return where launchers live, and on Windows the manifests too."""
+def _data_folder(*, system: bool) -> Path:
+    """Return where launchers live, and on Windows the manifests too: what is for all users must be where all read."""
     import platformdirs
 
-    return platformdirs.user_data_path("trio-ports", appauthor=False)
+    if not system:
+        return platformdirs.user_data_path("trio-ports", appauthor=False)
+    if _WINDOWS:
+        return platformdirs.site_data_path("trio-ports", appauthor=False)
+    # Not what platformdirs has here: the first of XDG_DATA_DIRS, which may be a folder of the user's.
+    return Path("/Library/Application Support" if sys.platform == "darwin" else "/usr/local/share", "trio-ports")
 
 
-def _launcher_path(name: str, folder: Folder | None, manifest_folders: Sequence[Folder] | None) -> Path:
+def _launcher_path(
+    name: str, folder: Folder | None, manifest_folders: Sequence[Folder] | None, *, system: bool
+) -> Path:
     file = f"{name}.bat" if _WINDOWS else name
     if folder is None and manifest_folders:
         folder = manifest_folders[0]
-    return (_data_folder() if folder is None else Path(folder)).absolute() / file
+    return (_data_folder(system=system) if folder is None else Path(folder)).absolute() / file
