@@ -174,7 +174,9 @@ def test_only_firefox_accepts_a_byte_order_mark() -> None:
         read_manifest(data, "chromium")
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"name": "\xff"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b'{"name": "\xff"}', encode(more=float("nan")), b"[" * 100_000]
+)
 def test_what_is_no_json_object_is_refused(data: bytes) -> None:
     """The error then means the file as a whole."""
     with pytest.raises(ManifestError) as caught:

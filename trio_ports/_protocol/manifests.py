@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
-from typing import Any, Final, Literal, TypeAlias, cast, final
+from typing import Any, Final, Literal, NoReturn, TypeAlias, cast, final
 
 import attrs
 
@@ -162,12 +162,16 @@ def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
     if family == "firefox" and data.startswith(_BOM):
         data = data[len(_BOM) :]
     try:
-        fields = json.loads(data.decode())
+        fields = json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestError(field="", value=data[:60], rule=f"must be JSON in UTF-8: {error}") from error
     if not isinstance(fields, dict):
         raise ManifestError(field="", value=fields, rule="must be a JSON object")
     return cast("dict[str, Any]", fields)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[Callable[[Any], bool], str]]:
