@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+import trio
+from hypothesis.stateful import run_state_machine_as_test
 from testing import mutants
 from testing.proxies import ProxyPort
 
-from trio_ports.testing import Limits, RuleBrokenError, check_port, moves
+from trio_ports.testing import Limits, RuleBrokenError, check_port, moves, port_state_machine
 from trio_ports.testing.moves import History
 from trio_ports.testing.shortening import shorten, simpler_messages
 
@@ -94,3 +96,18 @@ def test_what_people_read() -> None:
         check_port(mutants.Mutant(10, "loses texts", LosesTexts).make, limits=Limits(**mutants.SMALL))
     assert len(caught.value.history) <= 2
     assert len(str(posted(caught.value.history)[-1])) <= 4
+
+
+def test_a_machine_shortens_by_itself() -> None:
+    """With the settings that it comes with, the history is short, and Hypothesis does not spend minutes on it."""
+
+    class Complaining(ProxyPort):
+        def disconnect(self) -> None:
+            super().disconnect()
+            raise trio.ClosedResourceError
+
+    machine = port_state_machine(mutants.Mutant(22, "raises", Complaining).make, limits=Limits(**mutants.SMALL))
+    with pytest.raises(RuleBrokenError) as caught:
+        run_state_machine_as_test(machine)
+    assert len(caught.value.history) <= 2
+    assert caught.value.rule == 22

@@ -276,7 +276,7 @@ def _check(  # noqa: PLR0917 - what was given to check_port, for one subject
         nonlocal played
         verdict = play(subject, history)
         if verdict.difference is not None:
-            raise _shorten(subject, verdict, rule)
+            raise shorten_verdict(subject, verdict, rule)
         played += 1
         on_progress(min(played, total), total)
 
@@ -325,7 +325,7 @@ def rule_of(difference: Difference, rule: int | None = None) -> int:
     return rule
 
 
-def _shorten(subject: Subject, verdict: Verdict, rule: int | None) -> RuleBrokenError:
+def shorten_verdict(subject: Subject, verdict: Verdict, rule: int | None = None) -> RuleBrokenError:
     """Leave out what is not needed to break the rule, and return what is left."""
     difference = verdict.difference
     assert difference is not None

@@ -48,6 +48,7 @@ _CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
 }
 
 
+_STEPS: Final = ("post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect")
 _VALUES: Final = json_messages(max_leaves=4)
 _SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
 
@@ -145,7 +146,15 @@ class Chooser:
         ports = [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
         return self._pick(ports) if ports else None
 
-    def _choose_turn(self) -> Move | None:
+    def _choose_talk(self) -> Move | None:
+        """Post, and no more than that."""
+        return self._choose_turn(("post",))
+
+    def _choose_attend(self) -> Move | None:
+        """Add and remove listeners of messages, and then have something said to them."""
+        return self._choose_turn(("listen", "listen", "listen", "post", "unlisten"))
+
+    def _choose_turn(self, steps_of: Sequence[str] = _STEPS) -> Move | None:
         first: Port | None = self._port()
         if first is None:
             return None
@@ -153,14 +162,13 @@ class Chooser:
         for number in range(1 + self._number(5)):
             port = first if number == 0 or self._flip() else self._port()
             assert port is not None
-            steps.append({**self._step(port), "at": port.context.name})
+            steps.append({**self._step(port, self._pick(steps_of)), "at": port.context.name})
             if self._scope.blocks and steps[-1]["do"] == "post" and self._flip():
                 steps.append({**moves.change(), "at": port.context.name})
         return moves.turn(first.context.name, *steps)
 
-    def _step(self, port: Port) -> Step:
+    def _step(self, port: Port, do: str) -> Step:
         label = port.label
-        do = self._pick(["post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect"])
         if do == "post":
             return moves.post(self._message(), label)
         if do == "disconnect":

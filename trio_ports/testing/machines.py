@@ -1,16 +1,18 @@
 """State machines for Hypothesis: the rules do with a subject and with the model what the chooser chooses.
 
-A history that `check_port` plays is drawn as a whole; here it is drawn rule by rule, so that Hypothesis shrinks it, a
-test can add rules of its own, and time can be one of them.
+A history that `check_port` plays is drawn as a whole; here it is drawn rule by rule, so that a test can add rules of
+its own, and time can be one of them. A history that breaks a rule is shortened as there, unless Hypothesis's own
+shrinking is asked for: ``settings(phases=Phase)`` does, and takes its time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import trio
-from hypothesis import note
+from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,14 +23,16 @@ from .checking import (
     ListenerErrors,
     RuleBrokenError,
     Subject,
+    Verdict,
     make_browser_subject,
     make_port_subject,
     quiet,
     rule_of,
+    shorten_verdict,
 )
 from .choosing import Chooser, Scope
 from .driver import Driver
-from .judging import compare
+from .judging import Difference, compare
 from .model import Model
 from .moves import History, Move, describe_move
 from .players import Maker, Player
@@ -92,6 +96,16 @@ class PortStateMachine(RuleBasedStateMachine):
     def turn(self, data: st.DataObject) -> None:
         """Do something at once: post, add and remove listeners, disconnect, from one side or several."""
         self._choose("turn", data)
+
+    @rule(data=st.data())
+    def talk(self, data: st.DataObject) -> None:
+        """Post messages."""
+        self._choose("talk", data)
+
+    @rule(data=st.data())
+    def attend(self, data: st.DataObject) -> None:
+        """Add and remove listeners of messages."""
+        self._choose("attend", data)
 
     @precondition(lambda self: self.scope.blocks)
     @rule(data=st.data())
@@ -164,8 +178,16 @@ class PortStateMachine(RuleBasedStateMachine):
         if self.history:
             difference = compare(self.reference, self.player, self.history[-1])
             if difference is not None:
-                logs = {name: actor.log for name, actor in self.player.contexts.items()}
-                raise RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs))
+                raise self._broken(difference)
+
+    def _broken(self, difference: Difference) -> RuleBrokenError:
+        logs = {name: actor.log for name, actor in self.player.contexts.items()}
+        running = settings.default
+        if running is None or Phase.shrink in running.phases:
+            return RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs))
+        verdict = Verdict(self.history, difference, logs)
+        with ThreadPoolExecutor(1) as elsewhere:  # This thread has a Trio run of its own.
+            return elsewhere.submit(shorten_verdict, self.subject, verdict).result()
 
     @invariant()
     def the_end_comes_once_and_last(self) -> None:
@@ -213,7 +235,7 @@ def port_state_machine(
         tells_crashes=tells_crashes,
         listener_errors=listener_errors,
     )
-    return type("PortMachine", (PortStateMachine,), {"subject": subject, "scope": scope})
+    return _make_machine("PortMachine", subject, scope)
 
 
 def browser_state_machine(
@@ -232,4 +254,12 @@ def browser_state_machine(
         listener_errors: what becomes of a listener's exception there; the dialect's own unless given.
     """
     subject, scope, _ = make_browser_subject(maker, dialect=dialect, limits=limits, listener_errors=listener_errors)
-    return type("BrowserMachine", (PortStateMachine,), {"subject": subject, "scope": scope})
+    return _make_machine("BrowserMachine", subject, scope)
+
+
+def _make_machine(name: str, subject: Subject, scope: Scope) -> type[PortStateMachine]:
+    made: type[PortStateMachine] = type(name, (PortStateMachine,), {"subject": subject, "scope": scope})
+    # Hypothesis needs minutes to shrink what is drawn as the machine runs; a history is shortened in seconds.
+    phases = [phase for phase in Phase if phase is not Phase.shrink]
+    made.TestCase.settings = settings(made.TestCase.settings, phases=phases)
+    return made
