@@ -62,6 +62,7 @@ class NativeManifest:
 
     def encode(self) -> bytes:
         """Return the file's content. A list of extensions that is empty is left out."""
+        # `is_encoded_manifest` knows files by this form: with another one it must know those of this one, too.
         return (json.dumps(self._fields(), indent=2, ensure_ascii=False) + "\n").encode()
 
     def _fields(self) -> dict[str, object]:
