@@ -101,14 +101,13 @@ def test_every_row_can_be_flipped() -> None:
 
 def test_a_flipped_row_is_caught(world: World, recorded: Mapping[str, Trace], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever row of a browser's column is turned over, a story then tells something else than the browser."""
-    agreed = {name: story for name, story in STORIES.items() if not is_caught(world, story, recorded[name])}
-    assert agreed.keys() == STORIES.keys()
+    # That all of them agree as long as nothing is flipped is what `test_stories` says.
     missed = []
     for name, flipped in flips(dialects.DIALECTS[world.dialect]):
         with monkeypatch.context() as patch:
             patch.setitem(dialects.DIALECTS, world.dialect, flipped)
             # First the one that is meant for it: to wait for native applications in all of them would take long.
-            names = sorted(agreed, key=lambda each: (each != HINTS.get(name), each.startswith("native")))
+            names = sorted(STORIES, key=lambda each: (each != HINTS.get(name), each.startswith("native")))
             if not any(is_caught(world, STORIES[each], recorded[each]) for each in names):
                 missed.append(name)
     assert missed == []
