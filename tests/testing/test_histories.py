@@ -1,0 +1,78 @@
+"""Histories: what is left out where a subject cannot do it, and what makes no sense at all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+
+import trio_ports
+from trio_ports.testing import Scope, histories, moves, open_ends_player, open_world_player
+from trio_ports.testing.model import RULES, Model
+from trio_ports.testing.moves import EXTENSIONS, History, turn
+
+FEW = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@FEW
+@given(histories(scope=Scope(world=True, blocks=False, raises=False), max_moves=60))
+def test_what_a_real_browser_lacks(history: History) -> None:
+    """Nothing blocks, holds or raises, and every value is JSON."""
+    assert not {move["move"] for move in history} & {"start", "cancel", "release", "enter", "leave", "uninstall"}
+    text = json.dumps(history)
+    assert '"do": "hold"' not in text
+    assert '"do": "throw"' not in text
+    assert '"$"' not in text
+
+
+@FEW
+@given(histories(scope=Scope(world=True), max_moves=80))
+def test_what_a_browser_of_ours_has(history: History) -> None:
+    """Contexts close, and so does everything else."""
+    assert all(isinstance(moves.describe_move(move), str) for move in history)
+
+
+def test_a_move_that_there_is_not() -> None:
+    """A misspelt move is an error, and not one that makes no sense now."""
+    with pytest.raises(NotImplementedError, match="dance"):
+        Model.of_ends(RULES["trio"]).may({"move": "dance"})
+
+
+def test_listeners_for_connections_are_asked_for() -> None:
+    """The model knows who listens for connections, and so does the browser."""
+    history = [
+        turn("a", moves.has_listener("on_connect", "hears", port=None)),
+        turn("a", moves.add_listener("on_connect", "hears", port=None)),
+        turn("a", moves.has_listener("on_connect", "hears", port=None)),
+    ]
+
+    async def main() -> None:
+        reference = Model.of_world(RULES["trio"], EXTENSIONS)
+        async with open_world_player(trio_ports.open_browser) as player:
+            for move in history:
+                assert reference.may(move)
+                reference.play(move)
+                await player.play(move)
+            assert reference.results == player.results == [False, "ok", True]
+
+    trio.run(main)
+
+
+def test_ends_have_no_tabs() -> None:
+    """What belongs to a world cannot be asked of the ends of one connection."""
+
+    async def main() -> None:
+        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+            asked: list[tuple[Any, Any]] = [
+                (player.tab_number, "t1"),
+                (player.frame_number, "t1"),
+                (player.document_of, "t1"),
+            ]
+            for question, about in asked:
+                with pytest.raises(NotImplementedError):
+                    question(about)
+
+    trio.run(main)
