@@ -146,6 +146,23 @@ async def test_a_late_listener_is_told_whatever_the_scheduler_does_first(attempt
         assert told == ["end"]
 
 
+@pytest.mark.parametrize("attempt", range(20))
+async def test_a_listeners_post_overtakes_nobody_who_waits(nursery: trio.Nursery, attempt: int) -> None:
+    """It may exceed the bound; a send of the same port that waits for room was there before it."""
+    opener, receiver = open_port_pair(nursery, max_buffer_size=3)
+    opener.post_message(attempt)
+    for number in range(3):
+        receiver.post_message(number)
+    nursery.start_soon(receiver.send, 3)
+    await trio.testing.wait_all_tasks_blocked()
+    heard: list[Any] = []
+    opener.on_message.add_listener(lambda message, port: heard.append(message))
+    receiver.on_message.add_listener(lambda message, port: port.post_message("answer"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert heard == [0, 1, 2, 3, "answer"]
+    opener.disconnect()
+
+
 async def open_gate(gate: trio.Event) -> None:
     await trio.testing.wait_all_tasks_blocked()
     gate.set()

@@ -177,6 +177,7 @@ class PortCore:
                 raise trio.WouldBlock(
                     f"{self._end.out.bound} messages wait at the other end; `await port.send(message)` waits for room"
                 ) from None
+            self._end.out.admit(self._end)
             self._end.put(frame)
             pump.exceeded = True
 

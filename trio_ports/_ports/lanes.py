@@ -193,6 +193,15 @@ class Direction:
                 end.put(frame)
             reschedule(task)
 
+    @enable_ki_protection
+    def admit(self, end: Sender) -> None:
+        """Send for those who wait on behalf of ``end``, beyond the bound: what comes now must not overtake them."""
+        for task, (sender, frame) in tuple(self.blocked.items()):
+            if sender is end and frame is not None:
+                del self.blocked[task]
+                end.put(frame)
+                reschedule(task)
+
     def refuse(self, end: Sender, error: Callable[[], Exception]) -> None:
         """Raise ``error`` in everybody who waits on behalf of ``end``."""
         for task, (sender, _) in tuple(self.blocked.items()):

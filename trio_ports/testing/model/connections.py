@@ -67,6 +67,14 @@ class Direction:
                 port.connection.deliver(self, message)
             call.finish("ok")
 
+    def admit_all_of(self, port: Port) -> None:
+        """Let in who waits on behalf of a port, beyond the bound: its listener posts something that comes after it."""
+        for entry in [entry for entry in self.waiting if entry[0] is port and entry[1] is not None]:
+            self.waiting.remove(entry)
+            assert entry[1] is not None
+            port.connection.deliver(self, entry[1])
+            entry[2].finish("ok")
+
     def withdraw(self, call: Call) -> None:
         """Forget a call that was cancelled."""
         for entry in [entry for entry in self.waiting if entry[2] is call]:

@@ -112,6 +112,7 @@ class Port:
             if not own:
                 return "full"
             self.exceeded = True
+            self.out.admit_all_of(self)
         self.connection.deliver(self.out, self.message(shown))
         return "ok"
 
