@@ -6,6 +6,8 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -17,6 +19,7 @@ from testing import makers, mutants
 from testing.mutants import MUTANTS
 
 import trio_ports
+import trio_ports.testing
 from trio_ports.testing import (
     RULES,
     Limits,
@@ -91,6 +94,37 @@ def test_what_is_no_connection(made: Any, said: str, maker: Any) -> None:
     """A maker that makes something else is told so, before anything is played."""
     with pytest.raises(TypeError, match=re.escape(said)):
         check_port(maker(made))
+
+
+def test_a_scope_that_fails() -> None:
+    """What leaves the maker's scope belongs to nobody: rule 31."""
+    made: list[int] = []
+
+    @asynccontextmanager
+    async def make() -> AsyncGenerator[Any]:
+        async with makers.open_pair(listener_errors="log") as ends:
+            yield ends
+        made.append(1)
+        if len(made) > 1:
+            raise KeyError("the scope")
+
+    with pytest.raises(RuleBrokenError, match="that nothing leaves it") as caught:
+        check_port(make, listener_errors="log")
+    assert "the scope" in caught.value.difference.found
+
+
+def test_machines_find_nothing_wrong_with_ours() -> None:
+    """They do everything that can be done to the ends of a connection, and to a browser."""
+    some = settings(max_examples=40, stateful_step_count=40, phases=[Phase.generate], database=None, deadline=None)
+    pair = port_state_machine(makers.open_pair, listener_errors="log")
+    run_state_machine_as_test(pair, settings=some)
+    browser = browser_state_machine(partial(trio_ports.open_browser, listener_errors="log"), listener_errors="log")
+    run_state_machine_as_test(browser, settings=some)
+
+
+def test_names() -> None:
+    """What is imported on demand is listed."""
+    assert set(trio_ports.testing.__all__) <= set(dir(trio_ports.testing))
 
 
 def test_without_hypothesis() -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from testing import mutants
 from testing.proxies import ProxyPort
 
-from trio_ports.testing import Limits, RuleBrokenError, check_port, moves, port_state_machine
+from trio_ports.testing import Limits, PortStateMachine, RuleBrokenError, check_port, moves, port_state_machine
 from trio_ports.testing.moves import History
 from trio_ports.testing.shortening import shorten, simpler_messages
 
@@ -71,6 +73,7 @@ def test_what_is_simple_stays() -> None:
     assert not list(simpler_messages({"$": "NaN"}))
     assert not list(simpler_messages(None))
     assert list(simpler_messages(True)) == [0, 1, "", [], {}]
+    assert list(simpler_messages({"a": 1, "b": 2}))[-4:] == [1, 2, {"b": 2}, {"a": 1}]
 
 
 def test_not_for_ever() -> None:
@@ -81,6 +84,10 @@ def test_not_for_ever() -> None:
         played.append(candidate)
 
     shorten([moves.turn("opener", moves.post("x" * 100))], attempt, tries=3)
+    assert len(played) == 3
+    assert shorten([moves.turn("opener", moves.disconnect())], attempt, tries=0) == [
+        moves.turn("opener", moves.disconnect())
+    ]
     assert len(played) == 3
 
 
@@ -98,16 +105,38 @@ def test_what_people_read() -> None:
     assert len(str(posted(caught.value.history)[-1])) <= 4
 
 
+class Complaining(ProxyPort):
+    """Raises when it is disconnected."""
+
+    def disconnect(self) -> None:
+        """Disconnect, and complain."""
+        super().disconnect()
+        raise trio.ClosedResourceError
+
+
+def make_machine() -> type[PortStateMachine]:
+    return port_state_machine(mutants.Mutant(22, "raises", Complaining).make, limits=Limits(**mutants.SMALL))
+
+
 def test_a_machine_shortens_by_itself() -> None:
     """With the settings that it comes with, the history is short, and Hypothesis does not spend minutes on it."""
-
-    class Complaining(ProxyPort):
-        def disconnect(self) -> None:
-            super().disconnect()
-            raise trio.ClosedResourceError
-
-    machine = port_state_machine(mutants.Mutant(22, "raises", Complaining).make, limits=Limits(**mutants.SMALL))
     with pytest.raises(RuleBrokenError) as caught:
-        run_state_machine_as_test(machine)
+        run_state_machine_as_test(make_machine())
     assert len(caught.value.history) <= 2
     assert caught.value.rule == 22
+
+
+@settings(max_examples=1, deadline=None, database=None)
+@given(nothing=st.none())
+def test_a_machine_that_hypothesis_shrinks(nothing: None) -> None:
+    """Where Hypothesis shrinks, the history is what was done."""
+    machine = make_machine()()
+    history = [moves.turn("opener", moves.post(1)), moves.turn("opener", moves.disconnect())]
+    try:
+        for move in history:
+            machine.do(move)
+        with pytest.raises(RuleBrokenError) as caught:
+            machine.does_what_the_model_does()
+    finally:
+        machine.teardown()
+    assert caught.value.history == history

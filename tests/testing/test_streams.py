@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, memory_stream_one_way_pair, memory_stream_pair, wait_all_tasks_blocked
 
 from trio_ports import Cause, open_stream_port
-from trio_ports.testing import breaking, half_closing, lying, stalling, trickling
+from trio_ports.testing import FaultyStream, breaking, half_closing, lying, stalling, trickling
 
 
 async def test_trickling() -> None:
@@ -32,6 +32,14 @@ async def test_stalling(autojump_clock: MockClock) -> None:
         await stalling(left, after=2).send_all(b"abc")
     assert scope.cancelled_caught
     assert await right.receive_some() == b"ab"
+
+
+async def test_no_fault_at_all() -> None:
+    """What has no fault, or none yet, passes everything on."""
+    left, right = memory_stream_pair()
+    await FaultyStream(left).send_all(b"ab")
+    await stalling(left, after=9).send_all(b"cd")
+    assert await right.receive_some() == b"abcd"
 
 
 async def test_breaking() -> None:

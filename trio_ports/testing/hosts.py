@@ -301,7 +301,7 @@ def _signal_name(number: int) -> str:
 
 def _end_group(leader: int) -> None:
     """End what an application has started and left behind."""
-    if _OWN_GROUP:
+    if _OWN_GROUP:  # pragma: no branch - Windows has no process groups.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
 
