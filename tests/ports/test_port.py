@@ -15,7 +15,15 @@ import trio
 from support import Witness, each_dialect, settle
 from trio.testing import assert_checkpoints
 
-from trio_ports import Cause, MessageShapeError, MessageTooLargeError, NotSerializableError, Port, open_port_pair
+from trio_ports import (
+    Cause,
+    MessageShapeError,
+    MessageTooLargeError,
+    NotSerializableError,
+    Port,
+    open_browser,
+    open_port_pair,
+)
 
 CLOSED_TEXTS = {
     "trio": "has disconnected",
@@ -401,37 +409,48 @@ async def test_disconnect_while_an_echo_waits_for_room(nursery: trio.Nursery, wh
         assert [message async for message in opener] == [0, 1, 2]
 
 
-async def test_a_cancelled_sender_does_not_hold_a_listener_back(nursery: trio.Nursery) -> None:
-    """A listener whose excess was queued meanwhile goes on, also if whoever stood before it gives up."""
-    opener, receiver = open_port_pair(nursery, max_buffer_size=1)
-    seen: list[Any] = []
+async def test_a_cancelled_sender_does_not_hold_another_ends_listener_back() -> None:
+    """A listener whose excess was queued meanwhile goes on, also if the sender who stood before it gives up."""
+    async with open_browser(max_buffer_size=1) as browser:
+        extension = browser.install("notes@example.org")
+        receivers: list[Port] = []
+        for name in ("one.html", "two.html"):
+            extension.open_page(name).runtime.on_connect.add_listener(receivers.append)
+        opener = extension.inject(browser.open_tab("https://example.org/")).runtime.connect()
+        await settle()
+        one, two = receivers
+        seen: list[Any] = []
 
-    @receiver.on_message.add_listener
-    def echo(message: Any, port: Port) -> None:
-        seen.append(message)
-        if message == "twice":
-            port.post_message(1)
-            port.post_message(2)
+        @two.on_message.add_listener
+        def echo(message: Any, port: Port) -> None:
+            seen.append(message)
+            if message == "twice":
+                port.post_message(1)
+                port.post_message(2)
 
-    receiver.post_message(0)
-    scope = trio.CancelScope()
+        one.post_message(0)
+        scope = trio.CancelScope()
 
-    async def send() -> None:
-        with scope:
-            await receiver.send("given up")
+        async def send() -> None:
+            with scope:
+                await one.send("given up")
 
-    nursery.start_soon(send)
-    await settle()
-    opener.post_message("twice")
-    await settle()
-    assert [await opener.receive() for _ in range(2)] == [0, 1]
-    await settle()
-    opener.post_message("next")
-    await settle()
-    assert seen == ["twice"]  # One message is queued, which is the bound; the sender stands before the listener.
-    scope.cancel()
-    await settle()
-    assert seen == ["twice", "next"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await settle()
+            opener.post_message("twice")
+            await settle()
+            assert [await opener.receive() for _ in range(2)] == [0, 1]
+            await settle()
+            assert await one.receive() == "twice"
+            opener.post_message("next")
+            await settle()
+            assert seen == [
+                "twice"
+            ]  # One message is queued, which is the bound; the sender stands before the listener.
+            scope.cancel()
+            await settle()
+            assert seen == ["twice", "next"]
 
 
 # Receiving ----------------------------------------------------------------------------------------------------------
