@@ -305,9 +305,16 @@ def test_a_browser_that_reads_no_more_is_leaving() -> None:
         assert it.process.wait(60) == 0
 
 
-def test_the_answer_to_the_last_question_is_written() -> None:
+LOOP = "async for m in port:\n    await trio.to_thread.run_sync(int)\n    await port.send(m)"
+LISTENER = (
+    "@port.on_message.add_listener\nasync def answer(m, p):\n    await trio.to_thread.run_sync(int)\n"
+    "    p.post_message(m)\nawait port.wait_disconnected()"
+)
+
+
+@pytest.mark.parametrize("body", [LOOP, LISTENER], ids=["loop", "listener"])
+def test_the_answer_to_the_last_question_is_written(body: str) -> None:
     """A client that closes its end after its questions gets all answers, although giving one takes a turn or two."""
-    body = "async for m in port:\n    await trio.to_thread.run_sync(int)\n    await port.send(m)"
     with host(body) as it:
         out, error, status = it.finish(encode(1) + encode(2) + encode(3))
         assert (split(out), status) == ([1, 2, 3], 0), error
