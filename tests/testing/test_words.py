@@ -1,0 +1,38 @@
+"""Words: what a player notes of an exception that no rule knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+from testing import mutants
+from testing.proxies import ProxyPort
+
+from trio_ports.testing import moves, open_ends_player
+
+
+class Odd(ProxyPort):
+    """Fails in its own ways."""
+
+    async def send(self, message: Any) -> None:
+        """Fail as no port does."""
+        raise KeyError(message)
+
+    async def __aexit__(self, *error: Any) -> None:
+        """Fail as no block does."""
+        await super().__aexit__(*error)
+        raise LookupError("on the way out")
+
+
+def test_unknown_exceptions() -> None:
+    """They are noted with their type and text."""
+
+    async def main() -> None:
+        async with open_ends_player(mutants.Mutant(17, "is odd", Odd).make) as player:
+            await player.play(moves.start_send("sent", "opener", 1))
+            assert player.calls["sent"].outcome == "KeyError: 1"
+            await player.play(moves.enter("opener"))
+            await player.play(moves.leave("opener", "return"))
+            assert player.results[-1] == "LookupError('on the way out')"
+
+    trio.run(main)
