@@ -142,7 +142,9 @@ class Pump:
         """Say whether there is nothing to wait for: the end is to be told, or nobody wants what arrives."""
         port = self.port
         if port._state is State.ENDING:
-            unheard = not port.on_message.listeners and (port._abandoned or not port._has_read)
+            unheard = not (port.on_message.listeners or port._drops_messages) and (
+                port._abandoned or not port._has_read
+            )
             if unheard or not port._end.lane.used:
                 return True
         elif port._state is not State.OPEN:

@@ -78,7 +78,7 @@ def ends_stories(rules: Rules, scope: Scope) -> Iterator[Story]:
     yield from _ending()
     yield from _closing()
     yield from _reading()
-    yield from _bursts(int(min(rules.bound, BURST)), scope.receivers)
+    yield from _bursts(int(min(rules.bound, BURST)))
     if rules.bound <= FILLED:
         yield from _bounded(int(rules.bound))
     if rules.largest < math.inf:
@@ -190,13 +190,13 @@ def _closing() -> Iterator[Story]:
         yield Story(28, [turn(there, *ends, gone, has_listener("on_disconnect", "one")), turn(here, disconnect())])
 
 
-def _bursts(number: int, receivers: int) -> Iterator[Story]:
+def _bursts(number: int) -> Iterator[Story]:
     many = [post(each) for each in range(1, number + 1)]
-    others = [turn(f"receiver{each}", hear()) for each in range(2, receivers + 1)]
     for here, there in BOTH:
-        yield Story(10, [*others, *_told(there), turn(here, *many)])
-        yield Story(15, [*others, turn(here, *many), *_told(there)])
-        yield Story(21, [*others, *_told(there), turn(here, *many, disconnect())])
+        yield Story(10, [*_told(there), turn(here, *many)])
+        yield Story(15, [turn(here, *many), *_told(there)])
+        yield Story(15, [turn(here, *many, disconnect()), start_receive("a", there)])
+        yield Story(21, [*_told(there), turn(here, *many, disconnect())])
 
 
 def _reading() -> Iterator[Story]:
