@@ -66,6 +66,8 @@ FOUND = find_pythons()
 # Last on the PATH: nox finds them by their names, and nothing that was there before changes its meaning.
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) for python in FOUND.values())])
 NEWEST = list(FOUND)[-1]
+# Many tests wait, for a process or a browser. The tests of one file stay together: they share what they have started.
+IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
 
 
 def group(name: str) -> list[str]:
@@ -132,7 +134,7 @@ def tests(session: nox.Session) -> None:
     else:
         # What real browsers do does not depend on the Python that drives them: once, with the newest, is enough.
         command += [f"--ignore={ROOT / 'tests' / each}" for each in ("differential", "drivers")]
-    session.run("python", "-P", *command, str(ROOT / "tests"))
+    session.run("python", "-P", *command, *IN_PARALLEL, str(ROOT / "tests"))
 
 
 @nox.session(python=NEWEST, requires=["build"], default=False)
