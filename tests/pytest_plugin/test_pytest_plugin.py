@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
+from native_support import PACKAGES
 
 pytest_plugins = ["pytester"]
 
@@ -84,3 +89,9 @@ def test_a_failing_test_without_a_conversation(run) -> None:
     )
     result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*Ports*")
+
+
+def test_without_pytest_trio() -> None:
+    """The plugin is found by every pytest, also by one that has no use for it."""
+    code = "import sys; sys.modules['pytest_trio'] = None; import trio_ports.pytest_plugin"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": PACKAGES})

@@ -249,3 +249,14 @@ def test_state_machines_of_browsers_fail() -> None:
     machine = browser_state_machine(partial(trio_ports.open_browser, listener_errors="log"), listener_errors="log")
     with mutant.patch(), pytest.raises(RuleBrokenError, match="rule 9"):
         run_state_machine_as_test(machine, settings=FEW)
+
+
+def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the advice would be wrong."""
+
+    def load(name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'elsewhere'", name="elsewhere")
+
+    monkeypatch.setattr(trio_ports.testing, "_load", load)
+    with pytest.raises(ModuleNotFoundError, match="elsewhere"):
+        _ = trio_ports.testing.nothing_of_the_kind

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 import trio_ports
 from trio_ports.testing import Scope, histories, moves, open_ends_player, open_world_player
+from trio_ports.testing.judging import compare
 from trio_ports.testing.model import RULES, Model
 from trio_ports.testing.moves import EXTENSIONS, History, turn
 
@@ -74,5 +75,52 @@ def test_ends_have_no_tabs() -> None:
             for question, about in asked:
                 with pytest.raises(NotImplementedError):
                     question(about)
+
+    trio.run(main)
+
+
+NONSENSE = [
+    moves.enter("nobody"),
+    moves.leave("nobody"),
+    moves.release("nobody"),
+    moves.start_receive("call", "nobody"),
+    moves.cancel("nothing"),
+    moves.enter("opener", None),
+    moves.enter("opener", "another port"),
+    moves.leave("opener"),
+    moves.navigate("nowhere"),
+    moves.close("nowhere"),
+    moves.open_frame("frame", "nowhere"),
+    moves.uninstall("nothing"),
+]
+
+
+@pytest.mark.parametrize("move", NONSENSE, ids=moves.describe_move)
+def test_what_makes_no_sense(move: moves.Move) -> None:
+    """It is left out of a history."""
+    assert not Model.of_ends(RULES["trio"]).may(move)
+
+
+def test_a_listener_for_connections_that_goes_at_once() -> None:
+    """It was there when somebody connected, and is gone when the connection could be told: nobody is there."""
+    history = [
+        moves.open_tab("t1"),
+        turn("a", moves.add_listener("on_connect", "hears", port=None)),
+        turn(
+            "t1/a",
+            moves.by("t1/a", moves.connect("c"), moves.add_listener("on_disconnect", "end", port="c")),
+            moves.by("a", moves.remove_listener("on_connect", "hears", port=None)),
+        ),
+    ]
+
+    async def main() -> None:
+        reference = Model.of_world(RULES["trio"], EXTENSIONS)
+        async with open_world_player(trio_ports.open_browser) as player:
+            for move in history:
+                assert reference.may(move)
+                reference.play(move)
+                await player.play(move)
+            assert [record["error"] for record in player.contexts["t1/a"].log] == ["no-receiver"]
+            assert compare(reference, player, history[-1]) is None
 
     trio.run(main)

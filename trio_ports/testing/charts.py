@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, Final, assert_never, final
 
 from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Opened, Posted
 from .judging import describe_record
@@ -68,6 +68,8 @@ def _tell(observation: Observation) -> str:
         case Disconnected():
             why = "" if observation.error is None else f" ({observation.error.cause.value})"
             return "× disconnects" if observation.here else f"× is told of the end{why}"
+        case _:
+            assert_never(observation)
 
 
 def _frame(frame: bytes) -> str:

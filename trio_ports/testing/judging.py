@@ -121,8 +121,9 @@ def _compare_strangers(context: model.Context, actor: Actor, move: Move) -> Iter
         wanted = [context.ports[other].event for other in missing]
         rule = 8 if events[:1] == wanted[:1] and wanted else _rule_of_stranger(context, events, move)
         yield Difference(rule, context.name, _named(wanted, missing), _named(events, [label]), sure=True)
-    for label in missing:
-        yield Difference(2, context.name, _named([context.ports[label].event], [label]), "nothing")
+    yield from (
+        Difference(2, context.name, _named([context.ports[label].event], [label]), "nothing") for label in missing
+    )
 
 
 def _named(events: list[str], labels: list[str]) -> str:

@@ -151,15 +151,15 @@ class Connection:
 
     def remove(self, port: Port) -> None:
         self.receivers.remove(port)
-        if self.opener is not None:
-            self.opener.out.inboxes.remove(port.inbox)
-            if self.receivers:
-                self.opener.out.admit()
+        assert self.opener is not None, "there are receivers as long as there is an opener"
+        self.opener.out.inboxes.remove(port.inbox)
+        if self.receivers:
+            self.opener.out.admit()
 
     def end_opener(self, error: str | None) -> None:
-        if self.opener is not None:
-            opener, self.opener = self.opener, None
-            opener.peer_left(error)
+        opener, self.opener = self.opener, None
+        assert opener is not None, "there are receivers as long as there is an opener"
+        opener.peer_left(error)
 
     def end_receivers(self, error: str | None) -> None:
         receivers, self.receivers = self.receivers, []
