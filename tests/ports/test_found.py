@@ -166,3 +166,21 @@ async def test_a_listeners_post_overtakes_nobody_who_waits(nursery: trio.Nursery
 async def open_gate(gate: trio.Event) -> None:
     await trio.testing.wait_all_tasks_blocked()
     gate.set()
+
+
+async def test_events_are_not_assigned_to(nursery: trio.Nursery) -> None:
+    """The habit of ``port.onmessage = f``: an error on that line, and the port goes on."""
+    opener, _ = open_port_pair(nursery)
+    for name in ("on_message", "on_disconnect"):
+        with pytest.raises(AttributeError, match=name):
+            setattr(opener, name, print)
+    opener.disconnect()
+
+
+async def test_a_message_that_is_refused_is_one_error(nursery: trio.Nursery) -> None:
+    """Not two tracebacks, one for each look at it."""
+    opener, _ = open_port_pair(nursery)
+    with pytest.raises(NotSerializableError) as refusal:
+        opener.post_message({"file": b"x"})
+    assert refusal.value.__context__ is None
+    opener.disconnect()

@@ -41,6 +41,8 @@ class PortCore:
         "_has_read",
         "_name",
         "_observer",
+        "_on_disconnect",
+        "_on_message",
         "_owner",
         "_pump",
         "_reading",
@@ -51,12 +53,10 @@ class PortCore:
         "_thread",
         "_told",
         "_untold",
-        "on_disconnect",
-        "on_message",
     )
 
-    on_message: Event[Callable[[Any, Any], object]]
-    on_disconnect: Event[Callable[[Any], object]]
+    _on_message: Event[Callable[[Any, Any], object]]
+    _on_disconnect: Event[Callable[[Any], object]]
 
     def __init__(
         self,
@@ -94,8 +94,8 @@ class PortCore:
         self._untold: tuple[Callable[[Any], object], ...] = ()
         self._told: list[Callable[[Any], object]] = []
         self._done: trio.Event | None = None
-        self.on_message = Event("on_message", self._before_message_listener)
-        self.on_disconnect = Event("on_disconnect", self._before_disconnect_listener)
+        self._on_message = Event("on_message", self._before_message_listener)
+        self._on_disconnect = Event("on_disconnect", self._before_disconnect_listener)
         owner.ports[self] = None
         if self._observer is not None:
             self._observer(Opened(self, end.number))
@@ -121,10 +121,10 @@ class PortCore:
         self._gate -= 1
         if self._gate == 0:
             lane = self._end.lane
-            lane.heard = self._has_read or bool(self.on_message.listeners)
+            lane.heard = self._has_read or bool(self._on_message.listeners)
             if lane.direction.blocked:
                 lane.direction.settle()
-            wanted = self.on_message.listeners or self._drops_messages
+            wanted = self._on_message.listeners or self._drops_messages
             if self._state is State.ENDING or (self._state is State.OPEN and wanted):
                 self._start_pump()
 
@@ -200,8 +200,9 @@ class PortCore:
         text = self._dialect.post_after_close_text
         if self._state is State.CLOSED:
             return trio.ClosedResourceError(text or "this side of the port has disconnected")
-        error = trio.BrokenResourceError(text or "the other side of the port has disconnected")
-        error.__cause__ = self._end.peer_error
+        why = self._end.peer_error
+        error = trio.BrokenResourceError(text or str(why or "the other side of the port has disconnected"))
+        error.__cause__ = why
         return error
 
     def _busy(self) -> Exception:
@@ -244,7 +245,7 @@ class PortCore:
             return
         self._state = advance(self._state, Happening.DELIVERED)
         self._error = self._end.peer_error
-        self._untold = self.on_disconnect.listeners
+        self._untold = self._on_disconnect.listeners
         self._told = list(self._untold)
         self._over(here=False)
         if self._end.lane.used:

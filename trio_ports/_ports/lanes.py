@@ -65,9 +65,7 @@ class Lane:
 
     @enable_ki_protection
     async def sleep(self) -> None:
-        """Wait for `wake`: a message, or the end. A checkpoint; cancelled, nobody sleeps. Once more in the pump."""
-        if self.on_idle is not None:
-            self.on_idle()
+        """Wait for `wake`: a message, or the end. A checkpoint; cancelled, nobody sleeps here."""
         self.sleeper = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self.abort_sleep)
 

@@ -61,19 +61,24 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     A port belongs to the scope that it was made in: a context of a browser, or the nursery given to the opener.
     ``async with port:`` narrows that to the block. When the scope ends, however it ends, the port is disconnected.
-
-    Attributes:
-        on_message: called with ``(message, port)`` for every message. A sync listener is called by a task of the
-            owner; an async one is awaited before the next message.
-        on_disconnect: called with ``(port)``, once, when the *other* side has ended the connection.
     """
 
     __slots__ = ()
 
-    on_message: Event[Callable[[ReceiveT, Port[SendT, ReceiveT]], object]]
-    on_disconnect: Event[Callable[[Port[SendT, ReceiveT]], object]]
-
     # What it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def on_message(self) -> Event[Callable[[ReceiveT, Port[SendT, ReceiveT]], object]]:
+        """Its listeners are called with ``(message, port)`` for every message.
+
+        A sync listener is called by a task of the owner; an async one is awaited before the next message.
+        """
+        return self._on_message
+
+    @property
+    def on_disconnect(self) -> Event[Callable[[Port[SendT, ReceiveT]], object]]:
+        """Its listeners are called with ``(port)``, once, when the *other* side has ended the connection."""
+        return self._on_disconnect
 
     @property
     def name(self) -> str:
@@ -136,10 +141,11 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
-            if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
-                frame = encoder.encode(message, frame)
+            usual = len(frame) <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
         except Exception:
-            frame = encoder.encode(message)
+            frame, usual = None, False
+        if frame is None or not usual:
+            frame = encoder.encode(message, frame)
         end = self._end
         lane = end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
@@ -170,10 +176,11 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
-            if len(frame) > encoder.plain_bytes or 0xC4 in encoder.mark(message):
-                frame = encoder.encode(message, frame)
+            usual = len(frame) <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
         except Exception:
-            frame = encoder.encode(message)
+            frame, usual = None, False
+        if frame is None or not usual:
+            frame = encoder.encode(message, frame)
         # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
         await trio.lowlevel.checkpoint_if_cancelled()
         end = self._end
@@ -199,7 +206,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.BusyResourceError: if another task is reading, or on_message has listeners.
             MessageShapeError: if the message is not of the ``message_type`` asked for; the port lives on.
         """
-        if self._reading or self.on_message.listeners:
+        if self._reading or self._on_message.listeners:
             raise self._busy()
         lane = self._end.lane
         self._has_read = lane.heard = True

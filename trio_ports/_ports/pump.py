@@ -80,7 +80,7 @@ class Pump:
         """
         port = self.port
         lane = port._end.lane
-        event = port.on_message
+        event = port._on_message
         decode = port._decoder.decode
         observer = port._observer
         receive_nowait = lane.sink.receive_nowait
@@ -142,19 +142,19 @@ class Pump:
         """Say whether there is nothing to wait for: the end is to be told, or nobody wants what arrives."""
         port = self.port
         if port._state is State.ENDING:
-            unheard = not (port.on_message.listeners or port._drops_messages) and (
+            unheard = not (port._on_message.listeners or port._drops_messages) and (
                 port._abandoned or not port._has_read
             )
             if unheard or not port._end.lane.used:
                 return True
         elif port._state is not State.OPEN:
             return True
-        return not port.on_message.listeners and not port._drops_messages
+        return not port._on_message.listeners and not port._drops_messages
 
     async def _dispatch(self, listeners: tuple[Any, ...], message: Any) -> None:
         """Call several listeners with one message."""
         port = self.port
-        event = port.on_message
+        event = port._on_message
         for listener in listeners:
             if port._owner.closed:
                 return  # A context that was closed runs no listeners.
@@ -188,7 +188,7 @@ class Pump:
         while port._untold:
             listener, *rest = port._untold
             port._untold = tuple(rest)
-            removed = not port.on_disconnect.has_listener(listener) and not port._dialect.calls_removed_listeners
+            removed = not port._on_disconnect.has_listener(listener) and not port._dialect.calls_removed_listeners
             if removed or port._owner.closed:
                 continue  # A context that was closed runs no listeners.
             port._show_error(True)
@@ -208,7 +208,7 @@ class Pump:
     async def _finish_cancelled(self) -> None:
         """Hand what is left to the listeners that do not wait, and tell them the end."""
         port = self.port
-        if port._state is State.ENDING and port.on_message.listeners:
+        if port._state is State.ENDING and port._on_message.listeners:
             with suppress(trio.Cancelled):  # A listener waited.
                 await self._run_messages(batch=math.inf)
         if port._state is State.ENDING:

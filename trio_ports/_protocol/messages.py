@@ -65,17 +65,20 @@ class Encoder:
         Raises:
             NotSerializableError, MessageTooLargeError: the caller's mistakes.
         """
+        failure: Exception | None = None
+        marked = b""
         try:
             if frame is None:
                 frame = self.encode_json(message)
             # In a large message a mark is likely, and a second encoding is a large piece of memory.
-            plain = len(frame) > _LARGE_BYTES and _is_plain(message)
-            marked = b"" if plain else self.mark(message)
+            if len(frame) <= _LARGE_BYTES or not _is_plain(message):
+                marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
-            frame = _encode_unusual(message, error)
-        else:
-            if (0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
-                _make_plain(message)
+            failure = error
+        if frame is None or failure is not None:
+            frame = _encode_unusual(message, failure)
+        elif (0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
+            _make_plain(message)
         if len(frame) > self.max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
         return frame
@@ -98,7 +101,7 @@ def _is_plain(message: Any) -> bool:
         level = gc.get_referents(*level)
 
 
-def _encode_unusual(message: Any, error: Exception) -> bytes:
+def _encode_unusual(message: Any, error: Exception | None) -> bytes:
     """Encode what msgspec refused, or say where the culprit is."""
     plain = _make_plain(message)
     try:
