@@ -22,6 +22,8 @@ if fault == "parent":
     child = subprocess.Popen([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
     with Path(sys.argv[2]).open("a") as children:
         children.write(f"{child.pid}\n")
+if fault == "mumbles":
+    print("hello, this is my log, unflushed")
 if fault == "arguments" and sys.argv[2].startswith("chrome-extension:"):
     sys.exit("unknown command")
 
@@ -49,7 +51,8 @@ def write(message, *, limit=LIMIT):
     if len(body) > limit and fault != "large":
         body = b'{"error": "too large"}'
     sink.write(struct.pack("=I", len(body)) + body + b"\n" * (fault == "lines"))
-    sink.flush()
+    if fault != "hoards":
+        sink.flush()
 
 
 if fault == "greets":

@@ -18,6 +18,8 @@ APPLICATION = Path(__file__).with_name("application.py")
 FAULTS = {
     "arguments": 35,
     "prints": 35,
+    "mumbles": 35,
+    "hoards": 35,
     "bare": 36,
     "parses": 36,
     "believes": 36,
@@ -38,7 +40,7 @@ FAULTS = {
 }
 
 
-WAITED_FOR = {"mute", "prints", "arguments", "stays"}
+WAITED_FOR = {"mute", "prints", "arguments", "stays", "hoards"}
 """They say nothing where something is expected, for as long as there is patience."""
 
 
@@ -109,6 +111,14 @@ def test_nothing_is_asked_of_what_does_not_start() -> None:
     report = check_application([sys.executable, "-c", "raise SystemExit(4)"], patience=0.5, strict=False)
     assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
     assert "exited with status 4" in report.findings[0].detail
+
+
+def test_a_command_is_a_list() -> None:
+    """A text would be taken letter by letter."""
+    with pytest.raises(TypeError, match="a list of words"):
+        check_application("./my-host")
+    with pytest.raises(TypeError, match="a list of words"):
+        check_application(["./my-host", 1])  # type: ignore[list-item]
 
 
 def test_a_program_that_is_not_there() -> None:

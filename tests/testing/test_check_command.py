@@ -133,3 +133,20 @@ def test_being_stopped(tmp_path: Path, number: signal.Signals) -> None:
 def test_no_program() -> None:
     """It has to be said what to check."""
     assert check().returncode == 2
+
+
+def test_a_program_in_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a slash it is looked for on the PATH, and that is said."""
+    (tmp_path / "host.py").touch()
+    monkeypatch.chdir(tmp_path)
+    done = check("host.py")
+    assert done.returncode == 2
+    assert "No such file or directory on the PATH (the one in this folder is ./host.py)" in done.stderr
+
+
+def test_a_report_that_could_not_be_written(tmp_path: Path) -> None:
+    """Said before anything is started."""
+    done = check("--junit", str(tmp_path / "nowhere" / "report.xml"), *command("none"))
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
+    assert not done.stdout

@@ -260,3 +260,9 @@ def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trio_ports.testing, "_load", load)
     with pytest.raises(ModuleNotFoundError, match="elsewhere"):
         _ = trio_ports.testing.nothing_of_the_kind
+
+
+def test_a_dialect_that_there_is_not() -> None:
+    """Said as everywhere else."""
+    with pytest.raises(ValueError, match="dialect must be one of 'trio', 'firefox', 'chrome', not 'ff'"):
+        check_port(open_with_nursery, dialect="ff")  # type: ignore[arg-type]

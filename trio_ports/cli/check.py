@@ -52,8 +52,10 @@ def check(
 
     COMMAND starts the application, in any language; a browser's arguments are added. An echo, which sends back what it
     gets, can be asked most. Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND cannot be
-    started.
+    started. Options come before COMMAND; what follows it is the application's.
     """
+    if junit is not None and not junit.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {junit.parent}", param_hint="--junit")
     output = Output()
     reports: list[ApplicationReport] = []
 
@@ -99,7 +101,9 @@ def _why(error: OSError, program: Path) -> str:
     if program.is_dir():
         return "It is a folder"
     hint = ""
-    if isinstance(error, FileNotFoundError) and program.is_file():
+    if isinstance(error, FileNotFoundError) and program.is_file() and program.parent == Path():
+        hint = f" on the PATH (the one in this folder is ./{program})"
+    elif isinstance(error, FileNotFoundError) and program.is_file():
         hint = " (it is there: the interpreter that its first line names is not)"
     elif isinstance(error, PermissionError):
         hint = " (try chmod +x)"

@@ -103,7 +103,10 @@ def check_application(
     Raises:
         ApplicationBrokenError: something failed.
         FileNotFoundError, PermissionError: there is no such program.
+        TypeError: the command is a text.
     """
+    if isinstance(command, str) or not all(isinstance(word, str) for word in command):
+        raise TypeError(f"command must be a list of words, not {command!r}")
     report = trio.run(partial(examine_application, tuple(command), rules=rules, patience=patience))
     if strict and not report.ok:
         raise ApplicationBrokenError(report)

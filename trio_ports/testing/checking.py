@@ -238,6 +238,8 @@ def _logs(dialect: DialectName, listener_errors: ListenerErrors | None) -> bool:
 
 
 def _make_rules(dialect: DialectName, limits: Limits) -> Dialect:
+    if dialect not in DIALECTS:
+        raise ValueError(f"dialect must be one of {', '.join(map(repr, DIALECTS))}, not {dialect!r}")
     rules = DIALECTS[dialect]
     bound, largest = limits.max_buffer_size, limits.max_message_bytes
     return replace(

@@ -315,8 +315,15 @@ async def open_host(command: Sequence[str], *, patience: float, start_seconds: f
         patience: how long an answer may take, in seconds.
         start_seconds: how much longer anything may take as long as it has said nothing: it may still be starting.
     """
+    # A browser's applications are not started with it, and it hides that one of them never flushes.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process: trio.Process = await trio.lowlevel.open_process(
-        list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **_OWN_GROUP
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        **_OWN_GROUP,
     )
     host = Host(process, patience, start_seconds)
     async with open_body() as body, trio.open_nursery() as nursery:

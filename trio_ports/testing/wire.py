@@ -39,6 +39,10 @@ async def _arguments(examination: Examination) -> tuple[Status, str]:
         async with examination.start(*arguments) as host:
             if not await host.is_well(examination.manner):
                 return "fail", f"with the arguments {' '.join(arguments)}: {host.fate()}"
+            host.end_input()
+            late = await host.next_answer(LEAVE_SECONDS)  # Of what is no frame it says so.
+            if late is not None and examination.manner.kind == "silent":
+                return "fail", f"it writes only when its input has ended, as if it never flushed: {late.shown()}"
     return "pass", ""
 
 
