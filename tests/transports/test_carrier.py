@@ -75,6 +75,15 @@ async def test_nothing_is_lost_to_a_slow_reader(nursery: trio.Nursery, autojump_
     assert carrier.finish is Finish.END_OF_FILE
 
 
+async def test_no_room_is_no_silence(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Writing fails while the port's side is full: what has come is kept for it."""
+    near, carrier = start(nursery, Bytes(encode_frames(FRAMES)), bound=1)
+    await trio.testing.wait_all_tasks_blocked()
+    carrier.lose_writing()
+    await trio.sleep(100)
+    assert await take_all(near) == FRAMES
+
+
 async def test_silence_is_not_waited_for(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """After writing has failed, a second of it is the end; what was read before counts."""
     near, carrier = start(nursery, Bytes(encode_frames(FRAMES), ends=False), bound=1)

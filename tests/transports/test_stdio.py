@@ -89,6 +89,22 @@ async def test_a_writer_that_waits_meets_the_broken_pipe(pipe: tuple[int, int]) 
     os.dup2(writing, reading)
 
 
+async def test_a_pipe_that_is_full_already(pipe: tuple[int, int], nursery: trio.Nursery) -> None:
+    """Not even the first byte fits: it is waited for."""
+    reading, writing = pipe
+    with prepared(reading, Waiting.POLL), prepared(writing, Waiting.POLL):
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(writing, bytes(4096))
+        nursery.start_soon(DescriptorSink(writing, Waiting.POLL).send_all, b"end")
+        await settle()
+        source, data = DescriptorSource(reading, Waiting.POLL), b""
+        while not data.endswith(b"end"):
+            data += await source.receive_some()
+        assert len(data) == filled + 3
+
+
 async def test_files_are_read_and_written_without_waiting(tmp_path: Path) -> None:
     """They cannot be polled; other tasks run all the same."""
     file = tmp_path / "file"

@@ -264,6 +264,8 @@ def _bounded(bound: int) -> Iterator[Story]:
         yield Story(17, [turn(here, *fill), *waits, cancel("first"), turn(there, one)])
         holds = add_listener("on_message", "holds", hold())
         yield Story(17, [turn(there, holds), turn(here, post("held")), turn(here, *fill, post("over")), release(there)])
+        answer = turn(here, add_listener("on_message", "answers", post("answer", None)))
+        yield Story(10, [turn(here, *fill), waits[0], answer, turn(there, post("question")), turn(there, one)])
     answers = add_listener("on_message", "answers", post("one", None), post("two", None), post("three", None))
     ask = [post(number) for number in range(bound // 3 + 1)]
     yield Story(17, [turn(RECEIVER, answers), turn(OPENER, *ask), turn(OPENER, post("more")), turn(OPENER, one)])
