@@ -30,8 +30,9 @@ def open_port_pair(
 ) -> tuple[Port[Any, Any], Port[Any, Any]]:
     """Open a connection and return both of its ends: the opener's, and the receiver's, which has ``sender``.
 
-    The ports belong to ``nursery``: it stays open until both have ended, cancelling it ends both, and what their
-    listeners raise leaves through it. Sync; nothing is delivered before the caller reaches a checkpoint.
+    The ports belong to ``nursery``: it stays open as long as one of them has a listener and has not ended, so
+    disconnect one, or use ``async with``; cancelling it ends both, and what their listeners raise leaves through it.
+    Sync; nothing is delivered before the caller reaches a checkpoint.
 
     Args:
         nursery: runs the listeners.

@@ -61,7 +61,7 @@ class Cause(enum.Enum):
     INTERPRETER_MISSING = "interpreter-missing"
     """The program's first line names an interpreter that is not there."""
     EXITED = "exited"
-    """The native application ended with a status other than 0, or by a signal."""
+    """The native application ended with a status other than 0, or by a signal; or before the one answer asked for."""
     STDIN_CLOSED = "stdin-closed"
     """The native application closed its standard input and lives on."""
     STDOUT_CLOSED = "stdout-closed"
