@@ -117,7 +117,7 @@ def test_a_command_is_a_list() -> None:
     """A text would be taken letter by letter."""
     with pytest.raises(TypeError, match="a list of words"):
         check_application("./my-host")
-    with pytest.raises(TypeError, match="a list of words"):
+    with pytest.raises(TypeError, match="a word of command"):
         check_application(["./my-host", 1])  # type: ignore[list-item]
 
 

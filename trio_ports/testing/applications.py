@@ -15,6 +15,7 @@ from typing import Final, final
 import attrs
 import trio
 
+from .._util import check_type
 from .answers import NotAFrameError
 from .examinations import Check, Examination, Status, UnwellError, find_manner
 from .rules import RULES
@@ -105,8 +106,10 @@ def check_application(
         FileNotFoundError, PermissionError: there is no such program.
         TypeError: the command is a text.
     """
-    if isinstance(command, str) or not all(isinstance(word, str) for word in command):
+    if isinstance(command, str):
         raise TypeError(f"command must be a list of words, not {command!r}")
+    for word in command:
+        check_type("a word of command", word, str)
     report = trio.run(partial(examine_application, tuple(command), rules=rules, patience=patience))
     if strict and not report.ok:
         raise ApplicationBrokenError(report)
