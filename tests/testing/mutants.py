@@ -509,6 +509,20 @@ class Impatient(ProxyPort):
         await trio.lowlevel.checkpoint()
 
 
+@breaks(24, "waits with the end for a reader although nobody ever read")
+class AwaitingReader(ProxyPort):
+    def __init__(self, real: Any, others: list[ProxyPort]) -> None:
+        super().__init__(real, others)
+        real._has_read = True
+
+
+@breaks(24, "waits with the end for a reader, and tells nothing of itself")
+class AwaitingReaderInSilence(AwaitingReader):
+    @property
+    def statistics(self) -> Any:
+        raise AttributeError("statistics")
+
+
 @breaks(25, "has an error after an orderly end")
 class Complaining(ProxyPort):
     @property
@@ -523,6 +537,15 @@ class NoneAtTheEnd(ProxyPort):
             return await super().receive()
         except trio.EndOfChannel:
             return None
+
+
+@breaks(25, "ends reading in good order after a crash")
+class Soothing(ProxyPort):
+    async def receive(self) -> Any:
+        try:
+            return await super().receive()
+        except trio.BrokenResourceError:
+            raise trio.EndOfChannel from None
 
 
 @breaks(26, "ends for everybody when one receiver leaves", **TWO)

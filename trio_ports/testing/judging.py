@@ -10,7 +10,16 @@ import attrs
 from . import model
 from .moves import Move
 from .players import STRANGER, Actor, Player, cause_of
-from .verdicts import RULE_OF_CAUSE, Record, is_unusual, judge_log, rule_of_end, rule_of_post, text_of
+from .verdicts import (
+    RULE_OF_CAUSE,
+    Record,
+    ended_unread,
+    is_unusual,
+    judge_log,
+    rule_of_end,
+    rule_of_post,
+    text_of,
+)
 
 
 @final
@@ -57,7 +66,8 @@ def _differences(reference: model.Model, player: Player, move: Move) -> Iterator
         value = call.message.value if call.message is not None else None
         if text_of(found) != text_of((call.outcome, value)):
             rule = _rule_of_call(call, task.outcome, value)
-            yield Difference(rule, f"the call {name}", _said(call.outcome, value), _said(*found))
+            sure = call.kind == "receive" and {call.outcome, task.outcome} == {"broken", "end"}
+            yield Difference(rule, f"the call {name}", _said(call.outcome, value), _said(*found), sure)
 
 
 # Calls and steps ----------------------------------------------------------------------------------------------------
@@ -153,7 +163,8 @@ def _compare_port(name: str, label: str, port: model.Port, actor: Actor, *, remo
     if over != (label in actor.over):
         said = {True: "over", False: "open"}
         tells = hasattr(real, "statistics")
-        yield Difference(24 if tells else rule_of_end(port), at, said[over], said[not over], sure=tells)
+        sure = tells or ended_unread(port)
+        yield Difference(24 if tells else rule_of_end(port), at, said[over], said[not over], sure)
 
 
 def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]:
@@ -188,7 +199,7 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
         return
     told = statistics()
     if told.state != port.state:
-        yield Difference(rule_of_end(port), at, port.state, str(told.state))
+        yield Difference(rule_of_end(port), at, port.state, str(told.state), sure=ended_unread(port))
     if remote:
         return
     waiting = len(port.inbox.messages)

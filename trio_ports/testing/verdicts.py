@@ -63,9 +63,16 @@ def rule_of_end(port: model.Port) -> int:
         return 18
     if "no-receiver" in (port.error, port.peer_error):
         return 6
+    if ended_unread(port):
+        return 24
     if port.connection.size > 1:
         return 26 if port.side == "opener" else 27
     return 19
+
+
+def ended_unread(port: model.Port) -> bool:
+    """Say whether this port's end was delivered before what it keeps: nobody ever read there."""
+    return port.state == "ended" and bool(port.inbox.messages)
 
 
 def _of(event: str, records: list[Record]) -> list[Record]:
