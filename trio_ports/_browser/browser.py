@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,16 +12,18 @@ from typing import Any, final
 import trio
 
 from .._ports.blocks import open_body
-from .._ports.connection import End
+from .._ports.connection import End, open_connection
 from .._ports.observers import Observer
 from .._ports.owners import crash_error
 from .._ports.setup import ListenerErrors, Setup, make_setup
-from .._protocol.dialects import DialectName
-from .._protocol.errors import LocalProtocolError, PortError
+from .._protocol.dialects import NO_RECEIVER_TEXT, DialectName
+from .._protocol.errors import Cause, LocalProtocolError, PortError
 from .._protocol.patterns import ExternallyConnectable
 from .._util import check_type, require_trio
-from .contexts import Context
+from .calls import Bus, Call, Elsewhere
+from .contexts import ConnectEvent, Context
 from .extensions import Extension
+from .routing import find_receivers
 from .tabs import Tab, check_url
 
 
@@ -30,6 +33,7 @@ class Browser:
 
     __slots__ = (
         "_document_ids",
+        "_elsewhere",
         "_tab_ids",
         "closed",
         "contexts",
@@ -40,10 +44,15 @@ class Browser:
         "tabs",
     )
 
-    def __init__(self, nursery: trio.Nursery, setup: Setup, manifest_folders: tuple[Path, ...] | None) -> None:
-        self._document_ids = itertools.count(1)
-        self._tab_ids = itertools.count(1)
-        self.nursery: trio.Nursery = nursery
+    nursery: trio.Nursery
+    """Where its tasks run: in the block of `open_browser`."""
+
+    def __init__(self, setup: Setup, manifest_folders: tuple[Path, ...] | None, *, alone: bool = True) -> None:
+        # On a bus every browser counts from a place of its own; JavaScript's numbers are exact up to 2 to the 53.
+        first = 0 if alone else secrets.randbits(32)
+        self._document_ids = itertools.count((first << 64) + 1)
+        self._tab_ids = itertools.count((first << 20) + 1)
+        self._elsewhere: Elsewhere | None = None
         self.setup: Setup = setup
         self.manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
@@ -112,6 +121,59 @@ class Browser:
         """Take a closed tab out."""
         self.tabs.pop(tab.id, None)
 
+    def call(self, call: Call, opener: Context) -> End:
+        """Connect a context to whoever hears ``call``, here and elsewhere, and return the opener's end."""
+        receivers, event = find_receivers(self, call, opener)
+        peers = () if self._elsewhere is None else self._elsewhere.peers()
+        near, fars = self._connect(len(receivers) + len(peers))
+        self._announce(call, event, receivers, fars)
+        if self._elsewhere is not None and peers:
+            ends = dict(zip(peers, fars[len(receivers) :], strict=True))
+            self._elsewhere.call(call, ends, shared=len(fars) > 1)
+        if not fars:
+            near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+        return near
+
+    def answer(self, call: Call, *, shared: bool) -> End | None:
+        """Connect an opener that lives elsewhere to whoever hears ``call`` here; None if nobody does.
+
+        Args:
+            call: what is asked for.
+            shared: it has other receivers than those here.
+        """
+        receivers, event = find_receivers(self, call, None)
+        if not receivers:
+            return None
+        near, fars = self._connect(len(receivers), shared=shared)
+        self._announce(call, event, receivers, fars)
+        return near
+
+    def _connect(self, receivers: int, *, shared: bool = False) -> tuple[End, list[End]]:
+        dialect = self.setup.dialect
+        return open_connection(
+            receivers,
+            max_buffer_size=self.setup.max_buffer_size,
+            receiver_disconnects=dialect.receiver_disconnects,
+            receiver_vanishes=dialect.receiver_vanishes,
+            shared=shared,
+        )
+
+    def _announce(self, call: Call, event: ConnectEvent, receivers: list[Context], ends: list[End]) -> None:
+        for context, end in zip(receivers, ends, strict=False):  # What is left are the ends of other browsers.
+            context.announce(event, end, call.name, call.sender)
+
+    @asynccontextmanager
+    async def shared_on(self, bus: Bus | None) -> AsyncGenerator[None, None]:
+        """Act as one with the other browsers of a bus for the block."""
+        if bus is None:
+            yield
+            return
+        async with bus.share(self) as self._elsewhere:
+            try:
+                yield
+            finally:
+                self._elsewhere = None
+
     def start_application(self, end: End, name: str, extension_id: str) -> None:
         """Run a native application at ``end``; it outlives its context for as long as its own end takes."""
         self.nursery.start_soon(self._run_application, end, name, extension_id)
@@ -143,6 +205,7 @@ async def open_browser(
     max_message_bytes: float | None = None,
     observer: Observer | None = None,
     manifest_folders: Sequence[str | Path] | None = None,
+    bus: Bus | None = None,
 ) -> AsyncGenerator[Browser, None]:
     """Open a browser in this process; everything in it lives in the block.
 
@@ -158,10 +221,17 @@ async def open_browser(
         max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"`` and ``"chrome"``.
         observer: called with a record of everything that happens to the browser's ports.
         manifest_folders: where native manifests are looked for, instead of where browsers look.
+        bus: what it shares with browsers elsewhere, of the same dialect, in order to act as one with them; see
+            `trio_ports.bus`. What was posted is given three seconds to leave the block.
 
     Raises:
         TypeError, ValueError: for arguments that are not as above.
+        RuntimeError: outside Trio.
+        trio.BusyResourceError: if another browser is on this bus object.
     """
+    require_trio("open_browser")
+    if bus is not None and not hasattr(bus, "share"):
+        raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
     setup = make_setup(
         dialect=dialect,
         listener_errors=listener_errors,
@@ -170,11 +240,11 @@ async def open_browser(
         observer=observer,
     )
     folders = None if manifest_folders is None else tuple(Path(folder) for folder in manifest_folders)
-    async with open_body() as body, trio.open_nursery() as nursery:
-        browser = Browser(nursery, setup, folders)
+    browser = Browser(setup, folders, alone=bus is None)
+    async with open_body() as body, browser.shared_on(bus), trio.open_nursery() as browser.nursery:
         try:
             with body:
                 yield browser
         finally:
-            nursery.cancel_scope.cancel()
+            browser.nursery.cancel_scope.cancel()
             await browser.tear_down(crash_error(body.failure))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
 
 import trio
 
-from .._ports.connection import End, open_connection
+from .._ports.connection import End
 from .._ports.observers import ListenerFailed
 from .._ports.owners import Owner, crash_error
 from .._ports.port import Port
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .browser import Browser
+    from .calls import Call
     from .extensions import Extension
     from .tabs import Frame, Tab
 
@@ -153,23 +154,13 @@ class Context:
         if self.closed:
             raise trio.ClosedResourceError(f"{self!r} is closed")
 
-    def open_port(
-        self, receivers: list[Context], event: ConnectEvent, *, name: str, sender: MessageSender, message_type: Any
-    ) -> Port[Any, Any]:
-        """Open a connection from here to ``receivers`` and return this context's end."""
-        setup = self._browser.setup
+    def open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
+        """Connect from here to whoever hears ``call``, and return this context's end."""
+        browser = self._browser
+        setup = browser.setup
         decoder = setup.decoder(message_type)
-        near, fars = open_connection(
-            len(receivers),
-            max_buffer_size=setup.max_buffer_size,
-            receiver_disconnects=setup.dialect.receiver_disconnects,
-            receiver_vanishes=setup.dialect.receiver_vanishes,
-        )
-        for context, far in zip(receivers, fars, strict=True):
-            context.announce(event, far, name, sender)
-        if not fars:
-            near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
-        return Port(near, self._owner, setup, decoder, name=name, show_error=self.runtime.show_error)
+        near = browser.call(call, self)
+        return Port(near, self._owner, setup, decoder, name=call.name, show_error=self.runtime.show_error)
 
     def listens(self, event: ConnectEvent) -> bool:
         """Say whether a connection would be heard here."""

@@ -4,59 +4,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._protocol.dialects import Dialect
 from .._protocol.patterns import origin_of
 from .._protocol.senders import MessageSender, SenderTab
 
 if TYPE_CHECKING:
+    from .browser import Browser
+    from .calls import Call
     from .contexts import ConnectEvent, Context
     from .extensions import Extension
 
 
-def find_pages(opener: Context, extension_id: str) -> tuple[list[Context], ConnectEvent]:
-    """Return the pages of an extension that hear a ``runtime.connect`` from ``opener``, and the event they hear.
+def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tuple[list[Context], ConnectEvent]:
+    """Return the contexts of a browser that hear a call, and the event they hear.
 
     Nobody, where nobody is there, nobody listens, or the opener is not let in: the three look the same.
+
+    Args:
+        browser: where to look.
+        call: what is asked for.
+        opener: who asks, if it lives in this browser.
     """
-    extension = opener.browser.extensions.get(extension_id)
-    own = extension is not None and opener.extension is extension
+    if call.extension_id is None:
+        return _find_in_tab(browser, call, opener), "on_connect"
+    extension = browser.extensions.get(call.extension_id)
+    own = call.extension_id == call.opener_id
     event: ConnectEvent = "on_connect" if own else "on_connect_external"
-    if extension is None or not (own or _lets_in(extension, opener)):
+    if extension is None or not (own or _lets_in(extension, browser.setup.dialect, call)):
         return [], event
     pages = (context for context in extension.contexts if context.kind in ("background", "page"))
     return [context for context in pages if context is not opener and context.listens(event)], event
 
 
-def _lets_in(extension: Extension, opener: Context) -> bool:
+def _lets_in(extension: Extension, dialect: Dialect, call: Call) -> bool:
     """Say whether a connection from outside is let in. Source: rule 3."""
-    dialect = opener.browser.setup.dialect
     key = extension.externally_connectable
-    if opener.extension is None:
-        return key is not None and key.allows_page(opener.url)
+    if call.opener_id is None:
+        return key is not None and key.allows_page(call.opener_url)
     if key is None or not dialect.externally_connectable_for_extensions:
         return True
-    return key.allows_extension(opener.extension.id)
+    return key.allows_extension(call.opener_id)
 
 
-def find_in_tab(opener: Context, tab_id: int, frame_id: int | None, document_id: str | None) -> list[Context]:
+def _find_in_tab(browser: Browser, call: Call, opener: Context | None) -> list[Context]:
     """Return the contexts of the opener's extension in a tab that hear a ``tabs.connect``."""
-    dialect = opener.browser.setup.dialect
-    tab = opener.browser.tabs.get(tab_id)
-    if tab is None:
-        return []
-    if document_id is not None:
-        overrules = dialect.document_id_overrules
-        frame_id = None if overrules == "tab and frame" else frame_id
-        tabs = (tab,) if overrules == "nothing" or frame_id is not None else opener.browser.tabs.values()
-    else:
-        tabs = (tab,)
+    dialect = browser.setup.dialect
+    frame_id, document_id = call.frame_id, call.document_id
+    if document_id is not None and dialect.document_id_overrules == "tab and frame":
+        frame_id = None
+    tabs = [tab for tab in (browser.tabs.get(call.tab_id or 0),) if tab is not None]
+    if tabs and document_id is not None and frame_id is None and dialect.document_id_overrules != "nothing":
+        tabs = list(browser.tabs.values())
     return [
         context
-        for each in tabs
-        for frame in each.frames
+        for tab in tabs
+        for frame in tab.frames
         if frame_id is None or frame.id == frame_id
         for context in frame.contexts
         if document_id is None or context.document_id == document_id
-        if context.extension is opener.extension and context.listens("on_connect")
+        if context.extension is not None and context.extension.id == call.opener_id and context.listens("on_connect")
         if context is not opener or dialect.tabs_connect_reaches_opener
     ]
 

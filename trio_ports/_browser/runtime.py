@@ -13,6 +13,7 @@ from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
 from .._util import check_type
 from . import routing
+from .calls import Call
 
 if TYPE_CHECKING:
     from .contexts import Context
@@ -27,8 +28,10 @@ class Runtime:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._error: PortError | None = None
-        self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect")
-        self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect_external")
+        self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect", arguments=("port",))
+        self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event(
+            "on_connect_external", arguments=("port",)
+        )
         self._served: list[Event[Any]] = []
         self.closed: trio.Event = trio.Event()
 
@@ -93,9 +96,9 @@ class Runtime:
         target = extension_id or self.id
         if target is None:
             raise LocalProtocolError("a web page belongs to no extension: say which one, connect(extension_id)")
-        receivers, event = routing.find_pages(context, target)
         sender = routing.describe_opener(context)
-        return context.open_port(receivers, event, name=name, sender=sender, message_type=message_type)
+        call = Call(opener_id=self.id, opener_url=context.url, name=name, sender=sender, extension_id=target)
+        return context.open_port(call, message_type)
 
     def connect_native(self, application: str, *, message_type: Any = Any) -> Port[Any, Any]:
         """Start a native application and connect to it. For the extension's own pages.
@@ -242,9 +245,16 @@ class Tabs:
             ("document_id", document_id, (str, type(None))),
         ):
             check_type(what, value, kinds)
-        receivers = routing.find_in_tab(context, tab_id, frame_id, document_id)
-        sender = routing.describe_opener(context, by_tab=True)
-        return context.open_port(receivers, "on_connect", name=name, sender=sender, message_type=message_type)
+        call = Call(
+            opener_id=context.runtime.id,
+            opener_url=context.url,
+            name=name,
+            sender=routing.describe_opener(context, by_tab=True),
+            tab_id=tab_id,
+            frame_id=frame_id,
+            document_id=document_id,
+        )
+        return context.open_port(call, message_type)
 
     def __repr__(self) -> str:
         return f"<tabs of {self._context!r}>"

@@ -42,6 +42,7 @@ class End:
         "out",
         "peer_error",
         "peer_gone",
+        "peer_vanished",
         "send_only",
         "side",
         "sources",
@@ -58,12 +59,14 @@ class End:
         """What is sent from here."""
         self.sources: list[trio.MemorySendChannel[Batch]] = [lane.source.clone() for lane in out.lanes]
         """This end's own send channels, one for each lane of ``out``."""
-        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
-        """The one lane that this end sends into, while there is one and somebody is there."""
+        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 and not out.shared else None
+        """The one lane that this end sends into, while somebody is there; None if there are several receivers."""
         self.send_only: Callable[[Batch], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
         """Put a batch into that lane's channel."""
         self.closed: bool = False
         self.peer_gone: bool = False
+        self.peer_vanished: bool = False
+        """Its owner went away, instead of asking for a disconnect; known of receivers."""
         self.peer_error: PortError | None = None
         """Why the other side went; None while it is there and after an orderly end."""
         self.on_peer_gone: Callable[[], None] | None = None
@@ -87,19 +90,27 @@ class End:
 
     @enable_ki_protection
     def send_many_nowait(self, frames: list[bytes]) -> int:
-        """Send as many encoded messages as there is room for, to one receiver, and return how many those are.
+        """Send as many encoded messages as there is room for, and return how many those are.
 
         Raises:
             trio.BrokenResourceError: as `send_nowait`.
         """
         lane = self.only
         if lane is None:
-            raise trio.BrokenResourceError
+            return self._send_to_each(frames)
         room = max(lane.bound - lane.used, 0)
         if room < len(frames):
             frames = frames[: int(room)]
         if frames:
             lane.put_many(self.send_only, frames)
+        return len(frames)
+
+    def _send_to_each(self, frames: list[bytes]) -> int:
+        for sent, frame in enumerate(frames):
+            try:
+                self.send_nowait(frame)
+            except trio.WouldBlock:
+                return sent
         return len(frames)
 
     @enable_ki_protection
@@ -116,7 +127,7 @@ class End:
     @enable_ki_protection
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
-        if len(self.sources) == 1:
+        if len(self.sources) == 1 and not self.out.shared:
             self.out.lanes[0].put(self.sources[0].send_nowait, frame)
             if self.on_sent is not None:
                 self.on_sent(frame)
@@ -238,7 +249,7 @@ class Connection:
             whom = self.receiver_vanishes if vanished else self.receiver_disconnects
             if whom == "last" and self.receivers:
                 return
-            self._end_opener(error)
+            self._end_opener(error, vanished=vanished)
             if whom == "all":
                 self._end_receivers(None)
             for receiver in self.receivers:
@@ -273,9 +284,10 @@ class Connection:
             opener.out.settle()
             receiver.out.settle()
 
-    def _end_opener(self, error: PortError | None) -> None:
+    def _end_opener(self, error: PortError | None, *, vanished: bool = False) -> None:
         opener, self.opener = self.opener, None
         assert opener is not None, "there are receivers as long as there is an opener"
+        opener.peer_vanished = vanished
         opener.lose_peer(error)
 
     def _end_receivers(self, error: PortError | None) -> None:
@@ -291,10 +303,19 @@ def open_connection(
     max_buffer_size: float,
     receiver_disconnects: Leaving = "last",
     receiver_vanishes: Leaving = "last",
+    shared: bool = False,
 ) -> tuple[End, list[End]]:
-    """Open a connection and return its opener's end and the ends of its receivers. Without receivers it is over."""
+    """Open a connection and return its opener's end and the ends of its receivers. Without receivers it is over.
+
+    Args:
+        receivers: how many.
+        max_buffer_size: how many messages may wait in each direction.
+        receiver_disconnects: what follows when a receiver disconnects; see rule 26.
+        receiver_vanishes: what follows when its owner goes away.
+        shared: the opener has other receivers in other connections: one that never reads holds nobody back.
+    """
     connection = Connection(receiver_disconnects, receiver_vanishes)
-    forth, back = Direction(max_buffer_size), Direction(max_buffer_size)
+    forth, back = Direction(max_buffer_size, shared=shared), Direction(max_buffer_size)
     back.lanes.append(Lane(back))
     forth.lanes.extend(Lane(forth) for _ in range(receivers))
     opener = connection.opener = End("opener", connection, back.lanes[0], forth)

@@ -165,17 +165,19 @@ class Lane:
 class Direction:
     """The lanes that one side of a connection sends into, and who waits for room in them."""
 
-    __slots__ = ("blocked", "bound", "lanes")
+    __slots__ = ("blocked", "bound", "lanes", "shared")
 
-    def __init__(self, bound: float) -> None:
+    def __init__(self, bound: float, *, shared: bool = False) -> None:
         self.lanes: list[Lane] = []
         self.bound: float = bound
+        self.shared: bool = shared
+        """What is sent here is sent to others as well."""
         self.blocked: OrderedDict[Task, tuple[Sender, bytes | None]] = OrderedDict()
         """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
 
     def has_room(self, more: int = 1) -> bool:
-        """Say whether ``more`` messages fit. Among several lanes, one that was never heard holds nobody back."""
-        if len(self.lanes) == 1:
+        """Say whether ``more`` messages fit. Among several receivers, one that never read holds nobody back."""
+        if len(self.lanes) == 1 and not self.shared:
             return self.lanes[0].used + more <= self.bound
         return all(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
 

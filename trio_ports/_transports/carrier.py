@@ -247,15 +247,15 @@ class Carrier:
         # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
         if not end.peer_gone:
             self.finish = finish
-            lane = end.out.lanes[0]
-            if lane.heard:
+            heard = [lane for lane in end.out.lanes if lane.heard]
+            if heard:
                 # Nothing more is sent from here: waiting for room, with room for none, is waiting until all is taken.
                 end.out.bound = 0
                 with contextlib.suppress(trio.BrokenResourceError):
                     if not end.out.has_room(0):
                         await end.out.wait(end, None)
                     if self._hears_answers and finish is Finish.END_OF_FILE:
-                        await self._hear_answers(lane)
+                        await self._hear_answers(heard[0])
             self._close()
 
     async def _hear_answers(self, lane: Lane) -> None:
