@@ -211,10 +211,11 @@ def test_contexts() -> None:
     assert every_move(make_world(), Scope(world=True, blocks=False), "context") == []
 
 
-KINDS = "turn talk attend send receive wait cancel release block connect listen context".split()
+CALLS = ("send", "receive", "wait", "cancel", "release", "block")
+OTHERS = ("turn", "talk", "attend", "connect", "listen", "context")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*CALLS, *OTHERS])
 def test_nobody_is_there(kind: str) -> None:
     """Where every context has closed there is nothing to choose."""
     reference = make_world(moves.uninstall("a"), moves.uninstall("b"))
