@@ -224,3 +224,16 @@ async def test_contexts_that_connect_to_each_other_in_turns() -> None:
         world.page.runtime.connect()
         await settle()
         assert turns == ["background", "page"] * 10
+
+
+async def test_more_than_a_batch_that_was_kept(nursery: trio.Nursery) -> None:
+    """A listener added after the end gets everything that was kept, not the first batch of it."""
+    opener, receiver = open_port_pair(nursery)
+    for number in range(200):
+        opener.post_message(number)
+    opener.disconnect()
+    await settle()
+    seen: list[Any] = []
+    receiver.on_message.add_listener(lambda message, port: seen.append(message))
+    await settle()
+    assert seen == list(range(200))

@@ -147,7 +147,7 @@ class Pump:
             )
             if unheard or not port._end.lane.used:
                 return True
-        elif port._state is not State.OPEN:
+        elif port._state is State.CLOSED or (port._state is State.ENDED and not port._end.lane.used):
             return True
         return not port._on_message.listeners and not port._drops_messages
 
