@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import types
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 import trio
 from support import each_dialect, settle
 
-from trio_ports import Event, Port, open_port_pair
+from trio_ports import Event, Port, open_browser, open_port_pair
 
 
 async def test_add_listener_returns_its_argument() -> None:
@@ -52,6 +56,121 @@ async def test_a_listener_must_be_callable(listener: Any) -> None:
     with pytest.raises(TypeError, match="a listener of on_message must be callable"):
         event.add_listener(listener)
     assert event.listeners == ()
+
+
+class Answerer:
+    """Listeners that belong to an object, and an object that is one."""
+
+    def hear(self, message: Any, port: Any) -> None:
+        raise NotImplementedError
+
+    def hear_message(self, message: Any) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def hear_without_self(message: Any, port: Any) -> None:
+        raise NotImplementedError
+
+    def __call__(self, message: Any, port: Any) -> None:
+        raise NotImplementedError
+
+
+class Deaf:
+    """An object that can be called, and not with two arguments."""
+
+    def __call__(self) -> None:
+        raise NotImplementedError
+
+
+class Opaque:
+    """An object that can be called, and does not let itself be asked with what."""
+
+    __signature__ = "what you like"
+
+    def __call__(self) -> None:
+        raise NotImplementedError
+
+
+def wants_an_option(message: Any, port: Any, *, option: int) -> None:
+    raise NotImplementedError
+
+
+@functools.wraps(wants_an_option)
+def wrapper(*arguments: Any) -> None:
+    raise NotImplementedError
+
+
+TAKERS: list[Callable[..., Any]] = [
+    lambda message, port: None,
+    lambda message, port, more=1: None,
+    lambda message=None, port=None: None,
+    lambda *arguments: None,
+    lambda message, *rest: None,
+    lambda message, port, *, option=1: None,
+    Answerer().hear,
+    Answerer.hear_without_self,
+    Answerer(),
+    functools.partial(wants_an_option, option=1),
+    functools.partial(lambda more, message, port: None, 0),
+    wrapper,
+    mock.Mock(),
+    print,
+    repr,
+    Opaque(),
+    dict,
+]
+
+
+@pytest.mark.parametrize("listener", TAKERS)
+async def test_what_takes_the_arguments_is_a_listener(listener: Callable[..., Any]) -> None:
+    """However it comes by them; so is what does not let itself be asked, whose call will tell."""
+    event: Event[Any] = Event("on_message", arguments=("message", "port"))
+    event.add_listener(listener)
+    assert event.has_listener(listener)
+
+
+@pytest.mark.parametrize(
+    ("listener", "signature"),
+    [
+        (lambda: None, r"\(\)"),
+        (lambda message: None, r"\(message\)"),
+        (lambda message, port, more: None, r"\(message, port, more\)"),
+        (wants_an_option, r"\(message: 'Any', port: 'Any', \*, option: 'int'\) -> 'None'"),
+        (Answerer().hear_message, r"\(message: 'Any'\) -> 'None'"),
+        (Deaf(), r"\(\) -> 'None'"),
+        (types.MethodType(Answerer(), 0), r"\(port: 'Any'\) -> 'None'"),
+        (functools.partial(lambda message, port: None, 0), r"\(port\)"),
+    ],
+)
+async def test_a_listener_takes_what_it_is_called_with(listener: Callable[..., Any], signature: str) -> None:
+    """The mistake is at the call that adds it, not at the first message, and nothing was added."""
+    event: Event[Any] = Event("on_message", arguments=("message", "port"))
+    told = rf"a listener of on_message is called with \(message, port\), but .* takes {signature}"
+    with pytest.raises(TypeError, match=told):
+        event.add_listener(listener)
+    assert event.listeners == ()
+
+
+async def test_every_event_says_what_its_listeners_are_called_with(nursery: trio.Nursery) -> None:
+    """Messages come with their port, ends and connections are a port."""
+    opener, _ = open_port_pair(nursery)
+    wrong: Any = [lambda: None, lambda one: None, lambda one, two: None, lambda one, two, three: None]
+    async with open_browser() as browser:
+        runtime = browser.install("notes@example.org").open_page("background.html").runtime
+        for event, count in (
+            (opener.on_message, 2),
+            (opener.on_disconnect, 1),
+            (runtime.on_connect, 1),
+            (runtime.on_connect_external, 1),
+        ):
+            right = wrong[count]
+            event.add_listener(right)
+            for listener in wrong:
+                if listener is not right:
+                    with pytest.raises(TypeError, match="is called with"):
+                        event.add_listener(listener)
+            assert event.listeners == (right,)
+    opener.disconnect()
 
 
 def test_outside_trio() -> None:

@@ -94,8 +94,8 @@ class PortCore:
         self._untold: tuple[Callable[[Any], object], ...] = ()
         self._told: list[Callable[[Any], object]] = []
         self._done: trio.Event | None = None
-        self._on_message = Event("on_message", self._before_message_listener)
-        self._on_disconnect = Event("on_disconnect", self._before_disconnect_listener)
+        self._on_message = Event("on_message", self._before_message_listener, arguments=("message", "port"))
+        self._on_disconnect = Event("on_disconnect", self._before_disconnect_listener, arguments=("port",))
         owner.ports[self] = None
         if self._observer is not None:
             self._observer(Opened(self, end.number))

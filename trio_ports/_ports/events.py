@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Generic, TypeVar, final
 from weakref import WeakMethod
 
@@ -18,12 +20,16 @@ class Event(Generic[ListenerT]):
     Args:
         name: for messages and the repr.
         hook: a method, called with each new listener before it is added; it may refuse by raising.
+        arguments: what listeners are called with, by name; None for an event that does not say.
     """
 
-    __slots__ = ("__weakref__", "_hook", "_name", "listeners")
+    __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "listeners")
 
-    def __init__(self, name: str, hook: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self, name: str, hook: Callable[[Any], None] | None = None, *, arguments: tuple[str, ...] | None = None
+    ) -> None:
         self._name = name
+        self._arguments = arguments
         # Weak, because the hook is its owner's: without this every port would be a cycle of references.
         self._hook = None if hook is None else WeakMethod(hook)
         self.listeners: tuple[ListenerT, ...] = ()
@@ -36,13 +42,15 @@ class Event(Generic[ListenerT]):
             The listener, so that this works as a decorator.
 
         Raises:
-            TypeError: if ``listener`` cannot be called.
+            TypeError: if ``listener`` cannot be called, or not with what this event calls it with.
             trio.BusyResourceError: for a port's on_message while a task reads from the port.
         """
         require_trio(f"{self._name}.add_listener")
         if not callable(listener):
             raise TypeError(f"a listener of {self._name} must be callable, not {listener!r}")
         if listener not in self.listeners:
+            if self._arguments is not None and not _takes(listener, len(self._arguments)):
+                self._check_signature(listener, self._arguments)
             hook = None if self._hook is None else self._hook()
             if hook is not None:
                 hook(listener)
@@ -57,5 +65,32 @@ class Event(Generic[ListenerT]):
         """Say whether ``listener`` will be called."""
         return listener in self.listeners
 
+    def _check_signature(self, listener: Callable[..., Any], arguments: tuple[str, ...]) -> None:
+        """Raise TypeError if ``listener`` says of itself that it cannot be called with ``arguments``."""
+        try:
+            # Not what a wrapper wraps: it is the wrapper that will be called.
+            signature = inspect.signature(listener, follow_wrapped=False)
+        except Exception:
+            return  # Not everything that can be called can be asked; its call will tell.
+        try:
+            signature.bind(*arguments)
+        except TypeError as error:
+            called = f"a listener of {self._name} is called with ({', '.join(arguments)})"
+            raise TypeError(f"{called}, but {listener!r} takes {signature}: {error}") from None
+
     def __repr__(self) -> str:
         return f"<{self._name}: {len(self.listeners)} listeners>"
+
+
+def _takes(listener: Any, count: int) -> bool:
+    """Say whether ``listener`` can be called with so many arguments, as far as that is seen at a glance.
+
+    Reading a signature takes as long as opening a connection, and nearly every listener is a plain function or a method
+    with the right number of arguments.
+    """
+    if type(listener) is MethodType:
+        listener, count = listener.__func__, count + 1
+    if type(listener) is FunctionType:
+        code, defaults = listener.__code__, listener.__defaults__ or ()
+        return code.co_argcount - len(defaults) <= count <= code.co_argcount and not code.co_kwonlyargcount
+    return type(listener) is BuiltinFunctionType
