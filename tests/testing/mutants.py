@@ -16,7 +16,7 @@ import trio
 from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
-from trio_ports._browser import contexts, routing, runtime, tabs
+from trio_ports._browser import browser, contexts, routing, runtime, tabs
 from trio_ports._protocol.errors import Cause, PortError
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
@@ -745,61 +745,75 @@ def announcing_at_once(announce: Any) -> Any:
     return call
 
 
-@patched(2, "lets the opener hear itself", routing, "find_pages")
+def of_pages(find: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """Change who hears a ``runtime.connect``."""
+
+    def hear(where: Any, call: Any, opener: Any) -> Any:
+        receivers, event = find(where, call, opener)
+        return (change(receivers) if call.extension_id is not None else receivers), event
+
+    return hear
+
+
+@patched(2, "lets the opener hear itself", browser, "find_receivers")
 def hearing_itself(find: Any) -> Any:
-    def call(opener: Any, extension_id: str) -> Any:
-        receivers, event = find(opener, extension_id)
-        own = opener.extension is not None and opener.extension.id == extension_id and opener.listens("on_connect")
+    def hear(where: Any, call: Any, opener: Any) -> Any:
+        receivers, event = find(where, call, opener)
+        own = call.extension_id is not None and call.extension_id == call.opener_id and opener.listens("on_connect")
         return ([*receivers, opener] if own and opener.kind != "content_script" else receivers), event
 
-    return call
+    return hear
 
 
-@patched(2, "tells the first page only", routing, "find_pages")
+@patched(2, "tells the first page only", browser, "find_receivers")
 def telling_one(find: Any) -> Any:
-    return lambda *args: (lambda found: (found[0][:1], found[1]))(find(*args))
+    return of_pages(find, lambda receivers: receivers[:1])
 
 
-@patched(2, "tells a page twice", routing, "find_pages")
+@patched(2, "tells a page twice", browser, "find_receivers")
 def telling_twice(find: Any) -> Any:
-    return lambda *args: (lambda found: (found[0] + found[0][:1], found[1]))(find(*args))
+    return of_pages(find, lambda receivers: receivers + receivers[:1])
 
 
-@patched(3, "tells others of on_connect", routing, "find_pages")
+@patched(3, "tells others of on_connect", browser, "find_receivers")
 def mixing_up(find: Any) -> Any:
-    def call(opener: Any, extension_id: str) -> Any:
-        receivers, event = find(opener, extension_id)
+    def hear(where: Any, call: Any, opener: Any) -> Any:
+        receivers, event = find(where, call, opener)
         heard = [context for context in receivers if context.listens("on_connect")]
         return (heard, "on_connect") if heard and event == "on_connect_external" else (receivers, event)
 
-    return call
+    return hear
 
 
-@patched(3, "reaches content scripts by runtime.connect", routing, "find_pages")
+@patched(3, "reaches content scripts by runtime.connect", browser, "find_receivers")
 def reaching_scripts(find: Any) -> Any:
-    def call(opener: Any, extension_id: str) -> Any:
-        receivers, event = find(opener, extension_id)
-        extension = opener.browser.extensions.get(extension_id)
+    def hear(where: Any, call: Any, opener: Any) -> Any:
+        receivers, event = find(where, call, opener)
+        extension = where.extensions.get(call.extension_id)
         others = [] if extension is None or event != "on_connect" else list(extension.contexts)
         scripts = [c for c in others if c.kind == "content_script" and c is not opener and c.listens("on_connect")]
         return receivers + scripts, event
 
-    return call
+    return hear
 
 
-@patched(4, "does not look at frame_id", routing, "find_in_tab")
+@patched(4, "does not look at frame_id", browser, "find_receivers")
 def any_frame(find: Any) -> Any:
-    return lambda opener, tab, _frame, document: find(opener, tab, None, document)
+    return lambda where, call, opener: find(where, attrs.evolve(call, frame_id=None), opener)
 
 
-@patched(4, "does not look at document_id", routing, "find_in_tab")
+@patched(4, "does not look at document_id", browser, "find_receivers")
 def any_document(find: Any) -> Any:
-    return lambda opener, tab, frame, _document: find(opener, tab, frame, None)
+    return lambda where, call, opener: find(where, attrs.evolve(call, document_id=None), opener)
 
 
-@patched(4, "reaches the top frame only", routing, "find_in_tab")
+@patched(4, "reaches the top frame only", browser, "find_receivers")
 def top_frame_only(find: Any) -> Any:
-    return lambda *args: [context for context in find(*args) if context.frame.id == 0]
+    def hear(where: Any, call: Any, opener: Any) -> Any:
+        receivers, event = find(where, call, opener)
+        return [c for c in receivers if call.tab_id is None or c.frame.id == 0], event
+
+    return hear
 
 
 @patched(5, "tells nobody when the opener has gone meanwhile", contexts.Context, "_announce_next")
@@ -813,12 +827,12 @@ def gone_already(announce: Any) -> Any:
     return call
 
 
-@patched(6, "never ends a connection that reaches nobody", contexts, "PortError")
+@patched(6, "never ends a connection that reaches nobody", browser, "PortError")
 def waiting_for_ever(_: Any) -> Any:
     return lambda text, *, cause: PortError("It has gone.", cause=Cause.CRASHED)
 
 
-@patched(6, "says that a connection was forbidden", contexts, "NO_RECEIVER_TEXT")
+@patched(6, "says that a connection was forbidden", browser, "NO_RECEIVER_TEXT")
 def telling_why(_: Any) -> Any:
     return "You may not connect there."
 
@@ -834,7 +848,7 @@ def giving_up(fail: Any) -> Any:
 
 @patched(8, "gives every port the same name", contexts.Context, "open_port")
 def one_name(open_port: Any) -> Any:
-    return lambda self, receivers, event, **options: open_port(self, receivers, event, **{**options, "name": "port"})
+    return lambda self, call, message_type: open_port(self, attrs.evolve(call, name="port"), message_type)
 
 
 def describing(rule: int, does: str, dialect: str = "trio", **changes: Any) -> None:
