@@ -74,6 +74,11 @@ OTHERS: Final[Mapping[str, Any]] = {
 HINTS: Final = {
     "native_port_name=False": "native_echo",
     "native_port_name=True": "native_echo",
+    "native_name_raises=False": "native_bad_name",
+    "native_name_raises=True": "native_bad_name",
+    "native_texts.bad_name": "native_bad_name",
+    "content_scripts_connect_native=False": "native_content_script",
+    "content_scripts_connect_native=True": "native_content_script",
     "native_texts.manifest": "native_missing",
     "native_texts.not_allowed": "native_forbidden",
     "native_texts.program_missing": "native_no_program",
