@@ -66,8 +66,9 @@ FOUND = find_pythons()
 # Last on the PATH: nox finds them by their names, and nothing that was there before changes its meaning.
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) for python in FOUND.values())])
 NEWEST = list(FOUND)[-1]
-# Many tests wait, for a process or a browser. Those of one file stay together: they share the browser they started.
-IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+# Many tests wait, for a process or a browser, so more of them run at a time than there are processors. Which of them
+# stay together, and which begin, is for `tests/conftest.py` to say.
+IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 1), "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def group(name: str) -> list[str]:

@@ -13,6 +13,8 @@ from support import lacking
 
 from trio_ports.testing import check_application
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 HERE = Path(__file__).parent
 CORRECT = {
     "ours, with a loop": [sys.executable, str(HERE / "echo.py"), "loop"],
