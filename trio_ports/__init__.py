@@ -16,6 +16,7 @@ from ._ports.observers import (
 from ._ports.pair import open_port_pair
 from ._ports.port import Port, PortStatistics
 from ._protocol.errors import (
+    AlreadyListeningError,
     ApplicationNameError,
     Cause,
     FrameTooLargeError,
@@ -63,6 +64,7 @@ else:
 
 
 __all__ = [
+    "AlreadyListeningError",
     "ApplicationNameError",
     "Browser",
     "Cause",

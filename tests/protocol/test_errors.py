@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from trio_ports import (
+    AlreadyListeningError,
     Cause,
     FrameTooLargeError,
     LocalProtocolError,
@@ -32,6 +33,7 @@ from trio_ports import (
         (NotSerializableError, {LocalProtocolError, TypeError}),
         (MessageTooLargeError, {LocalProtocolError}),
         (ManifestError, {LocalProtocolError}),
+        (AlreadyListeningError, {LocalProtocolError}),
         (FrameTooLargeError, {RemoteProtocolError}),
         (MalformedMessageError, {RemoteProtocolError}),
         (MessageShapeError, {MalformedMessageError}),
@@ -77,6 +79,9 @@ def test_local_errors_carry_data() -> None:
     assert (manifest.field, manifest.value, manifest.rule) == ("path", "x", "must be absolute")
     assert str(manifest) == "path: must be absolute (found 'x')"
     assert str(ManifestError(field="", value="", rule="must be JSON")).startswith("the manifest: must be JSON")
+    listening = AlreadyListeningError(application="app", address="/run/app.socket")
+    assert (listening.application, listening.address) == ("app", "/run/app.socket")
+    assert "app is listened for already, at /run/app.socket" in str(listening)
 
 
 def test_remote_errors_carry_data() -> None:

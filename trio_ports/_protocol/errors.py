@@ -15,7 +15,8 @@
     └─ LocalProtocolError               you asked for what the rules forbid
        ├─ NotSerializableError          path (also a TypeError)
        ├─ MessageTooLargeError          size, limit
-       └─ ManifestError                 field, value, rule
+       ├─ ManifestError                 field, value, rule
+       └─ AlreadyListeningError         application, address
 
 The causes are stable and made for programs; the texts are made for people and may change. For waiting and closing,
 Trio's own errors are used: ``trio.ClosedResourceError`` (closed here), ``trio.BrokenResourceError`` (gone there; its
@@ -157,6 +158,21 @@ class ManifestError(LocalProtocolError):
         self.field = field
         self.value = value
         self.rule = rule
+
+
+@final
+class AlreadyListeningError(LocalProtocolError):
+    """Another program, or another listener of this one, listens for a native application.
+
+    Args:
+        application: the name that was asked for.
+        address: the path of the socket, which is left to the other one.
+    """
+
+    def __init__(self, *, application: str, address: str) -> None:
+        super().__init__(f"{application} is listened for already, at {address}: one listener at a time has the name.")
+        self.application = application
+        self.address = address
 
 
 @final
