@@ -91,12 +91,12 @@ async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder)
         end.close(wire_error(carrier))
         with trio.move_on_after(SETTLE_SECONDS, shield=True):
             if carrier.finish is Finish.LEFT:
-                await _take_leave(stream)
+                await take_leave(stream)
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
 
 
-async def _take_leave(stream: trio.abc.Stream) -> None:
+async def take_leave(stream: trio.abc.Stream) -> None:
     """Close so that the other side gets what was written: a socket closed over unread bytes would throw it away."""
     with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         if isinstance(stream, trio.abc.HalfCloseableStream):

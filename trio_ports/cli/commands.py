@@ -7,7 +7,12 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = {"demo": "demo.command:demo", "try": "try_browser:try_browser", "check": "check:check"}
+COMMANDS: Final = {
+    "demo": "demo.command:demo",
+    "try": "try_browser:try_browser",
+    "check": "check:check",
+    "relay": "relay:relay",
+}
 """Where each sub-command is: a module below this package, and its name there."""
 
 

@@ -1,0 +1,121 @@
+"""Claims: the right to listen for an application, which one program has at a time.
+
+A lock on a file decides, and not the socket: the system takes the lock back from a program that was killed, whose
+socket stays behind and is then known to be nobody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import stat
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from .._protocol.errors import AlreadyListeningError
+from .addresses import addresses, make_private
+from .finding import Folder
+
+_BACKLOG = 1024
+
+
+@contextlib.contextmanager
+def claimed(application: str, folder: Folder | None) -> Generator[tuple[Path, socket.socket]]:
+    """For the block, listen where an application's relays look for it.
+
+    Yields:
+        The socket's path, and the socket, which is the caller's to close.
+
+    Raises:
+        AlreadyListeningError: somebody else listens there.
+        OSError: there is no place for a socket.
+        ValueError: the folder's path is too long.
+    """
+    with contextlib.ExitStack() as stack:
+        path = _prepare(application, folder)
+        stack.enter_context(_locked(application, path))
+        yield path, stack.enter_context(_bound(path))
+
+
+def _prepare(application: str, folder: Folder | None) -> Path:
+    """Return the first address in a folder that is private, or can be made so."""
+    failure: OSError | None = None
+    for path in addresses(application, folder):
+        try:
+            make_private(path.parent)
+        except OSError as error:
+            failure = failure or error
+        else:
+            return path
+    assert failure is not None, "one place at least has a short path"
+    raise failure
+
+
+@contextlib.contextmanager
+def _locked(application: str, path: Path) -> Generator[None]:
+    """Hold the lock; its file is there for as long as the block lasts."""
+    file = path.with_suffix(".lock")
+    descriptor = _lock(file)
+    if descriptor is None:
+        raise AlreadyListeningError(application=application, address=str(path))
+    try:
+        yield
+    finally:
+        _remove(file, os.fstat(descriptor))
+        os.close(descriptor)
+
+
+def _lock(file: Path) -> int | None:
+    """Open and lock a file; None if somebody else has."""
+    fcntl: Any = importlib.import_module("fcntl")
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if _is_same(file, os.fstat(descriptor)):
+            return descriptor
+        # Whoever had the lock removed the file between our opening and our locking it.
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _bound(path: Path) -> Generator[socket.socket]:
+    """Listen at a path, whose holder we are: a socket that is there has been left by a program that was killed."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(os.fspath(path))
+        made = path.lstat()
+    except BaseException:
+        listening.close()
+        raise
+    try:
+        path.chmod(0o600)
+        listening.listen(_BACKLOG)
+        yield listening
+    finally:
+        _remove(path, made)
+
+
+def _remove(file: Path, made: os.stat_result) -> None:
+    """Remove a file unless it is another one by now: what others put in its place is theirs."""
+    if _is_same(file, made):
+        file.unlink(missing_ok=True)
+
+
+def _is_same(file: Path, made: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(file.lstat(), made)
+    except FileNotFoundError:
+        return False
