@@ -122,6 +122,7 @@ def test_records_are_messages(kind: Callable[..., Any], x: Any) -> None:
         (decimal.Decimal("1.5"), "1.5"),
         (uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
         ({1: "one"}, {"1": "one"}),
+        ({1: "one", 1.5: "more", "x": ["x" * 20_000]}, {"1": "one", "1.5": "more", "x": ["x" * 20_000]}),
         ({Colour.RED: 1}, {"red": 1}),
     ],
 )
@@ -150,6 +151,10 @@ def test_what_msgspec_encodes_is_a_message(value: Any, arrives: Any, neighbour: 
         ({"n": 1j}, "$.n"),
         ({SURROGATE: {"x": object()}}, "$.'\\ud800'.x"),
         ({"line\nbreak": object()}, "$.'line\\nbreak'"),
+        ({1: "a", "1": "b"}, "$.1"),
+        ([{"users": {Colour.RED: 1, "red": 2}}], "$[0].users.red"),
+        (Dot([{1.5: CHANCE_MARK, "1.5": SURROGATE}]), "$.x[0].1.5"),
+        ({"large": ["x" * 20_000, {2: 1, "2": 1}]}, "$.large[1].2"),
     ],
 )
 def test_what_is_not_json_is_named_by_its_path(message: Any, path: str) -> None:

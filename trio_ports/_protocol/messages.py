@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import itertools
 import json
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn, cast
@@ -50,8 +52,9 @@ class Encoder:
         # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
         # their own: C4, or C5 and C6 where there are more than 255 of them. So a second encoding, all in C, tells
         # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then the
-        # walk decides.
-        self.mark: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
+        # walk decides. Sorted, this encoding also refuses a key that is no text: two keys may become the same text, and
+        # the walk finds them.
+        self.mark: Callable[[Any], bytes] = msgspec.msgpack.Encoder(order="sorted").encode
         self.plain_bytes: float = min(255, max_message_bytes)
         """What is no larger cannot be too large, and cannot contain more than 255 bytes of any kind."""
 
@@ -75,9 +78,9 @@ class Encoder:
                 marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             failure = error
-        if frame is None or failure is not None:
+        if frame is None:
             frame = _encode_unusual(message, failure)
-        elif (0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
+        elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
             _make_plain(message)
         if len(frame) > self.max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
@@ -85,7 +88,7 @@ class Encoder:
 
 
 def _is_plain(message: Any) -> bool:
-    """Say whether ``message``, which could be encoded, is made of JSON's own types only.
+    """Say whether ``message``, which could be encoded, is made of JSON's own types only, its keys of text.
 
     Large messages with numbers in them nearly always hold a mark by chance, and a walk through one takes ten times as
     long as encoding it. This looks at one level after the other, without a step of Python for each value. Whatever is
@@ -94,7 +97,8 @@ def _is_plain(message: Any) -> bool:
     level = [message]
     while True:
         types = set(map(type, level))
-        if not types <= _PLAIN_TYPES:
+        dicts = itertools.compress(level, map(operator.is_, map(type, level), itertools.repeat(dict)))
+        if not types <= _PLAIN_TYPES or not set(map(type, itertools.chain.from_iterable(dicts))) <= {str}:
             return False
         if types.isdisjoint(_CONTAINERS):
             return True
@@ -117,13 +121,15 @@ def _make_plain(message: Any) -> Any:
     except Exception:  # noqa: BLE001 - the walk finds out what it was, and where
         plain = message
     try:
-        return _Walk().plain(plain, "$")
+        plain = _Walk().plain(plain, "$")
+        _check_keys(message, "$")
     except NotSerializableError:
         raise
     except RecursionError as error:
         raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
     except Exception as error:
         raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
+    return plain
 
 
 class _Walk:
@@ -150,7 +156,7 @@ class _Walk:
     def _plain_container(self, value: Any, path: str) -> Any:
         if isinstance(value, dict):
             items = cast("Mapping[Any, Any]", value).items()
-            return {self._plain_key(key, path): self.plain(item, _step(path, key)) for key, item in items}
+            return {_plain_key(key, path): self.plain(item, _step(path, key)) for key, item in items}
         if isinstance(value, (list, tuple, set, frozenset)):
             parts = cast("Iterable[Any]", value)
             return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(parts)]
@@ -162,17 +168,39 @@ class _Walk:
         except Exception as error:
             raise NotSerializableError(f"{type(value).__name__} is not JSON", path=path) from error
 
-    def _plain_key(self, key: Any, path: str) -> str:
-        if isinstance(key, str):
-            return key
-        kind = type(key).__name__
-        if not isinstance(key, _BYTES_LIKE):
-            try:
-                (plain,) = msgspec.json.decode(msgspec.json.encode({key: None}))
-                return str(plain)
-            except (TypeError, ValueError):
-                pass
-        raise NotSerializableError(f"a key of type {kind} is not JSON", path=_step(path, key))
+
+def _check_keys(value: Any, path: str) -> None:
+    """Raise if two keys of one dict become the same text: whoever receives it would see one of their values only."""
+    if isinstance(value, dict):
+        items: Iterable[tuple[Any, Any]] = cast("Mapping[Any, Any]", value).items()
+        texts: set[str] = set()
+        for key, _ in items:
+            text = _plain_key(key, path)
+            if text in texts:
+                raise NotSerializableError(f"two keys become the same text, {text!r}", path=_step(path, key))
+            texts.add(text)
+        for key, item in items:
+            _check_keys(item, _step(path, key))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for index, item in enumerate(cast("Iterable[Any]", value)):
+            _check_keys(item, f"{path}[{index}]")
+    else:
+        for name, item in (_fields(value) or {}).items():
+            _check_keys(item, _step(path, name))
+
+
+def _plain_key(key: Any, path: str) -> str:
+    """Return the text that a key becomes, or say that it cannot be one."""
+    if isinstance(key, str):
+        return key
+    kind = type(key).__name__
+    if not isinstance(key, _BYTES_LIKE):
+        try:
+            (plain,) = msgspec.json.decode(msgspec.json.encode({key: None}))
+            return str(plain)
+        except (TypeError, ValueError):
+            pass
+    raise NotSerializableError(f"a key of type {kind} is not JSON", path=_step(path, key))
 
 
 def _step(path: str, key: Any) -> str:
