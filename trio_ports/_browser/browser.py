@@ -168,7 +168,8 @@ class Browser:
         if bus is None:
             yield
             return
-        async with bus.share(self) as self._elsewhere:
+        async with bus.share(self) as elsewhere:
+            self._elsewhere = elsewhere
             try:
                 yield
             finally:

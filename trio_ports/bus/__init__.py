@@ -1,0 +1,40 @@
+"""Browsers in several processes, or on several machines, that act as one.
+
+A browser that is opened with ``open_browser(bus=bus)`` shares extensions, tabs and pages with the others on the bus:
+``runtime.connect`` reaches the pages that listen in each of them, and ``tabs.connect`` whatever tab has that number.
+
+`open_zenoh_bus` joins processes and machines; `MemoryNetwork` joins browsers of one process, and loses, kills and
+splits what a test wants to see lost, killed and split. `open_bus` takes whatever else can carry bytes, as a `Node`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._util import imported_on_demand
+from .buses import Bus, open_bus
+from .memory import MemoryNetwork, MemoryNode
+from .nodes import Arrived, Gone, Joined, Node, NodeEvent
+
+if TYPE_CHECKING:
+    from .zenoh import open_zenoh_bus
+else:
+    # Zenoh is an extra.
+    __getattr__ = imported_on_demand(__name__, {"open_zenoh_bus": ".zenoh"})
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Arrived",
+    "Bus",
+    "Gone",
+    "Joined",
+    "MemoryNetwork",
+    "MemoryNode",
+    "Node",
+    "NodeEvent",
+    "open_bus",
+    "open_zenoh_bus",
+]

@@ -1,0 +1,200 @@
+"""A bus: browsers, in several processes or on several machines, that act as one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final, final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .._browser.browser import Browser
+from .._browser.calls import Call
+from .._ports.blocks import open_body
+from .._util import check_type, require_trio
+from .links import GRACE_SECONDS, Links, open_links
+from .nodes import Arrived, Gone, Joined, Node
+from .peers import Peer
+from .streams import BusStream
+
+BEAT_SECONDS: Final = 1.0
+"""How soon the loss of a last packet is noticed."""
+
+
+@final
+class Bus:
+    """A browser's way to the others, for ``open_browser(bus=…)``. Made by `open_bus` and those that call it."""
+
+    __slots__ = ("_changed", "_former", "_links", "_node", "_nursery", "_peers", "_scope")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._nursery: trio.Nursery | None = None
+        self._scope = trio.CancelScope(shield=True)
+        self._links: Links | None = None
+        self._peers: dict[str, Peer] = {}
+        self._former: deque[str] = deque(maxlen=1024)
+        self._changed = trio.lowlevel.ParkingLot()
+
+    @property
+    def name(self) -> str:
+        """What this browser's node is called."""
+        return self._node.name
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The names of the other nodes that are there."""
+        return tuple(self._peers)
+
+    async def wait_peers(self, count: int = 1) -> None:
+        """Wait until at least ``count`` other nodes are there. A checkpoint.
+
+        A connection reaches the nodes that are there when it is opened, and no others.
+
+        Raises:
+            TypeError: if ``count`` is not an int.
+        """
+        check_type("count", count, int)
+        await trio.lowlevel.checkpoint()
+        while len(self._peers) < count:
+            await self._changed.park()
+
+    @asynccontextmanager
+    async def share(self, browser: Browser) -> AsyncGenerator[Links]:
+        """Let the others reach ``browser`` for the block; called by `open_browser`.
+
+        Raises:
+            trio.BusyResourceError: if another browser is on this bus.
+            trio.ClosedResourceError: after the bus's own block.
+        """
+        if self._links is not None:
+            raise trio.BusyResourceError("another browser is on this bus: open a bus for each")
+        if self._scope.cancel_called:
+            raise trio.ClosedResourceError(f"{self!r} is closed")
+        async with open_links(self, browser) as links:
+            self._links = links
+            try:
+                yield links
+            finally:
+                self._links = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._scope.cancel_called else f"{len(self._peers)} peers"
+        return f"<Bus {self.name!r} ({state})>"
+
+    # For the package ------------------------------------------------------------------------------------------------
+
+    def open_stream(self, peer: str, call: Call, *, shared: bool) -> BusStream:
+        """Open a stream to one of the peers that are there."""
+        return self._peers[peer].open_stream(call, shared=shared)
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Be on the bus until `leave`. Shielded: what is open ends in good order first."""
+        with self._scope:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._beat)
+                try:
+                    await self._listen()
+                finally:
+                    for peer in self.peers:
+                        self._lose(peer)
+                self._nursery.cancel_scope.cancel()
+
+    async def leave(self) -> None:
+        """Send what is still to be sent, for some seconds at most, and leave."""
+        with trio.move_on_after(GRACE_SECONDS, shield=True):
+            while any(peer.woken.is_set() for peer in self._peers.values()):
+                await self._changed.park()
+        self._scope.cancel()
+        with trio.move_on_after(GRACE_SECONDS, shield=True):
+            await self._node.aclose()
+
+    # Its tasks ------------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                event = await self._node.receive()
+            except trio.EndOfChannel:
+                return
+            match event:
+                case Joined(peer):
+                    self._welcome(peer)
+                case Gone(peer):
+                    self._lose(peer)
+                case Arrived(peer, data):
+                    # Its first words may be faster than the news that it is there; its last ones may be late.
+                    if peer not in self._former:
+                        self._welcome(peer)
+                    if peer in self._peers:
+                        self._peers[peer].receive_data(data)
+
+    def _welcome(self, name: str) -> None:
+        if name not in self._peers:
+            assert self._nursery is not None, "it listens in the nursery"
+            if name in self._former:
+                self._former.remove(name)
+            peer = self._peers[name] = Peer(name, self._accept)
+            self._nursery.start_soon(self._write, peer)
+            self._changed.unpark_all()
+
+    def _lose(self, name: str) -> None:
+        peer = self._peers.pop(name, None)
+        if peer is not None:
+            self._former.append(name)
+            peer.gone.cancel()
+            peer.void()
+            self._changed.unpark_all()
+
+    def _accept(self, call: Call, stream: BusStream, shared: bool) -> None:
+        if self._links is None:
+            stream.answer(heard=False)
+        else:
+            self._links.accept(call, stream, shared)
+
+    async def _write(self, peer: Peer) -> None:
+        with peer.gone:
+            while True:
+                while peer.has_packet:
+                    await self._node.send(peer.name, peer.next_packet())
+                self._changed.unpark_all()
+                peer.woken = trio.Event()
+                await peer.woken.wait()
+
+    async def _beat(self) -> None:
+        while True:
+            await trio.sleep(BEAT_SECONDS)
+            for peer in self._peers.values():
+                if peer.is_busy:
+                    peer.owe_packet()
+
+
+@asynccontextmanager
+async def open_bus(node: Node) -> AsyncGenerator[Bus]:
+    """Open a bus over a node of your own, for a block; the node belongs to it and is closed at the end.
+
+    ::
+
+        async with open_bus(node) as bus, open_browser(bus=bus) as browser:
+            ...
+
+    Leaving the block sends what is still to be sent, for three seconds at most. Should the node come to its end before,
+    the bus has no peers any more. What the node raises otherwise leaves in an ExceptionGroup.
+
+    Raises:
+        RuntimeError: outside Trio.
+
+    Source: ours.
+    """
+    require_trio("open_bus")
+    async with open_body() as body, trio.open_nursery() as nursery:
+        bus = Bus(node)
+        nursery.start_soon(bus.run)
+        with body:
+            try:
+                yield bus
+            finally:
+                await bus.leave()

@@ -1,0 +1,104 @@
+"""Links: the tasks that carry a connection's end over a stream to another browser, and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .._browser.browser import Browser
+from .._browser.calls import Call
+from .._ports.connection import End
+from .._protocol.dialects import NO_RECEIVER_TEXT
+from .._protocol.errors import Cause, PortError
+from .._protocol.frames import FrameDecoder
+from .._transports.carrier import Carrier, Finish, wire_error
+from .streams import BusStream, error_of
+
+if TYPE_CHECKING:
+    from .buses import Bus
+
+GRACE_SECONDS: Final = 3.0
+"""How long what was posted may take to leave, once its port has gone."""
+
+
+@final
+class Links:
+    """What connects a browser with the others on its bus."""
+
+    __slots__ = ("_browser", "_bus", "_nursery")
+
+    def __init__(self, bus: Bus, browser: Browser, nursery: trio.Nursery) -> None:
+        self._bus = bus
+        self._browser = browser
+        self._nursery = nursery
+
+    def peers(self) -> Sequence[str]:
+        """Return the names of the nodes that are there."""
+        return self._bus.peers
+
+    def call(self, call: Call, ends: Mapping[str, End], *, shared: bool) -> None:
+        """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
+        for peer, end in ends.items():
+            end.lane.heard = True  # Until it is known whether anybody listens there, the sender is held back.
+            stream = self._bus.open_stream(peer, call, shared=shared)
+            self._nursery.start_soon(self._carry, end, stream, True)
+
+    def accept(self, call: Call, stream: BusStream, shared: bool) -> None:
+        """Take a stream that another node has opened."""
+        end = self._browser.answer(call, shared=shared)
+        stream.answer(heard=end is not None)
+        if end is not None:
+            self._nursery.start_soon(self._carry, end, stream, False)
+
+    @enable_ki_protection
+    async def _carry(self, end: End, stream: BusStream, is_call: bool) -> None:
+        """Carry frames between ``end``, which it owns, and a stream, until one side is through."""
+        decoder = FrameDecoder(max_frame_bytes=self._browser.setup.max_message_bytes, names_printed_text=False)
+        carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
+        try:
+            async with trio.open_nursery() as nursery:
+                if is_call:
+                    nursery.start_soon(_withdraw_unheard, end, stream, nursery.cancel_scope)
+                await carrier.run()
+                nursery.cancel_scope.cancel()
+        finally:
+            _finish(carrier, end, stream)
+
+
+@enable_ki_protection
+async def _withdraw_unheard(end: End, stream: BusStream, scope: trio.CancelScope) -> None:
+    if not await stream.wait_answered():
+        end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+        scope.cancel()
+
+
+def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
+    """Tell each side how the other one ended."""
+    if carrier.finish is Finish.LEFT:
+        stream.end(end.peer_error, vanished=end.peer_vanished)
+        end.close()
+        return
+    ended = stream.peer_ended
+    if carrier.finish is Finish.END_OF_FILE and ended is not None:
+        stream.end()
+        error = error_of(ended)
+        if error is not None and error.cause is Cause.NO_RECEIVER:
+            end.withdraw(error)
+        else:
+            end.close(error, vanished=ended.vanished)
+        return
+    error = wire_error(carrier)
+    stream.end(None if error is None else PortError("The other side could not read a message.", cause=error.cause))
+    end.close(error)
+
+
+@asynccontextmanager
+async def open_links(bus: Bus, browser: Browser) -> AsyncGenerator[Links]:
+    """Connect a browser with the others on a bus for the block; at its end what was posted is given time to leave."""
+    async with trio.open_nursery() as nursery:
+        yield Links(bus, browser, nursery)
+        nursery.cancel_scope.cancel()

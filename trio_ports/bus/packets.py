@@ -1,0 +1,86 @@
+"""Packets: what one node sends to another at a time, in MessagePack. Source: ours.
+
+A stream has a number in the count of the node that opened it, and is written with a minus by the other one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from .._browser.calls import Call
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """Somebody connects: here is a stream for it."""
+
+    stream: int
+    call: Call
+    shared: bool
+    """There are other receivers than those that the receiving node may find."""
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Whether somebody hears the call of a stream."""
+
+    stream: int
+    heard: bool
+
+
+class Data(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The next bytes of a stream."""
+
+    stream: int
+    data: bytes
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """So many more bytes of a stream may be sent."""
+
+    stream: int
+    size: int
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """One side of a stream is through, and neither sends nor takes anything any more."""
+
+    stream: int
+    cause: str | None = None
+    """Why, if with an error: the value of a `Cause`."""
+    text: str = ""
+    """The same for people."""
+    vanished: bool = False
+    """The owner went away, instead of asking for a disconnect."""
+
+
+Item: TypeAlias = Open | Answer | Data | Credit | Ended
+
+
+class Packet(msgspec.Struct, frozen=True, array_like=True):
+    """Some items, numbered."""
+
+    epoch: int
+    """Which count the number belongs to; drawn at random, and never 0."""
+    number: int
+    """Counts from 0 within the epoch."""
+    void: int
+    """The receiver's epoch that is over for the sender, with all the streams of it; 0 for none."""
+    items: tuple[Item, ...]
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Packet)
+
+
+def encode_packet(packet: Packet) -> bytes:
+    """Return the bytes of a packet."""
+    return _ENCODER.encode(packet)
+
+
+def decode_packet(data: bytes) -> Packet | None:
+    """Return the packet that is written in ``data``; None if none is."""
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,113 @@
+"""A peer: another node, as this one sees it; what is open with it, and what is on its way to it. It never waits."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeAlias, final
+
+import trio
+
+from .._browser.calls import Call
+from .packets import Data, Item, Open
+from .pairings import Pairing
+from .streams import BusStream
+
+Accept: TypeAlias = Callable[[Call, BusStream, bool], None]
+
+_PACKET_BYTES: Final = 64 * 1024
+
+
+@final
+class Peer:
+    """Another node of the bus.
+
+    Args:
+        name: of the node.
+        accept: takes the streams that it opens.
+    """
+
+    __slots__ = ("_accept", "_items", "_numbers", "_owes_packet", "_pairing", "_streams", "gone", "name", "woken")
+
+    def __init__(self, name: str, accept: Accept) -> None:
+        self.name = name
+        self._accept = accept
+        self._pairing = Pairing()
+        self._items: deque[Item] = deque()
+        self._streams: dict[int, BusStream] = {}
+        self._numbers = itertools.count(1)
+        self._owes_packet = False
+        self.gone = trio.CancelScope()
+        """Cancelled when the node is gone: what is sent to it then has no purpose."""
+        self.woken = trio.Event()
+        """There is something to send; replaced by whoever has sent it."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Something is open with it."""
+        return bool(self._streams)
+
+    @property
+    def has_packet(self) -> bool:
+        """Something is to be sent to it."""
+        return bool(self._items) or self._owes_packet
+
+    def open_stream(self, call: Call, *, shared: bool) -> BusStream:
+        """Open a stream for a call; never waits."""
+        stream = BusStream(next(self._numbers), self._post)
+        self._streams[stream.number] = stream
+        self._post(Open(stream.number, call, shared))
+        return stream
+
+    def next_packet(self) -> bytes:
+        """Take out what is to be sent next; an empty packet, if nothing is."""
+        self._owes_packet = False
+        items: list[Item] = []
+        size = 0
+        while self._items and size < _PACKET_BYTES:
+            item = self._items.popleft()
+            size += len(item.data) if isinstance(item, Data) else 64
+            items.append(item)
+            self._forget(item.stream)
+        return self._pairing.pack(items)
+
+    def owe_packet(self) -> None:
+        """Send a packet, if only an empty one."""
+        self._owes_packet = True
+        self.woken.set()
+
+    def receive_data(self, data: bytes) -> None:
+        """Take a packet that has come from it."""
+        reception = self._pairing.receive_data(data)
+        if reception.is_void:
+            self.void()
+        if reception.tells:
+            self.owe_packet()
+        for item in reception.items:
+            self._receive(item)
+
+    def void(self) -> None:
+        """Break everything that is open with it."""
+        streams, self._streams = self._streams, {}
+        self._items.clear()
+        for stream in streams.values():
+            stream.fail()
+
+    def _receive(self, item: Item) -> None:
+        number = -item.stream  # What is negative there was opened here.
+        if isinstance(item, Open):
+            stream = self._streams[number] = BusStream(number, self._post)
+            self._accept(item.call, stream, item.shared)
+        elif number in self._streams and not self._streams[number].receive(item):
+            self._streams[number].refuse()
+        self._forget(number)
+
+    def _post(self, item: Item) -> None:
+        self._items.append(item)
+        self.woken.set()
+
+    def _forget(self, number: int) -> None:
+        stream = self._streams.get(number)
+        if stream is not None and stream.is_over:
+            del self._streams[number]

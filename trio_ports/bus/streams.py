@@ -1,0 +1,180 @@
+"""Streams between two nodes: bytes in both directions, each with a window that its reader opens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, final
+
+import trio
+
+from .._protocol.errors import Cause, PortError
+from .packets import Answer, Credit, Data, Ended, Item
+
+WINDOW_BYTES: Final = 256 * 1024
+"""How many bytes may be on their way in each direction."""
+PIECE_BYTES: Final = 64 * 1024
+
+
+@final
+class BusStream:
+    """One side of a stream.
+
+    Args:
+        number: the stream's; negative if the peer has opened it.
+        post: sends an item to the peer, later and in order.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_arrived",
+        "_changed",
+        "_credit",
+        "_post",
+        "_taken",
+        "_untaken",
+        "broken",
+        "ended",
+        "heard",
+        "number",
+        "peer_ended",
+    )
+
+    def __init__(self, number: int, post: Callable[[Item], None]) -> None:
+        self.number = number
+        self._post = post
+        self._credit = WINDOW_BYTES
+        self._untaken = 0
+        self._taken = 0
+        self._arrived: deque[bytes] = deque()
+        self._changed = trio.lowlevel.ParkingLot()
+        self._answered = trio.Event()
+        self.heard: bool = False
+        """Somebody at the peer hears the call of this stream."""
+        self.broken: bool = False
+        """Everything that was open with the peer is void."""
+        self.ended: bool = False
+        """This side is through."""
+        self.peer_ended: Ended | None = None
+        """How the peer's side ended; None while it goes on."""
+
+    @property
+    def is_over(self) -> bool:
+        """Both sides are through."""
+        return self.broken or (self.ended and self.peer_ended is not None)
+
+    async def send_all(self, data: bytes) -> None:
+        """Send ``data``, waiting for the reader to open the window. Once the peer's side is through, throw it away.
+
+        Need not be a checkpoint; cancelled, some of it was sent.
+
+        Raises:
+            trio.BrokenResourceError: if the connection with the peer has broken.
+        """
+        rest = memoryview(data)
+        while rest and self.peer_ended is None:
+            self._require_whole()
+            if self._credit:
+                piece = rest[: min(self._credit, PIECE_BYTES)]
+                self._credit -= len(piece)
+                self._post(Data(self.number, bytes(piece)))
+                rest = rest[len(piece) :]
+            else:
+                await self._changed.park()
+
+    async def receive_some(self) -> bytes:
+        """Return what has arrived, waiting for something; ``b""`` once the peer's side is through. A checkpoint.
+
+        Raises:
+            trio.BrokenResourceError: if the connection with the peer has broken.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self._arrived:
+            self._require_whole()
+            if self.peer_ended is not None:
+                return b""
+            await self._changed.park()
+        data = self._arrived.popleft()
+        self._take(len(data))
+        return data
+
+    async def wait_answered(self) -> bool:
+        """Wait until it is known whether somebody hears the call of this stream, and say so. A checkpoint."""
+        await self._answered.wait()
+        return self.heard
+
+    def answer(self, *, heard: bool) -> None:
+        """Tell the peer whether somebody hears its call."""
+        self._post(Answer(self.number, heard))
+        self.ended = not heard
+
+    def end(self, error: PortError | None = None, *, vanished: bool = False) -> None:
+        """Be through: what was sent arrives, what arrives is thrown away. Idempotent.
+
+        Args:
+            error: what the peer is told; None for an orderly end.
+            vanished: as `End.close` has it.
+        """
+        if not self.ended and not self.broken:
+            self.ended = True
+            self._arrived.clear()
+            if error is None:
+                self._post(Ended(self.number, vanished=vanished))
+            else:
+                self._post(Ended(self.number, error.cause.value, str(error), vanished))
+
+    # What the peer does ---------------------------------------------------------------------------------------------
+
+    def receive(self, item: Answer | Data | Credit | Ended) -> bool:
+        """Take what the peer says of this stream; False if it may not say that."""
+        match item:
+            case Answer(heard=heard):
+                self.heard = heard
+                self._answered.set()
+                if not heard:
+                    self.peer_ended = Ended(item.stream)
+            case Data(data=data) if not self.ended:
+                self._untaken += len(data)
+                if self._untaken > WINDOW_BYTES:
+                    return False
+                self._arrived.append(data)
+            case Data():
+                pass
+            case Credit(size=size):
+                self._credit += size
+            case Ended():
+                self.peer_ended = item
+        self._changed.unpark_all()
+        return True
+
+    def refuse(self) -> None:
+        """Break off, because the peer said what it may not say."""
+        self.end(PortError("The other node broke the rules of the bus.", cause=Cause.WIRE_BROKEN))
+        self.fail()
+
+    def fail(self) -> None:
+        """Note that nothing comes or goes here any more."""
+        self.broken = True
+        self._answered.set()
+        self._changed.unpark_all()
+
+    def _take(self, size: int) -> None:
+        self._taken += size
+        if self._taken >= WINDOW_BYTES // 2 and self.peer_ended is None:
+            self._untaken -= self._taken
+            self._post(Credit(self.number, self._taken))
+            self._taken = 0
+
+    def _require_whole(self) -> None:
+        if self.broken:
+            raise trio.BrokenResourceError("the connection with the other node has broken")
+
+
+def error_of(ended: Ended) -> PortError | None:
+    """Return the error that a stream ended with; None if it was orderly."""
+    if ended.cause is None:
+        return None
+    try:
+        return PortError(ended.text, cause=Cause(ended.cause))
+    except ValueError:  # The peer's trio_ports knows a cause that this one does not.
+        return PortError(ended.text, cause=Cause.WIRE_BROKEN)

@@ -1,0 +1,223 @@
+"""Nodes on Zenoh, for browsers in several processes or on several machines. Needs the extra ``bus``.
+
+Zenoh's threads call back from outside, so every event goes through the Trio token; and Zenoh's calls may block, a
+``put`` for seconds if the other process stands still, so they run in worker threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Literal, final
+
+import trio
+
+try:
+    import zenoh
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, trio_ports[bus]", name=error.name
+    ) from error
+
+from .._util import check_type, require_trio
+from .buses import Bus, open_bus
+from .nodes import Arrived, Gone, Joined, NodeEvent
+
+LEASE_SECONDS: Final = 2.0
+"""How long a node may be silent before the others take it for gone."""
+_VERSION: Final = "1"
+"""Of what nodes say to each other; others are not seen."""
+
+
+@asynccontextmanager
+async def open_zenoh_bus(
+    name: str = "browsers",
+    *,
+    listen: Sequence[str] = (),
+    connect: Sequence[str] = (),
+    mode: Literal["peer", "client", "router"] = "peer",
+    lease_seconds: float = LEASE_SECONDS,
+    config: zenoh.Config | None = None,
+) -> AsyncGenerator[Bus]:
+    """Join the bus of that name on a Zenoh network, for a block.
+
+    ::
+
+        async with open_zenoh_bus(listen=["tcp/127.0.0.1:7447"]) as bus, open_browser(bus=bus) as browser:
+            ...     # and in the other process: open_zenoh_bus(connect=["tcp/127.0.0.1:7447"])
+
+    Nobody is looked for but where ``connect`` says, and nobody is listened to but where ``listen`` says; peers tell
+    each other of further ones. An address that does not answer yet is tried again until it does. Everybody who reaches
+    one of the addresses may take part: keep them in a network that you trust, or give Zenoh certificates with
+    ``config``.
+
+    Args:
+        name: which bus: browsers on others of the same network do not meet.
+        listen: addresses to be reached at, as Zenoh writes them: ``tcp/127.0.0.1:7447``,
+            ``unixsock-stream//run/user/1000/bus``.
+        connect: addresses of others.
+        mode: ``"peer"``, ``"client"`` (needs a router at ``connect``) or ``"router"``.
+        lease_seconds: how long a node may be silent, because it hangs or its network fails, before it is gone.
+        config: Zenoh's own configuration, taken as it is; then of the above only ``name`` is used.
+
+    Raises:
+        TypeError, ValueError: for arguments that are not as above; a name has letters, digits, ``_``, ``-`` and ``.``.
+        OSError: what Zenoh raised, if it could not be opened; its words are those of the ``__cause__``.
+        RuntimeError: outside Trio.
+
+    Source: ours.
+    """
+    require_trio("open_zenoh_bus")
+    check_type("name", name, str)
+    if not name or not name.replace("_", "").replace("-", "").replace(".", "").isalnum():
+        raise ValueError(f"name must be made of letters, digits, '_', '-' and '.', not {name!r}")
+    chosen = make_config(listen, connect, mode, lease_seconds) if config is None else config
+    node = ZenohNode(f"trio_ports/{_VERSION}/{name}")
+    await node.open(chosen)
+    async with open_bus(node) as bus:
+        yield bus
+
+
+def make_config(listen: Sequence[str], connect: Sequence[str], mode: str, lease_seconds: float) -> zenoh.Config:
+    """Return Zenoh's configuration for these arguments of `open_zenoh_bus`, checked."""
+    if mode not in ("peer", "client", "router"):
+        raise ValueError(f'mode must be "peer", "client" or "router", not {mode!r}')
+    check_type("lease_seconds", lease_seconds, (int, float))
+    if not 0.1 <= lease_seconds < math.inf:
+        raise ValueError(f"lease_seconds must be at least 0.1, not {lease_seconds!r}")
+    settings = {
+        "mode": mode,
+        "listen/endpoints": _check_addresses("listen", listen),
+        "connect/endpoints": _check_addresses("connect", connect),
+        "scouting/multicast/enabled": False,
+        "transport/link/tx/lease": round(lease_seconds * 1000),
+    }
+    config = zenoh.Config()
+    for key, value in settings.items():
+        config.insert_json5(key, json.dumps(value))  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
+    return config
+
+
+def _check_addresses(what: str, addresses: Sequence[str]) -> list[str]:
+    if isinstance(addresses, str):
+        raise TypeError(f"{what} must be a list of addresses, not one: [{addresses!r}]")
+    for address in addresses:
+        check_type(f"each address of {what}", address, str)
+        kind, slash, place = address.partition("/")
+        if not (kind and slash and place):
+            raise ValueError(f'{what}: an address looks like "tcp/127.0.0.1:7447", not {address!r}')
+    return list(addresses)
+
+
+@final
+class ZenohNode:
+    """A node on Zenoh: see `trio_ports.bus.Node`."""
+
+    def __init__(self, prefix: str) -> None:
+        self._name = secrets.token_hex(16)
+        self._prefix = prefix
+        self._happening, self._coming = trio.open_memory_channel[NodeEvent](math.inf)
+        self._token = trio.lowlevel.current_trio_token()
+        self._session: zenoh.Session | None = None
+        self._declared: tuple[object, ...] = ()  # What nobody refers to is withdrawn.
+        self._publishers: dict[str, zenoh.Publisher] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called: a random number, so that no other node ever has the name."""
+        return self._name
+
+    async def open(self, config: zenoh.Config) -> None:
+        """Connect. Cancelled, it comes back once Zenoh has answered, and nothing is left open."""
+        try:
+            await _in_thread(self._open, config)
+            await trio.lowlevel.checkpoint_if_cancelled()
+        except zenoh.ZError as error:
+            await self._close()
+            raise OSError(f"Zenoh could not be opened: {error}") from error
+        except BaseException:
+            await self._close()
+            raise
+
+    def _open(self, config: zenoh.Config) -> None:
+        session = self._session = zenoh.open(config)
+        # In this order: whoever sees that this node is there can send to it, and this node sees who is there.
+        self._declared = (
+            session.declare_subscriber(f"{self._prefix}/to/{self._name}/*", self._called(self._take)),
+            session.liveliness().declare_subscriber(f"{self._prefix}/here/*", self._called(self._see), history=True),
+            session.liveliness().declare_token(f"{self._prefix}/here/{self._name}"),
+        )
+
+    def _called(self, function: Callable[[Any], NodeEvent | None]) -> Callable[[Any], None]:
+        def call(sample: Any) -> None:
+            event = function(sample)
+            if event is not None:
+                with suppress(trio.RunFinishedError):
+                    self._token.run_sync_soon(self._happen, event)
+
+        return call
+
+    def _happen(self, event: NodeEvent) -> None:
+        with suppress(trio.ClosedResourceError):  # It came while the session closed.
+            self._happening.send_nowait(event)
+
+    def _take(self, sample: zenoh.Sample) -> NodeEvent:
+        return Arrived(_last_part(sample), sample.payload.to_bytes())
+
+    def _see(self, sample: zenoh.Sample) -> NodeEvent | None:
+        peer = _last_part(sample)
+        if peer == self._name:
+            return None
+        return Joined(peer) if sample.kind == zenoh.SampleKind.PUT else Gone(peer)
+
+    async def send(self, peer: str, data: bytes) -> None:
+        """Send to another node; see `Node.send`."""
+        await _in_thread(self._send, peer, data)
+
+    def _send(self, peer: str, data: bytes) -> None:
+        assert self._session is not None, "it was opened"
+        publisher = self._publishers.get(peer)
+        if publisher is None:
+            publisher = self._publishers[peer] = self._session.declare_publisher(
+                f"{self._prefix}/to/{peer}/{self._name}", congestion_control=zenoh.CongestionControl.BLOCK, express=True
+            )
+        publisher.put(data)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
+
+    async def receive(self) -> NodeEvent:
+        """Wait for the next event; see `Node.receive`."""
+        event = await self._coming.receive()
+        if isinstance(event, Gone):
+            self._publishers.pop(event.peer, None)
+        return event
+
+    async def aclose(self) -> None:
+        """Leave; see `Node.aclose`."""
+        await self._close()
+        await trio.lowlevel.checkpoint()
+
+    async def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            with trio.CancelScope(shield=True):
+                await _in_thread(_close, session)
+        self._happening.close()
+
+
+def _close(session: zenoh.Session) -> None:
+    # It returns nothing, which its stubs do not say.
+    session.close()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
+
+
+def _last_part(sample: zenoh.Sample) -> str:
+    return str(sample.key_expr).rpartition("/")[2]
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of Zenoh's, which may block, with room for as many of them as there are peers."""
+    return await trio.to_thread.run_sync(
+        functools.partial(function, *arguments), limiter=trio.CapacityLimiter(1), abandon_on_cancel=False
+    )
