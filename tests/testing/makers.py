@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,12 @@ from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_task
 
 import trio_ports
 from trio_ports import MessageSender, Port
+from trio_ports._native.hellos import encode_hello
+from trio_ports._native.relay import Conversation, connect
+from trio_ports._transports.stdio import DescriptorSink, DescriptorSource, Waiting, prepared
 from trio_ports._transports.streams import open_stream_port
+from trio_ports.native import connect_native, install, open_native_listener
+from trio_ports.bus import MemoryNetwork, open_zenoh_bus
 from trio_ports.testing import trickling
 
 SENDER = MessageSender(id="notes@example.org")
@@ -104,3 +110,77 @@ async def open_child(**options: Any) -> AsyncGenerator[Ends]:
     async with over_streams(process.stdio, trio.SocketStream(here), **options) as made:
         yield made
     await process.wait()
+
+
+@asynccontextmanager
+async def open_relayed(**options: Any) -> AsyncGenerator[Ends]:
+    """The relay between the two, started from a manifest: a browser's port, and that of an application that runs."""
+    options = {"listener_errors": "log", **options}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "trio_ports", "relay", "--folder", folder, "app"]
+        install("app", command, allowed_extensions=["notes@example.org"], manifest_folders=[folder])
+        async with (
+            open_native_listener("app", folder=folder, **options) as listener,
+            connect_native("app", extension_id="notes@example.org", manifest_folders=[folder], **options) as opener,
+        ):
+            yield opener, await listener.accept()
+
+
+@asynccontextmanager
+async def open_relayed_here(**options: Any) -> AsyncGenerator[Ends]:
+    """The same without a process: the relay is a task, between two pipes and the application's socket."""
+    options = {"listener_errors": "log", **options}
+    (from_browser, to_relay), (from_relay, to_browser) = os.pipe(), os.pipe()
+    left = trio.StapledStream(trio.lowlevel.FdStream(to_relay), trio.lowlevel.FdStream(from_relay))
+
+    async def relay(folder: str) -> None:
+        try:
+            with prepared(from_browser, Waiting.POLL), prepared(to_browser, Waiting.POLL):
+                stream = await connect("app", folder)
+                assert stream is not None
+                source, sink = DescriptorSource(from_browser, Waiting.POLL), DescriptorSink(to_browser, Waiting.POLL)
+                await Conversation(stream, source, sink).run(encode_hello(["/app.json", "notes@example.org"]))
+        finally:
+            os.close(from_browser)
+            os.close(to_browser)
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with trio.open_nursery() as nursery, open_native_listener("app", folder=folder, **options) as listener:
+            nursery.start_soon(relay, folder)
+            async with open_stream_port(left, "app", **options) as opener:
+                yield opener, await listener.accept()
+
+
+@asynccontextmanager
+async def on_bus(one: Any, other: Any, **options: Any) -> AsyncGenerator[Ends]:
+    """A content script in one browser, connected to the background page of another on the same bus."""
+    options = {"listener_errors": "log", **options}
+    async with one as here, other as there:
+        await here.wait_peers()
+        async with trio_ports.open_browser(bus=here, **options) as near:
+            async with trio_ports.open_browser(bus=there, **options) as far:
+                heard: list[Port] = []
+                arrived = trio.Event()
+
+                def hear(port: Port) -> None:
+                    heard.append(port)
+                    arrived.set()
+
+                far.install("notes@example.org").open_page().runtime.on_connect.add_listener(hear)
+                script = near.install("notes@example.org").inject(near.open_tab("https://example.org/"))
+                opener = script.runtime.connect(name="p")
+                await arrived.wait()
+                yield opener, *heard
+
+
+def open_on_memory_bus(**options: Any) -> Any:
+    network = MemoryNetwork()
+    return on_bus(network.open_bus(), network.open_bus(), **options)
+
+
+@asynccontextmanager
+async def open_on_zenoh(**options: Any) -> AsyncGenerator[Ends]:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unixsock-stream/{folder}/bus"
+        async with on_bus(open_zenoh_bus(listen=[address]), open_zenoh_bus(connect=[address]), **options) as made:
+            yield made

@@ -10,7 +10,8 @@ from testing import makers
 
 import trio_ports
 from trio_ports.testing import Limits, check_browser, check_port, moves
-from trio_ports.testing.checking import make_port_subject, play
+from trio_ports.testing.checking import make_port_subject, play, quiet
+from trio_ports.testing.stories import ends_stories
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 LIMITS = Limits(**SMALL)
@@ -35,6 +36,9 @@ PORTS = {
     "pipes": (partial(makers.open_pipes, max_message_bytes=500), OUTSIDE),
     "socket": (partial(makers.open_sockets, max_message_bytes=500), OUTSIDE),
     "child process": (partial(makers.open_child, max_message_bytes=500), {**OUTSIDE, "examples": 5}),
+    "relay": (partial(makers.open_relayed_here, max_message_bytes=500), {**OUTSIDE, "examples": 5}),
+    "bus": (partial(makers.open_on_memory_bus, max_message_bytes=500), {**WIRE, "narrows": True}),
+    "bus, Zenoh": (partial(makers.open_on_zenoh, max_message_bytes=500), {**OUTSIDE, "narrows": True, "examples": 10}),
 }
 
 
@@ -43,6 +47,25 @@ def test_ports(name: str) -> None:
     """A connection obeys the rules, whatever it is made of."""
     maker, options = PORTS[name]
     check_port(maker, listener_errors="log", **{"examples": 40, **options})
+
+
+def test_relays_as_programs() -> None:
+    """A relay that is a process obeys them too: every twentieth story, as each of them starts one."""
+    subject, scope, rules = make_port_subject(
+        partial(makers.open_relayed, max_message_bytes=500),
+        1,
+        dialect="trio",
+        limits=OUTSIDE["limits"],
+        wire=True,
+        remote=True,
+        narrows=False,
+        listener_errors="log",
+    )
+    stories = list(ends_stories(rules, scope))[::20]
+    assert len(stories) > 7
+    with quiet():
+        for story in stories:
+            assert play(subject, story.history).difference is None, story
 
 
 TURNS = {
