@@ -210,6 +210,13 @@ def test_a_record_that_cannot_be_read_is_refused() -> None:
         encode([spot, object()])
 
 
+def test_a_field_that_is_not_there_is_left_out() -> None:
+    """Beside a key that is no text, too."""
+    spot = Spot(1)
+    del spot.y
+    assert decode(encode([spot, {1: 2}])) == [{"x": 1}, {"1": 2}]
+
+
 def test_a_deep_message_of_records_is_no_recursion_error() -> None:
     """Where the walk through it goes less deep than msgspec, the message is refused as too deep."""
     message: Any = CHANCE_MARK

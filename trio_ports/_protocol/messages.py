@@ -97,12 +97,17 @@ def _is_plain(message: Any) -> bool:
     level = [message]
     while True:
         types = set(map(type, level))
-        dicts = itertools.compress(level, map(operator.is_, map(type, level), itertools.repeat(dict)))
-        if not types <= _PLAIN_TYPES or not set(map(type, itertools.chain.from_iterable(dicts))) <= {str}:
+        if not types <= _PLAIN_TYPES or (dict in types and not _has_text_keys(level)):
             return False
         if types.isdisjoint(_CONTAINERS):
             return True
         level = gc.get_referents(*level)
+
+
+def _has_text_keys(level: list[Any]) -> bool:
+    """Say whether the keys of those values that are dicts are all text; without a step of Python for each, too."""
+    dicts = itertools.compress(level, map(operator.is_, map(type, level), itertools.repeat(dict)))
+    return set(map(type, itertools.chain.from_iterable(dicts))) <= {str}
 
 
 def _encode_unusual(message: Any, error: Exception | None) -> bytes:
@@ -185,8 +190,8 @@ def _check_keys(value: Any, path: str) -> None:
         for index, item in enumerate(cast("Iterable[Any]", value)):
             _check_keys(item, f"{path}[{index}]")
     else:
-        for name, item in (_fields(value) or {}).items():
-            _check_keys(item, _step(path, name))
+        for name in _field_names(value) or ():
+            _check_keys(getattr(value, name, None), _step(path, name))
 
 
 def _plain_key(key: Any, path: str) -> str:
@@ -210,16 +215,18 @@ def _step(path: str, key: Any) -> str:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
-    names: Iterable[str]
+    names = _field_names(value)
+    return None if names is None else {name: getattr(value, name) for name in names}
+
+
+def _field_names(value: Any) -> Iterable[str] | None:
     if isinstance(value, msgspec.Struct):
-        names = value.__struct_fields__
-    elif attrs.has(value.__class__):
-        names = [field.name for field in attrs.fields(value.__class__)]
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-    else:
-        return None
-    return {name: getattr(value, name) for name in names}
+        return value.__struct_fields__
+    if attrs.has(value.__class__):
+        return [field.name for field in attrs.fields(value.__class__)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in dataclasses.fields(value)]
+    return None
 
 
 @attrs.frozen
