@@ -284,6 +284,20 @@ class Hasty(ProxyPort):
         self.real.post_message(message)
 
 
+@breaks(17, "delivers a send that was cancelled while it waited")
+class Regretting(ProxyPort):
+    async def send(self, message: Any) -> None:
+        try:
+            await super().send(message)
+        except trio.Cancelled:
+            trio.lowlevel.spawn_system_task(self.send_later, message)
+            raise
+
+    async def send_later(self, message: Any) -> None:
+        with contextlib.suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+            await self.real.send(message)
+
+
 # Disconnecting ------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from hypothesis import Phase, settings
@@ -231,6 +232,16 @@ def test_state_machines_fail() -> None:
     machine = port_state_machine(find_mutant("fires twice").make, limits=Limits(**mutants.SMALL), listener_errors="log")
     with pytest.raises(RuleBrokenError, match="rule 19"):
         run_state_machine_as_test(machine, settings=FEW)
+
+
+def test_state_machines_fill_queues() -> None:
+    """With the limits that a connection has by itself they meet what happens when a queue is full."""
+    regretting = attrs.evolve(find_mutant("delivers a send that was cancelled while it waited"), maker=makers.open_pair)
+    machine = port_state_machine(regretting.make, listener_errors="log")
+    with pytest.raises(RuleBrokenError, match="rule 17") as caught:
+        run_state_machine_as_test(machine, settings=settings(FEW, max_examples=500, stateful_step_count=50))
+    assert len(caught.value.history) <= 4
+    assert len(str(caught.value).splitlines()) < 40
 
 
 def test_a_state_machine_whose_maker_fails() -> None:

@@ -79,6 +79,27 @@ def test_ends_have_no_tabs() -> None:
     trio.run(main)
 
 
+def test_a_queue_is_filled() -> None:
+    """A number of posts is one step: it ends with the first that is refused, and says which that was."""
+    history = [
+        turn("opener", moves.fill(1, 1000), moves.fill(1001, 1000), moves.disconnect(), moves.fill(1, 1)),
+        turn("receiver", moves.hear()),
+    ]
+
+    async def main() -> None:
+        reference = Model.of_ends(RULES["trio"])
+        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+            for move in history:
+                assert reference.may(move)
+                reference.play(move)
+                await player.play(move)
+            assert reference.results[:4] == player.results[:4] == ["ok", "full after 24", "ok", "closed after 0"]
+            assert compare(reference, player, history[-1]) is None
+            assert len(player.contexts["receiver"].log) == 1025
+
+    trio.run(main)
+
+
 NONSENSE = [
     moves.enter("nobody"),
     moves.leave("nobody"),

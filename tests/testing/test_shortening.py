@@ -61,6 +61,18 @@ def test_messages_become_simple(message: Any, left: Any) -> None:
     assert posted(shorten([moves.turn("opener", moves.post(message))], attempt)) == [left]
 
 
+@pytest.mark.parametrize(("enough", "left"), [(1, 1), (7, 7), (1024, 1024)])
+def test_fills_become_small(enough: int, left: int) -> None:
+    """Of many posts at once as many are left as matter, and they are numbered from 1."""
+
+    def attempt(candidate: History) -> History | None:
+        counts = [step["count"] for move in candidate for step in move["steps"]]
+        return candidate if counts and counts[0] >= enough else None
+
+    history = [moves.turn("opener", moves.fill(4711, 1025))]
+    assert shorten(history, attempt) == [moves.turn("opener", moves.fill(1, left))]
+
+
 def test_messages_of_calls_become_simple() -> None:
     """So does what is sent."""
     history = [moves.start_send("s1", "opener", {"a": "b"})]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, assert_never, final
 
 from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Opened, Posted
-from .judging import describe_record
+from .judging import abridge, describe_record
 
 _COLUMN: Final = 34
 _SHOWN: Final = 24
@@ -85,5 +85,6 @@ def draw_history(logs: dict[str, list[dict[str, Any]]]) -> str:
     width = max(map(len, told))
     lines = ["What the listeners were told:"]
     for name, log in told.items():
-        lines += [f"  {name:{width}} {record['port']}: {describe_record(record)}" for record in log]
+        records = [f"{record['port']}: {describe_record(record)}" for record in log]
+        lines += [f"  {name:{width}} {record}" for record in abridge(records)]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 from .charts import draw_history
 from .choosing import Scope, histories
-from .judging import Difference, compare
+from .judging import Comparison, Difference
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
@@ -362,12 +362,13 @@ async def _play(subject: Subject, history: History) -> Verdict:
         async with subject.open_player() as player:
             with trio.move_on_after(PATIENCE_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
                 reference = subject.make_model()
+                comparison = Comparison(reference, player)
                 for move in history:
                     if reference.may(move):
                         verdict.history.append(move)
                         reference.play(move)
                         await player.play(move)
-                        verdict.difference = await _agreement(subject, reference, player, move)
+                        verdict.difference = await _agreement(subject, comparison, player, move)
                         if verdict.difference is not None:
                             break
             if patience.cancelled_caught:
@@ -380,14 +381,14 @@ async def _play(subject: Subject, history: History) -> Verdict:
     return verdict
 
 
-async def _agreement(subject: Subject, reference: Model, player: Player, move: Any) -> Difference | None:
+async def _agreement(subject: Subject, comparison: Comparison, player: Player, move: Any) -> Difference | None:
     """Compare; where messages travel outside, wait until there is nothing to say, or for as long as is decent."""
-    difference = compare(reference, player, move)
+    difference = comparison.compare(move)
     if difference is not None and subject.remote:
         with trio.move_on_after(PATIENCE_SECONDS):
             while difference is not None:
                 with trio.move_on_after(0.002):
                     await player.wait_changed()
                 await player.settle()
-                difference = compare(reference, player, move)
+                difference = comparison.compare(move)
     return difference

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 MOST_CONTEXTS: Final = 14
 MOST_PORTS: Final = 16
+FILLED: Final = 2000
+"""The largest bound that is filled."""
 
 _ACTIONS: Final[dict[str, list[Step]]] = {
     "one": [],
@@ -110,7 +112,7 @@ class Chooser:
     def _kinds(self) -> list[str]:
         kinds = ["turn", "turn", "turn", "turn"]
         if self._scope.blocks:
-            kinds += ["send", "receive", "cancel", "release", "block", "wait"]
+            kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill"]
         if self._scope.world:
             kinds += ["place", "place"]
             kinds += ["connect", "connect", "context", "listen"]
@@ -142,9 +144,21 @@ class Chooser:
     def _living(self) -> list[Context]:
         return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
 
+    def _ports(self) -> list[Port]:
+        return [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
+
     def _port(self) -> Port | None:
-        ports = [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
+        ports = self._ports()
         return self._pick(ports) if ports else None
+
+    def _either(self, better: list[Port]) -> Port | None:
+        """Choose one of the ports that make a better story, if there are any, more often than not."""
+        return self._pick(better) if better and self._number(4) else self._port()
+
+    def _stays_full(self, port: Port) -> bool:
+        """Say whether nobody takes what this port posts."""
+        peers = [peer for peer in self._model.ports if peer.connection is port.connection and peer.side != port.side]
+        return port.state == "open" and not any(peer.listeners for peer in peers)
 
     def _choose_talk(self) -> Move | None:
         """Post, and no more than that."""
@@ -196,8 +210,21 @@ class Chooser:
             actions |= _ANSWERS
         return actions
 
+    def _choose_fill(self) -> Move | None:
+        """Post as many as there is room for, or one more; where there is no room, send; and cancel what waits."""
+        bound = self._model.rules.bound
+        port = self._either([port for port in self._ports() if self._stays_full(port)])
+        if port is None or bound > FILLED:
+            return None
+        if self._scope.blocks and self._flip() and not port.out.has_room(1):
+            return self._choose_cancel() if port.out.waiting and self._flip() else self._choose_send()
+        first, count = self._messages + 1, int(bound) + self._number(2)
+        self._messages += count
+        more = [moves.post(self._message(), port.label)] if self._flip() else []
+        return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
+
     def _choose_send(self) -> Move | None:
-        port = self._port()
+        port = self._either([port for port in self._ports() if not port.out.has_room(1)])
         name = self._new_name("s")
         return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
 
@@ -210,7 +237,9 @@ class Chooser:
         return moves.start_wait(self._new_name("w"), port.context.name, port.label) if port else None
 
     def _choose_cancel(self) -> Move | None:
-        names = [name for name, call in self._model.calls.items() if call.outcome == "blocked"]
+        blocked = {name: call for name, call in self._model.calls.items() if call.outcome == "blocked"}
+        sends = [name for name, call in blocked.items() if call.kind == "send"]
+        names = sends if sends and self._flip() else list(blocked)
         return moves.cancel(self._pick(names)) if names else None
 
     def _choose_release(self) -> Move | None:

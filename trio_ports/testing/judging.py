@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 
@@ -20,6 +20,9 @@ from .verdicts import (
     rule_of_post,
     text_of,
 )
+
+MANY: Final = 20
+"""Of more than so many things that a listener was told, those in the middle are counted."""
 
 
 @final
@@ -48,10 +51,38 @@ def compare(reference: model.Model, player: Player, move: Move | None = None) ->
         player: has played them with the subject.
         move: the last of them.
     """
-    return next(_differences(reference, player, move or {}), None)
+    return Comparison(reference, player).compare(move)
 
 
-def _differences(reference: model.Model, player: Player, move: Move) -> Iterator[Difference]:
+@final
+class Comparison:
+    """A model and a player, compared after each move.
+
+    What was told up to a move after which both agreed is not compared again: a history may be about thousands of
+    messages.
+
+    Args:
+        reference: plays the moves.
+        player: plays them with the subject.
+    """
+
+    def __init__(self, reference: model.Model, player: Player) -> None:
+        self._reference = reference
+        self._player = player
+        self._agreed: dict[model.Context, tuple[int, int]] = {}
+
+    def compare(self, move: Move | None = None) -> Difference | None:
+        """Return the first difference after this move; None if there is none."""
+        difference = next(_differences(self._reference, self._player, move or {}, self._agreed), None)
+        if difference is None:
+            for name, context in self._reference.contexts.items():
+                self._agreed[context] = len(context.log), len(self._player.contexts[name].log)
+        return difference
+
+
+def _differences(
+    reference: model.Model, player: Player, move: Move, agreed: dict[model.Context, tuple[int, int]]
+) -> Iterator[Difference]:
     yield from _compare_results(reference, player, move)
     for name, context in reference.contexts.items():
         yield from _compare_strangers(context, player.contexts[name], move)
@@ -59,7 +90,10 @@ def _differences(reference: model.Model, player: Player, move: Move) -> Iterator
         actor = player.contexts[name]
         for label, port in context.ports.items():
             if label in actor.ports:
-                yield from _compare_port(name, label, port, actor, remote=player.remote)
+                at = f"port {label} of {name}"
+                yield from _compare_face(at, port, actor.ports[label], actor)
+                yield from _compare_logs(at, label, port, actor, agreed.get(context, (0, 0)))
+                yield from _compare_end(at, label, port, actor, remote=player.remote)
     for name, call in reference.calls.items():
         task = player.calls[name]
         found = (task.outcome, task.message) if task.outcome == "ok" else (task.outcome, None)
@@ -88,8 +122,8 @@ def _compare_results(reference: model.Model, player: Player, move: Move) -> Iter
 
 
 def _rule_of_result(do: str, expected: str, found: str) -> int | None:
-    if do == "post":
-        return rule_of_post(expected, found)
+    if do in ("post", "fill"):
+        return rule_of_post(expected.partition(" ")[0], found.partition(" ")[0])
     if do in ("connect", "tabs_connect"):
         return 1
     if do == "leave":
@@ -148,15 +182,19 @@ def _rule_of_stranger(context: model.Context, events: list[str], move: Move) -> 
     return 2
 
 
-def _compare_port(name: str, label: str, port: model.Port, actor: Actor, *, remote: bool) -> Iterator[Difference]:
-    at = f"port {label} of {name}"
-    real = actor.ports[label]
-    yield from _compare_face(at, port, real, actor)
-    expected = [seen for seen in port.context.log if seen.record["port"] == label]
-    found = [record for record in actor.log if record["port"] == label]
+def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: tuple[int, int]) -> Iterator[Difference]:
+    """Compare what a port's listeners were told since both agreed; to be judged it is taken as a whole."""
+    expected = [seen for seen in port.context.log[agreed[0] :] if seen.record["port"] == label]
+    found = [record for record in actor.log[agreed[1] :] if record["port"] == label]
     if not _agree(expected, found):
-        rule, sure = judge_log(port, [seen.record for seen in expected], found)
-        yield Difference(rule, at, _list([seen.record for seen in expected]), _list(found), sure)
+        should = [seen.record for seen in port.context.log if seen.record["port"] == label]
+        did = [record for record in actor.log if record["port"] == label]
+        rule, sure = judge_log(port, should, did)
+        yield Difference(rule, at, _list(should), _list(did), sure)
+
+
+def _compare_end(at: str, label: str, port: model.Port, actor: Actor, *, remote: bool) -> Iterator[Difference]:
+    real = actor.ports[label]
     yield from _compare_error(at, port, real)
     yield from _compare_statistics(at, port, real, remote=remote)
     over = port.state in ("closed", "ended")
@@ -221,6 +259,8 @@ def _agree(expected: Sequence[model.Seen], found: Sequence[Record]) -> bool:
     """Say whether what was told is what should have been: in order, for each sender by itself."""
     if len(expected) != len(found):
         return False
+    if [text_of(seen.record) for seen in expected] == [text_of(record) for record in found]:
+        return True
     start = 0
     while start < len(expected):
         stop = start
@@ -256,7 +296,13 @@ def _said(outcome: str, value: Any) -> str:
 
 
 def _list(records: list[Record]) -> str:
-    return "; ".join(describe_record(record) for record in records) or "nothing"
+    return "; ".join(abridge([describe_record(record) for record in records])) or "nothing"
+
+
+def abridge(told: list[str]) -> list[str]:
+    """Return what is told, line by line, but of very many lines only how many are in the middle."""
+    left_out = len(told) - MANY
+    return [*told[: MANY // 2], f"… ({left_out} more) …", *told[-MANY // 2 :]] if left_out > 1 else told
 
 
 def describe_record(record: Record) -> str:

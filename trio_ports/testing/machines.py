@@ -30,9 +30,9 @@ from .checking import (
     rule_of,
     shorten_verdict,
 )
-from .choosing import Chooser, Scope
+from .choosing import FILLED, Chooser, Scope
 from .driver import Driver
-from .judging import Difference, compare
+from .judging import Comparison, Difference
 from .model import Model
 from .moves import History, Move, describe_move
 from .players import Maker, Player
@@ -58,6 +58,7 @@ class PortStateMachine(RuleBasedStateMachine):
         self.driver: Driver = Driver()
         self.reference: Model = self.subject.make_model()
         self._draw: Callable[[Any], Any] = lambda _: None
+        self._comparison: Comparison | None = None
         self._chooser = Chooser(lambda strategy: self._draw(strategy), self.reference, self.scope)
         self._quiet = quiet()
         life = self.driver.start(self._live)
@@ -106,6 +107,12 @@ class PortStateMachine(RuleBasedStateMachine):
     def attend(self, data: st.DataObject) -> None:
         """Add and remove listeners of messages."""
         self._choose("attend", data)
+
+    @precondition(lambda self: self.reference.rules.bound <= FILLED)
+    @rule(data=st.data())
+    def fill(self, data: st.DataObject) -> None:
+        """Post as many messages as there is room for, or more; send beyond, and cancel that."""
+        self._choose("fill", data)
 
     @precondition(lambda self: self.scope.blocks)
     @rule(data=st.data())
@@ -176,7 +183,8 @@ class PortStateMachine(RuleBasedStateMachine):
     def does_what_the_model_does(self) -> None:
         """Everything that was told, returned and raised is as the model has it."""
         if self.history:
-            difference = compare(self.reference, self.player, self.history[-1])
+            self._comparison = self._comparison or Comparison(self.reference, self.player)
+            difference = self._comparison.compare(self.history[-1])
             if difference is not None:
                 raise self._broken(difference)
 

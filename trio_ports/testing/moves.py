@@ -73,6 +73,11 @@ def post(message: Any, port: str | None = "p") -> Step:
     return {"do": "post", "port": port, "message": message}
 
 
+def fill(first: int, count: int, port: str = "p") -> Step:
+    """``post_message`` of so many numbers, from ``first`` on, until one is refused."""
+    return {"do": "fill", "port": port, "first": first, "count": count}
+
+
 def echo() -> Step:
     """Post the message that the listener was called with."""
     return {"do": "echo", "port": None}
@@ -251,6 +256,9 @@ def describe_step(step: Step) -> str:
     match do:
         case "post":
             return f"{port}.post_message({json.dumps(step['message'])})"
+        case "fill":
+            last = step["first"] + step["count"] - 1
+            return f"{port}.post_message(number) for {step['first']} to {last}, until one is refused"
         case "echo":
             return "port.post_message(message)"
         case "disconnect":

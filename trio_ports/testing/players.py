@@ -251,6 +251,15 @@ class Actor:
         self._port_of(step, port).post_message(self._last)
         return "ok"
 
+    def _fill(self, step: Step, port: Any, _: Any) -> str:
+        real = self._port_of(step, port)
+        for number in range(step["count"]):
+            try:
+                real.post_message(step["first"] + number)
+            except Exception as error:  # noqa: BLE001 - It is noted.
+                return f"{word_for(error)} after {number}"
+        return "ok"
+
     def _change(self, *_: Any) -> str:
         if hasattr(self._last, "append"):
             self._last.append("changed later")

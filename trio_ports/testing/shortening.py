@@ -121,9 +121,18 @@ def _smaller_moves(move: Move) -> Iterator[Move]:
 def _smaller_steps(step: Step) -> Iterator[Step]:
     if "message" in step:
         yield from ({**step, "message": value} for value in simpler_messages(step["message"]))
+    if step["do"] == "fill":
+        yield from _smaller_fills(step)
     actions = step.get("actions", [])
     for at in range(len(actions)):
         yield {**step, "actions": actions[:at] + actions[at + 1 :]}
+
+
+def _smaller_fills(step: Step) -> Iterator[Step]:
+    if step["first"] > 1:
+        yield {**step, "first": 1}
+    if step["count"] > 1:
+        yield from ({**step, "count": count} for count in sorted({1, step["count"] // 2, step["count"] - 1}))
 
 
 def simpler_messages(message: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import attrs
 
-from .choosing import Scope
+from .choosing import FILLED, Scope
 from .model import MIB, Rules
 from .moves import (
     NOBODY,
@@ -53,8 +53,6 @@ OPENER, RECEIVER = "opener", "receiver"
 BOTH = ((OPENER, RECEIVER), (RECEIVER, OPENER))
 HOW: tuple[Leaving, ...] = ("return", "cancel", "crash")
 TRAPS: tuple[Any, ...] = (None, False, 0, "", [], {}, 0.5, "text", "\u2028", "\ud800", [None, {"": 0}], -(2**53) + 1)
-FILLED = 2000
-"""The largest bound that is filled."""
 BURST = 200
 """More messages than a loop is likely to take before it lets others run."""
 
@@ -197,6 +195,7 @@ def _bursts(number: int) -> Iterator[Story]:
         yield Story(15, [turn(here, *many), *_told(there)])
         yield Story(15, [turn(here, *many, disconnect()), start_receive("a", there)])
         yield Story(21, [*_told(there), turn(here, *many, disconnect())])
+        yield Story(21, [turn(here, *many, disconnect()), *_told(there)])
 
 
 def _reading() -> Iterator[Story]:

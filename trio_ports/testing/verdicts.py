@@ -14,12 +14,13 @@ Verdict: TypeAlias = tuple[int | None, bool]
 CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
 RULE_OF_CAUSE: Final = {"no-receiver": 6, "unread": 17, "crashed": 20}
 """The rules about the causes of an error; what else may be wrong about one is rule 25."""
+_encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
 _UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
 
 
 def text_of(value: Any) -> str:
     """Return a value as text, by which it can be compared."""
-    return json.dumps(value, sort_keys=True, default=repr)
+    return _encode(value)
 
 
 def is_unusual(value: Any) -> bool:

@@ -59,9 +59,12 @@ class UnserializableError(Exception):
     """A message is no JSON."""
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def size_of(value: Any) -> int:
     """Return how many bytes a value has as JSON."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     return len(text.encode("utf-8", "surrogatepass"))
 
 

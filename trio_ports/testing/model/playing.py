@@ -105,6 +105,8 @@ class Model:
         port = context.ports[step["port"]]
         if step["do"] == "post":
             return port.post(step["message"])
+        if step["do"] == "fill":
+            return port.fill(step["first"], step["count"])
         if step["do"] == "disconnect":
             port.close()
         elif step["do"] == "add_listener":

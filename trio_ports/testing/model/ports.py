@@ -116,6 +116,14 @@ class Port:
         self.connection.deliver(self.out, self.message(shown))
         return "ok"
 
+    def fill(self, first: int, count: int) -> str:
+        """Post numbers until one is refused."""
+        for number in range(count):
+            outcome = self.post(first + number)
+            if outcome != "ok":
+                return f"{outcome} after {number}"
+        return "ok"
+
     def message(self, value: Any) -> Message:
         self.posted += 1
         return Message(self.number, value, self.posted)
