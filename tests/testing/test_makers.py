@@ -21,6 +21,7 @@ WIRE: dict[str, Any] = {
     "limits": Limits(max_message_bytes=500),
 }
 OUTSIDE: dict[str, Any] = {**WIRE, "remote": True}
+BROWSER: dict[str, Any] = {"narrows": True, "tells_crashes": True}
 
 PORTS = {
     "pair": (partial(makers.open_pair, **SMALL), {"limits": LIMITS}),
@@ -37,8 +38,8 @@ PORTS = {
     "socket": (partial(makers.open_sockets, max_message_bytes=500), OUTSIDE),
     "child process": (partial(makers.open_child, max_message_bytes=500), {**OUTSIDE, "examples": 5}),
     "relay": (partial(makers.open_relayed_here, max_message_bytes=500), {**OUTSIDE, "examples": 5}),
-    "bus": (partial(makers.open_on_memory_bus, max_message_bytes=500), {**WIRE, "narrows": True}),
-    "bus, Zenoh": (partial(makers.open_on_zenoh, max_message_bytes=500), {**OUTSIDE, "narrows": True, "examples": 10}),
+    "bus": (partial(makers.open_on_memory_bus, max_message_bytes=500), {**WIRE, **BROWSER}),
+    "bus, Zenoh": (partial(makers.open_on_zenoh, max_message_bytes=500), {**OUTSIDE, **BROWSER, "examples": 5}),
 }
 
 

@@ -179,10 +179,12 @@ class ZenohNode:
         await _in_thread(self._send, peer, data)
 
     def _send(self, peer: str, data: bytes) -> None:
-        assert self._session is not None, "it was opened"
+        session = self._session
+        if session is None:  # It was closed while this waited for its thread.
+            return
         publisher = self._publishers.get(peer)
         if publisher is None:
-            publisher = self._publishers[peer] = self._session.declare_publisher(
+            publisher = self._publishers[peer] = session.declare_publisher(
                 f"{self._prefix}/to/{peer}/{self._name}", congestion_control=zenoh.CongestionControl.BLOCK, express=True
             )
         publisher.put(data)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
