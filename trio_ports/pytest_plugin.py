@@ -53,6 +53,21 @@ def recorder(request: pytest.FixtureRequest) -> ConversationRecorder:
     return made
 
 
+@pytest.fixture
+def _async_test(request: pytest.FixtureRequest) -> None:
+    """Refuse a test that does not run in Trio.
+
+    It comes first, as a plain fixture: pytest-trio refuses inside pytest's machinery, and what it leaves behind there
+    fails the tests that follow.
+    """
+    if request.node.get_closest_marker("trio") is None:
+        pytest.fail(
+            f"port_pair and browser live in Trio: make the test async (async def {request.node.name}), and let "
+            "pytest-trio run it (trio_mode = true in pytest's configuration, or @pytest.mark.trio)",
+            pytrace=False,
+        )
+
+
 def _options(request: pytest.FixtureRequest, recorder: ConversationRecorder) -> dict[str, Any]:
     options: dict[str, Any] = {"observer": recorder}
     for marker in reversed(list(request.node.iter_markers("trio_ports"))):
@@ -62,7 +77,7 @@ def _options(request: pytest.FixtureRequest, recorder: ConversationRecorder) -> 
 
 @trio_fixture
 async def port_pair(
-    request: pytest.FixtureRequest, nursery: Any, recorder: ConversationRecorder
+    request: pytest.FixtureRequest, _async_test: None, nursery: Any, recorder: ConversationRecorder
 ) -> tuple[Port[Any, Any], Port[Any, Any]]:
     """The two ends of a connection, the opener's first. They belong to the test's nursery."""
     from . import open_port_pair
@@ -71,7 +86,9 @@ async def port_pair(
 
 
 @trio_fixture
-async def browser(request: pytest.FixtureRequest, recorder: ConversationRecorder) -> AsyncIterator[Browser]:
+async def browser(
+    request: pytest.FixtureRequest, _async_test: None, recorder: ConversationRecorder
+) -> AsyncIterator[Browser]:
     """A browser, closed at the end of the test."""
     from . import open_browser
 

@@ -79,6 +79,29 @@ def test_browser_with_options(run) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("fixture", ["port_pair", "browser"])
+def test_a_sync_test(run, fixture: str) -> None:
+    """It is told to be async, and the tests after it run as if it were not there."""
+    result = run(
+        f"""
+        def test_sync({fixture}):
+            pass
+
+        async def test_async({fixture}):
+            assert {fixture}
+
+        def test_by_name(request):
+            request.getfixturevalue("{fixture}")
+
+        async def test_both(port_pair, browser):
+            assert port_pair
+        """
+    )
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*live in Trio: make the test async (async def test_sync), *"])
+    result.stdout.no_fnmatch_line("*AssertionError*")
+
+
 def test_a_failing_test_without_a_conversation(run) -> None:
     """Where nothing was recorded nothing is shown."""
     result = run(
