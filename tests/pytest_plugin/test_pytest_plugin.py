@@ -79,6 +79,21 @@ def test_browser_with_options(run) -> None:
     result.assert_outcomes(passed=1)
 
 
+def test_a_listener_that_raises_is_in_the_chart(run) -> None:
+    """A test that fails of what a listener raised shows which port it listened to."""
+    result = run(
+        """
+        async def test_it(port_pair):
+            opener, receiver = port_pair
+            receiver.on_message.add_listener(lambda message, port: message["no such key"])
+            opener.post_message({})
+            await opener.wait_disconnected()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Ports*", "*a listener: KeyError"])
+
+
 @pytest.mark.parametrize("fixture", ["port_pair", "browser"])
 def test_a_sync_test(run, fixture: str) -> None:
     """It is told to be async, and the tests after it run as if it were not there."""

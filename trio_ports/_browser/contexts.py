@@ -229,11 +229,12 @@ class Context:
             self._listener_failed(port, error)
 
     def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:
-        """Log what an on_connect listener raised, or end its port as a crash and raise."""
+        """Tell the observer what an on_connect listener raised, which logs it, or end its port as a crash and raise."""
         setup = self._browser.setup
-        if setup.listener_errors == "log" and isinstance(error, Exception):
-            if setup.observer is not None:
-                setup.observer(ListenerFailed(port, error))
+        raised = setup.listener_errors == "raise" or not isinstance(error, Exception)
+        if setup.observer is not None and isinstance(error, Exception):
+            setup.observer(ListenerFailed(port, error, raised))
+        if not raised:
             return
         crash = crash_error(error)
         if crash is not None:

@@ -292,12 +292,12 @@ class PortCore:
     # Listeners' exceptions ------------------------------------------------------------------------------------------
 
     def _listener_failed(self, error: BaseException) -> None:
-        """Log what a listener raised, or raise it."""
-        if self._setup.listener_errors == "log" and isinstance(error, Exception):
-            if self._observer is not None:
-                self._observer(ListenerFailed(self, error))
-            return
-        raise error
+        """Tell the observer what a listener raised, which logs it, or raise it."""
+        raised = self._setup.listener_errors == "raise" or not isinstance(error, Exception)
+        if self._observer is not None and isinstance(error, Exception):
+            self._observer(ListenerFailed(self, error, raised))
+        if raised:
+            raise error
 
     def _owner_failed(self, error: BaseException) -> bool:
         """A listener's exception ends the port as a crash; say whether the port's block takes it."""

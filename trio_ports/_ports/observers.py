@@ -62,10 +62,12 @@ class Disconnected:
 
 @attrs.frozen(eq=False)
 class ListenerFailed:
-    """A listener raised, and ``listener_errors="log"`` keeps the port alive."""
+    """A listener raised."""
 
     port: Any
     error: Exception
+    raised: bool = False
+    """It leaves through the scope that owns the port; otherwise ``listener_errors="log"`` keeps the port alive."""
 
 
 Observation: TypeAlias = Opened | Posted | Delivered | Dropped | Disconnected | ListenerFailed
@@ -74,6 +76,6 @@ Observer: TypeAlias = Callable[[Observation], None]
 
 def log_failures(observation: Observation) -> None:
     """Log what listeners raise, as browsers do. The observer where listeners' errors are logged and none was given."""
-    if isinstance(observation, ListenerFailed):
+    if isinstance(observation, ListenerFailed) and not observation.raised:
         log = logging.getLogger("trio_ports")
         log.error("A listener of %r failed.", observation.port, exc_info=observation.error)
