@@ -9,6 +9,13 @@ from .judging import abridge, describe_record
 
 _COLUMN: Final = 34
 _SHOWN: Final = 24
+_PAGE: Final = 100
+"""How many letters a line may have."""
+_BESIDE: Final = 3
+"""So many ports have room beside each other, with what happens to them."""
+_NARROW: Final = 3
+_MOST_COLUMNS: Final = 20
+"""So many have room in columns of their number."""
 
 
 @final
@@ -29,28 +36,44 @@ class ConversationRecorder:
         self.observations.append(observation)
 
     def draw(self) -> str:
-        """Return a sequence chart: a column for each port, a line for each thing that happened to it, in order."""
+        """Return a sequence chart: a column for each port, a line for each thing that happened to it, in order.
+
+        With more ports than there is room for beside each other the columns are numbers, and a legend says whose.
+        """
         ports: list[Any] = []
         for observation in self.observations:
             if not any(port is observation.port for port in ports):
                 ports.append(observation.port)
-        head = [_port_title(number, port) for number, port in enumerate(ports, 1)]
-        lines = [_row(head)]
-        for observation in self.observations:
-            cells = ["│"] * len(ports)
-            (at,) = (index for index, port in enumerate(ports) if port is observation.port)
-            cells[at] = _tell(observation)
-            lines.append(_row(cells))
-        return "\n".join(lines)
+        titles = [_port_title(number, port) for number, port in enumerate(ports, 1)]
+        if len(ports) <= _BESIDE:
+            width, head = _COLUMN, [_row([title[: _COLUMN - 2] for title in titles], _COLUMN)]
+        else:
+            width = _NARROW if len(ports) <= _MOST_COLUMNS else 0
+            numbers = [_row([str(number) for number in range(1, len(ports) + 1)], width)] if width else []
+            head = [*(title[:_PAGE] for title in titles), "", *numbers]
+        return "\n".join([*head, *(_line(observation, ports, width) for observation in self.observations)])
 
 
-def _row(cells: list[str]) -> str:
-    return "".join(cell.ljust(_COLUMN) for cell in cells).rstrip()
+def _line(observation: Observation, ports: list[Any], width: int) -> str:
+    (at,) = (index for index, port in enumerate(ports) if port is observation.port)
+    told = _tell(observation)
+    if not width:
+        return f"{at + 1}: {told}"
+    cells = ["│"] * len(ports)
+    if width == _COLUMN:
+        cells[at] = told
+        return _row(cells, width)
+    cells[at] = told[0]
+    return f"{_row(cells, width).ljust(width * len(ports))}{at + 1}: {told[1:].lstrip('─ ')}"
+
+
+def _row(cells: list[str], width: int) -> str:
+    return "".join(cell.ljust(width) for cell in cells).rstrip()
 
 
 def _port_title(number: int, port: Any) -> str:
     side = "opener" if port.sender is None else "receiver"
-    return f"{number}: {side} {port.name!r}"[: _COLUMN - 2]
+    return f"{number}: {side} {port.name!r}"
 
 
 def _tell(observation: Observation) -> str:
