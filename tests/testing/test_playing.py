@@ -90,6 +90,33 @@ def test_one_of_two_listens_no_more(dialect: str) -> None:
     assert [record.get("message") for record in logs["t1/a"]][:1] == [1]
 
 
+@each_dialect
+@pytest.mark.parametrize("event", ["on_connect", "on_connect_external"])
+def test_a_listener_of_connections_changes_who_listens(dialect: str, event: Any) -> None:
+    """One that it adds hears of the next connection; one that it removes is still called where the dialect says so."""
+    second = moves.remove_listener(event, "second", port=None)
+    changes = [second, moves.add_listener(event, "third", port=None)]
+    listeners = [
+        moves.add_listener(event, "first", *changes, port=None),
+        moves.add_listener(event, "second", port=None),
+    ]
+    connect = partial(moves.connect, extension="a" if event == "on_connect" else "b")
+    at = "a" if event == "on_connect" else "b"
+    logs = play_in_browser(
+        dialect,
+        [
+            moves.open_tab("t1"),
+            turn(at, *listeners),
+            turn("t1/a", connect("c")),
+            turn(at, moves.has_listener(event, "second", port=None), moves.has_listener(event, "third", port=None)),
+            turn("t1/a", connect("d")),
+        ],
+    )
+    heard = [(record["port"], record["listener"]) for record in logs[at]]
+    removed = [("c", "second")] if dialect == "chrome" else []
+    assert heard == [("c", "first"), *removed, ("d", "first"), ("d", "third")]
+
+
 def test_a_browser_that_raises() -> None:
     """Where what a listener raises leaves the browser, no listener of a connection raises in any story or history."""
     report = check_browser(trio_ports.open_browser, examples=5)

@@ -51,13 +51,13 @@ class PortStateMachine(RuleBasedStateMachine):
 
     subject: ClassVar[Subject]
     scope: ClassVar[Scope]
+    _draw: Callable[[Any], Any]
 
     def __init__(self) -> None:
         super().__init__()
         self.history: History = []
         self.driver: Driver = Driver()
         self.reference: Model = self.subject.make_model()
-        self._draw: Callable[[Any], Any] = lambda _: None
         self._comparison: Comparison | None = None
         self._chooser = Chooser(lambda strategy: self._draw(strategy), self.reference, self.scope)
         self._quiet = quiet()

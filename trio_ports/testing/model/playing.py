@@ -6,9 +6,7 @@ from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox
 from .dialects import Rules
-from .ports import Context, Port
-
-CONNECT_EVENTS = ("on_connect", "on_connect_external")
+from .ports import CONNECT_EVENTS, Context, Port
 
 
 class Model:
@@ -101,7 +99,7 @@ class Model:
             self._connect(context, step)
             return "ok"
         if step.get("event") in CONNECT_EVENTS:
-            return self._on_connect_step(context, step)
+            return context.listen(step)
         port = context.ports[step["port"]]
         if step["do"] == "post":
             return port.post(step["message"])
@@ -115,19 +113,6 @@ class Model:
             port.remove_listener(step)
         else:
             return step["listener"] in (port.listeners if step["event"] == "on_message" else port.enders)
-        return "ok"
-
-    def _on_connect_step(self, context: Context, step: dict[str, Any]) -> Any:
-        listeners = context.listeners.setdefault(step["event"], [])
-        name = step["listener"]
-        if step["do"] == "has_listener":
-            return name in listeners
-        if step["do"] == "add_listener":
-            context.learn(step)
-            if name not in listeners:
-                context.listeners[step["event"]] = [*listeners, name]
-        else:
-            context.listeners[step["event"]] = [other for other in listeners if other != name]
         return "ok"
 
     def _may_start(self, move: dict[str, Any]) -> bool:

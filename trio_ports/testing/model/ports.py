@@ -10,6 +10,7 @@ from .connections import Call, Connection, Direction, Inbox, Message, Seen
 from .dialects import Outcome, Rules, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
+CONNECT_EVENTS = ("on_connect", "on_connect_external")
 
 
 @dataclass(eq=False)
@@ -43,6 +44,20 @@ class Context:
     def learn(self, step: dict[str, Any]) -> None:
         """Remember a listener's actions; the first ones count."""
         self.functions.setdefault((step["event"], step["listener"]), step.get("actions", []))
+
+    def listen(self, step: dict[str, Any]) -> Any:
+        """Do something about the listeners of on_connect or on_connect_external, and return what comes of it."""
+        listeners = self.listeners.setdefault(step["event"], [])
+        name = step["listener"]
+        if step["do"] == "has_listener":
+            return name in listeners
+        if step["do"] == "add_listener":
+            self.learn(step)
+            if name not in listeners:
+                self.listeners[step["event"]] = [*listeners, name]
+        else:
+            self.listeners[step["event"]] = [other for other in listeners if other != name]
+        return "ok"
 
     def close(self, error: str | None = None) -> None:
         """Rules 20 and 27."""
@@ -290,6 +305,8 @@ class Port:
             outcome = self.post(value, own=own)
         elif do == "disconnect":
             self.close()
+        elif action.get("event") in CONNECT_EVENTS:
+            self.context.listen(action)
         elif do == "add_listener":
             outcome = self.add_listener(action)
         elif do == "remove_listener":
