@@ -140,6 +140,23 @@ def test_calls_and_blocks() -> None:
     }
 
 
+def test_filling() -> None:
+    """A queue is filled, and beyond; where one is full somebody sends, and whoever waits is cancelled."""
+    empty, full = make_ends(), make_ends([turn("opener", moves.fill(1, 1024))])
+    assert {step["count"] for move in every_move(empty, Scope(), "fill") for step in move["steps"][:1]} == {1024, 1025}
+    assert {move["at"] for move in every_move(full, Scope(), "fill") if move["move"] == "start"} == {"opener"}
+    full.play(moves.start_send("s0", "opener", 1))
+    assert moves.cancel("s0") in every_move(full, Scope(), "fill")
+    assert {move["move"] for move in every_move(full, Scope(blocks=False), "fill")} == {"turn"}
+    assert every_move(Model.of_ends(RULES["firefox"]), Scope(), "fill") == []
+
+
+def test_without_holding() -> None:
+    """Where nothing may wait no listener holds."""
+    chosen = every_move(make_ends(), Scope(blocks=False), "turn", few=5)
+    assert not [step for move in chosen for step in move["steps"] if moves.hold() in step.get("actions", [])]
+
+
 def test_a_listener_that_holds_is_released() -> None:
     """One that does not hold is not."""
     holds = moves.add_listener("on_message", "holds", moves.hold())
@@ -211,7 +228,7 @@ def test_contexts() -> None:
     assert every_move(make_world(), Scope(world=True, blocks=False), "context") == []
 
 
-CALLS = ("send", "receive", "wait", "cancel", "release", "block")
+CALLS = ("send", "fill", "receive", "wait", "cancel", "release", "block")
 OTHERS = ("turn", "talk", "attend", "connect", "listen", "context")
 
 
