@@ -36,4 +36,8 @@ def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None) -> None
         raise click.UsageError(
             "standard input is a terminal: a browser starts the relay, or trio_ports.native.connect_native() does"
         )
-    sys.exit(trio.run(functools.partial(run_relay, name, arguments, folder=folder)))
+    try:
+        status = trio.run(functools.partial(run_relay, name, arguments, folder=folder))
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise click.UsageError(str(error)) from error
+    sys.exit(status)
