@@ -65,6 +65,25 @@ def test_firefox_falls_through_and_chromium_stays(
     assert isinstance(caught.value.__cause__, ManifestError) == (cause is Cause.MANIFEST_INVALID)
 
 
+def test_folders_are_seen_from_where_the_caller_stands(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest's path is absolute: an application gets it as an argument, and is started in another folder."""
+    file = write_manifest(folders[0], "/opt/user")
+    monkeypatch.chdir(folders[0].parent)
+    assert find(["user"]).file == file
+    relative = files_of("app", "firefox", None, ["user"])
+    monkeypatch.chdir("/")
+    assert list(relative) == [file]
+
+
+@pytest.mark.parametrize("wrong", ["/tmp", Path("/tmp"), [5], [None]])
+def test_folders_are_a_list_of_folders(wrong: Any) -> None:
+    """One folder would be a list of letters."""
+    with pytest.raises(TypeError, match="manifest_folders must be"):
+        find(wrong)
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_regular_file_is_invalid(folders: tuple[Path, Path], make: Any) -> None:
     """A folder in its place, or a pipe: nobody waits until somebody writes into it."""

@@ -16,6 +16,7 @@ from native_support import CHROMIUM_ID, FIREFOX_ID, Registry
 
 from trio_ports import ManifestError
 from trio_ports._native import installing, placing
+from trio_ports._native.folders import MARK
 from trio_ports.native import Change, find_manifest, install, uninstall
 
 ORIGIN = f"chrome-extension://{CHROMIUM_ID}/"
@@ -38,7 +39,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    """Return what is there, but for the marks of folders that were made."""
+    every = (file for file in folder.rglob("*") if file.is_file() and file.name != MARK)
+    return {str(file.relative_to(folder)): file.read_bytes() for file in every}
 
 
 def test_each_family_gets_its_own_list(home: Path) -> None:
@@ -149,6 +152,40 @@ def test_a_link_that_leads_nowhere_is_kept(tmp_path: Path) -> None:
     assert uninstall("app", manifest_folders=[tmp_path]) == [Change(link, "left")]
 
 
+def test_folders_that_were_made_go_too(home: Path) -> None:
+    """What was not there before `install` is not there after `uninstall`; what another application needs stays."""
+    before = [*home.rglob("*")]
+    install("app", [APP, "-c", ""], **BOTH)
+    install("other", [APP, "-c", ""], **FIREFOX)
+    uninstall("app")
+    assert {path.name for path in home.rglob("*") if path.is_file()} == {"other", "other.json", MARK}
+    uninstall("other")
+    assert [*home.rglob("*")] == before == []
+
+
+def test_folders_that_were_there_stay(home: Path) -> None:
+    """A browser's own, empty as they may be; and what somebody else has put into one that was made."""
+    hosts = home / ".mozilla" / "native-messaging-hosts"
+    hosts.mkdir(parents=True)
+    (home / ".config").mkdir()
+    install("app", APP, **BOTH)
+    theirs = home / ".config" / "google-chrome" / "Local State"
+    theirs.touch()
+    uninstall("app")
+    assert sorted(home.rglob("*")) == sorted([home / ".config", theirs.parent, theirs, hosts.parent, hosts])
+
+
+def test_folders_go_in_whatever_order_they_were_made(tmp_path: Path) -> None:
+    """One in another, which was made first and is left last."""
+    outer = tmp_path / "outer"
+    install("app", APP, **FIREFOX, manifest_folders=[outer])
+    install("app", APP, **FIREFOX, manifest_folders=[outer / "inner"])
+    uninstall("app", manifest_folders=[outer])
+    assert outer.exists()
+    uninstall("app", manifest_folders=[outer / "inner"])
+    assert not outer.exists()
+
+
 @pytest.mark.parametrize("theirs", [b"", b"[]", b'{"name": "app", "path": "/opt/theirs"}', b'{"path": 5}'])
 def test_what_is_not_ours_is_left(tmp_path: Path, theirs: bytes) -> None:
     """A manifest that `install` did not write, a program where a launcher would be, a folder."""
@@ -183,6 +220,7 @@ def test_a_launcher_stays_as_long_as_a_manifest_names_it(home: Path, monkeypatch
     assert Path(found.path).exists()
     uninstall("app", browsers=["chromium"])
     assert launcher.file.exists()
+    manifests[0].file.parent.mkdir(parents=True)
     manifests[0].file.write_text('{"path": "/opt/theirs"}')
     assert Change(launcher.file, "removed") in uninstall("app", browsers=["chrome"])
     assert list(files(home)) == [".mozilla/native-messaging-hosts/app.json"]
@@ -265,6 +303,8 @@ def test_without_a_folder_the_launcher_is_among_the_users_data(home: Path) -> No
         ((None, APP), BOTH, TypeError),
         (("app", APP), {**BOTH, "browsers": "firefox"}, TypeError),
         (("app", APP), {**BOTH, "manifest_folders": "/tmp"}, TypeError),
+        (("app", APP), {**BOTH, "manifest_folders": [5]}, TypeError),
+        (("app", APP), {**BOTH, "launcher_folder": 5}, TypeError),
         (("app", APP), {"allowed_extensions": FIREFOX_ID}, TypeError),
     ],
 )
@@ -278,6 +318,17 @@ def test_what_a_browser_would_refuse_is_refused_here(
     assert files(home) == {}
     with pytest.raises(ValueError, match="netscape"):
         uninstall("app", browsers=["netscape"])
+
+
+@pytest.mark.parametrize("command", ["python3 /opt/app.py", "/usr/bin/env python3"])
+def test_one_text_is_no_command_of_several_words(command: str) -> None:
+    """The error shows the list that was meant; a program whose name has spaces in it is one word, and there."""
+    with pytest.raises(ManifestError) as caught:
+        install("app", command, **FIREFOX)
+    assert f"; several words are a list: {command.split()}" in str(caught.value)
+    with pytest.raises(ManifestError) as caught:
+        install("app", [command, "word"], **FIREFOX)
+    assert "are a list" not in str(caught.value)
 
 
 def test_words_of_a_command_may_be_anything_else(tmp_path: Path) -> None:
@@ -383,7 +434,7 @@ def test_nobody_ever_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(PermissionError):
         install("app", APP, allowed_extensions=[FIREFOX_ID], manifest_folders=[tmp_path / "m"])
-    assert files(tmp_path / "m") == {}
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.fixture

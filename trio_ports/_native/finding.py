@@ -63,18 +63,25 @@ def files_of(
 ) -> Iterator[Path]:
     """Return where the manifest may be, in the order of the search."""
     if manifest_folders is not None:
-        check_folders(manifest_folders)
-        return (Path(folder) / f"{name}.json" for folder in manifest_folders)
+        return iter([folder / f"{name}.json" for folder in check_folders(manifest_folders)])
     places = (BROWSERS[browser],) if browser is not None else DEFAULT_BROWSERS[family]
     if _WINDOWS:
         return _registered_files(name, places)
     return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
 
 
-def check_folders(folders: Sequence[Folder]) -> None:
-    """Raise TypeError for one folder in the place of a list: it would be a list of letters."""
+def check_folders(folders: Sequence[Folder]) -> list[Path]:
+    """Return the folders, seen from the root: an application is started in another folder than its caller's.
+
+    Raises:
+        TypeError: for one folder in the place of a list, which would be a list of letters, and for what is no folder.
+    """
     if isinstance(folders, (str, bytes, os.PathLike)):
         raise TypeError(f"manifest_folders must be a list of folders, not {folders!r}")
+    found = [*folders]
+    for folder in found:
+        check_type("each of manifest_folders", folder, (str, os.PathLike))
+    return [Path(folder).absolute() for folder in found]
 
 
 def user_folders(places: Sequence[Places]) -> list[Path]:

@@ -87,7 +87,7 @@ def install(
         TypeError, ValueError: for arguments that are not as above, or if there is nobody to install for.
         OSError: a file cannot be written. If others were written before, a note of the error says which.
     """
-    _check(name, browsers, manifest_folders)
+    _check(name, browsers, manifest_folders, launcher_folder)
     words = words_of(command)
     launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
     manifest = NativeManifest(
@@ -128,7 +128,7 @@ def uninstall(
     """Remove an application's manifests and its launcher, wherever `install` put them; idempotent.
 
     What `install` did not write is left, and what it found in a file's place comes back. The launcher is left as long
-    as a manifest in one of the known places names it.
+    as a manifest in one of the known places names it. Folders that `install` had to make go too, once they are empty.
 
     Args:
         name: of the application.
@@ -146,7 +146,7 @@ def uninstall(
         TypeError, ValueError: for arguments that are not as above.
         OSError: a file cannot be removed. If others were removed before, a note of the error says which.
     """
-    _check(name, browsers, manifest_folders)
+    _check(name, browsers, manifest_folders, launcher_folder)
     launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
     places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
 
@@ -167,7 +167,12 @@ def uninstall(
     return carry_out(steps, dry_run=dry_run)
 
 
-def _check(name: str, browsers: Sequence[str] | None, manifest_folders: Sequence[Folder] | None) -> None:
+def _check(
+    name: str,
+    browsers: Sequence[str] | None,
+    manifest_folders: Sequence[Folder] | None,
+    launcher_folder: Folder | None,
+) -> None:
     """Raise for a name that would lead out of the folders, and for one text or path in the place of a list."""
     check_type("name", name, str)
     if not is_application_name(name, "firefox"):
@@ -176,6 +181,7 @@ def _check(name: str, browsers: Sequence[str] | None, manifest_folders: Sequence
         raise TypeError(f"browsers must be a list of names, not {browsers!r}")
     if manifest_folders is not None:
         check_folders(manifest_folders)
+    check_type("launcher_folder", launcher_folder, (str, os.PathLike, type(None)))
 
 
 def _removal(name: str, file: Path, keys: Sequence[str], is_ours: IsOurs, system: bool) -> list[Step]:

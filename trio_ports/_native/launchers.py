@@ -20,12 +20,19 @@ _INTERPRETERS: Final = ("python", "pypy")
 
 
 def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return the words of a command, of which there is at least one."""
+    """Return the words of a command, of which there is at least one.
+
+    Raises:
+        ManifestError: for several words in one text, which would be the name of one program.
+        TypeError, ValueError: for what is no command.
+    """
     words = [os.fspath(word) for word in ([command] if isinstance(command, (str, os.PathLike)) else command)]
     for word in words:
         check_type("each word of command", word, str)
     if not words:
         raise ValueError("command must have at least one word, the program")
+    if len(words) == 1 and len(words[0].split()) > 1 and not os.path.lexists(words[0]):
+        raise _refusal(words[0], f"must be a program that is there; several words are a list: {words[0].split()}")
     return words
 
 

@@ -19,6 +19,8 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
+from .folders import make_folder, remove_folder
+
 Action: TypeAlias = Literal["created", "replaced", "repaired", "unchanged", "removed", "restored", "left"]
 IsOurs: TypeAlias = Callable[[bytes], bool]
 
@@ -96,8 +98,12 @@ def place(item: Item) -> Step:
 
     def make() -> None:
         if action in ("created", "replaced"):
-            item.file.parent.mkdir(parents=True, exist_ok=True)
-            _write(item, _free_backup(item.file) if foreign else None)
+            make_folder(item.file.parent)
+            try:
+                _write(item, _free_backup(item.file) if foreign else None)
+            except BaseException:
+                remove_folder(item.file.parent)
+                raise
         elif action == "repaired":
             item.file.chmod(item.mode)
         register(item)
@@ -106,7 +112,7 @@ def place(item: Item) -> Step:
 
 
 def take_away(file: Path, is_ours: IsOurs) -> tuple[Action | None, Callable[[], object]]:
-    """Plan to remove a file of ours, and to put back what `place` found in its place.
+    """Plan to remove a file of ours, with the folders that were made for it, and to put back what was in its place.
 
     Returns:
         What that will be, None where there is no file; and how it is done.
@@ -122,7 +128,12 @@ def take_away(file: Path, is_ours: IsOurs) -> tuple[Action | None, Callable[[], 
     for backup in _backups(file):
         if not is_ours(backup.read_bytes() if backup.is_file() else b""):
             return "restored", functools.partial(backup.replace, file)
-    return "removed", file.unlink
+
+    def remove() -> None:
+        file.unlink()
+        remove_folder(file.parent)
+
+    return "removed", remove
 
 
 def do_nothing() -> None:
