@@ -105,11 +105,36 @@ def invoke(*arguments: str) -> click.testing.Result:
     return click.testing.CliRunner().invoke(program, ["try", *arguments])
 
 
+@pytest.mark.parametrize(
+    ("platform", "display", "shows"),
+    [
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ""}, False),
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("darwin", {}, True),
+    ],
+)
+def test_no_display(platform: str, display: dict[str, str], shows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no window can be opened, no browser is started, and the message says what to add."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in display.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert try_browser.has_display() == shows
+    if not shows:
+        result = invoke("--browser", "firefox")
+        assert result.exit_code == 1
+        assert "there is no display to open a window on" in result.output
+        assert "Add --headless" in result.output
+
+
 @BROWSERS
 def test_no_browser(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says where it was looked for and how to install one."""
     monkeypatch.setenv(f"TRIO_PORTS_{kind.upper()}", "/nowhere/at/all")
-    result = invoke("--browser", kind)
+    result = invoke("--browser", kind, "--headless")
     assert result.exit_code == 1
     assert f"no {kind} found" in result.output
     assert "To install it: `apt-get install" in result.output
@@ -121,6 +146,7 @@ class Fake:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> None:
         monkeypatch.setattr(try_browser, "open_lab", lambda kind, headless: self)
         monkeypatch.setattr(try_browser, "converse", self._converse)
+        monkeypatch.setattr(try_browser, "has_display", lambda: True)
         self.browser, self.name, self.version = self, "Fake", "1"
         self.error = error
         self.complete: bool | None = True

@@ -7,6 +7,8 @@ or written, and nothing is left.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import suppress
 from typing import Any, Final
 
@@ -39,6 +41,11 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     told as it happens. With a window it stays open until you close it, or until Ctrl-C. Everything is removed at the
     end. Ends with 0 if all went as it should, and with 1 if not.
     """
+    if not headless and not has_display():
+        raise click.ClickException(
+            "there is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set. "
+            "Add --headless to go without a window."
+        )
     output = Output()
     complete = False
 
@@ -67,6 +74,13 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
         output.write_text(Text("All was removed." if complete else "It did not go as it should. All was removed."))
         status = 0 if complete else 1
     raise click.exceptions.Exit(status)
+
+
+def has_display() -> bool:
+    """Say whether windows can be opened, as far as the environment tells."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
