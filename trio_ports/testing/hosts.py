@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, final
@@ -27,6 +28,8 @@ MOST_UNREAD_BYTES: Final = 2 * LONGEST
 """So much may come before it is asked for."""
 MOMENT_SECONDS: Final = 1.0
 """How long one that says nothing is watched."""
+STILL_SECONDS: Final = 0.2
+"""How long one that stands still is written to; what a pipe has room for takes no time."""
 MOST_LETTERS: Final = 200
 _SHOWN: Final = 60
 _UNCAUGHT: Final = re.compile(
@@ -66,6 +69,7 @@ class Host:
         self._heard_errors = trio.Event()
         self._begun = b""
         self._unread_bytes: float = 0
+        self._written = trio.Event()
         self._start_seconds = start_seconds
         self._started = trio.Event()
 
@@ -75,6 +79,7 @@ class Host:
 
     def write(self, data: bytes) -> None:
         """Write bytes, in a task of its own."""
+        self._written = trio.Event()
         self._to_write_in.send_nowait(data)
 
     async def write_pieces(self, pieces: Sequence[bytes]) -> None:
@@ -83,6 +88,33 @@ class Host:
             self.write(piece)
             await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
+
+    async def write_at_once(self, data: bytes) -> None:
+        """Write bytes while the application stands still, so that it finds all of them there as it goes on.
+
+        As many as a pipe takes: the rest follows as it reads. Where a process cannot be stopped they are only written.
+        """
+        stdin = self._process.stdin
+        assert stdin is not None
+        with self._standing_still():
+            _enlarge(stdin, len(data))
+            self.write(data)
+            with trio.move_on_after(STILL_SECONDS):
+                await self._written.wait()
+
+    @contextlib.contextmanager
+    def _standing_still(self) -> Generator[None]:
+        """Stop the application, and what it has started, for a block."""
+        if not _OWN_GROUP:  # pragma: no cover - Windows stops nobody.
+            yield
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGCONT)
 
     def end_input(self) -> None:
         """End its input, once everything was written."""
@@ -227,6 +259,7 @@ class Host:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for data in self._to_write:
                 await stdin.send_all(data)
+                self._written.set()
         await stdin.aclose()
 
     async def _read(self) -> None:
@@ -280,6 +313,15 @@ class Host:
             self._stderr += data
             del self._stderr[: -(1 << 16)]
         self._heard_errors.set()
+
+
+def _enlarge(pipe: Any, size: int) -> None:
+    """Make room in a pipe, where the system lets us; it has 64 KiB otherwise."""
+    if sys.platform == "linux":  # pragma: no branch - The others have pipes of one size.
+        import fcntl
+
+        with contextlib.suppress(OSError):  # More than this user may have.
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, size)
 
 
 def _undecorated(line: str) -> str:
