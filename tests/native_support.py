@@ -126,13 +126,18 @@ def open_descriptors() -> set[str]:
     return {descriptor.name for descriptor in Path("/dev/fd").iterdir()}
 
 
-def children() -> set[int]:
-    """Return the processes that are children of this one, running or not waited for."""
+def files_in(folder: Path) -> set[str]:
+    """Return the names of what is in a folder; nothing is in one that is not there."""
+    return {file.name for file in folder.iterdir()} if folder.exists() else set()
+
+
+def children(of: int | None = None) -> set[int]:
+    """Return the processes that are children of this one or that one, running or not waited for."""
     found = set[int]()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # It has gone meanwhile.
             parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == os.getpid():
+            if int(parent) == (of or os.getpid()):
                 found.add(int(process.name))
     return found
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import trio
-from native_support import CHROMIUM_ID, FIREFOX_ID, encode, open_descriptors
+from native_support import CHROMIUM_ID, FIREFOX_ID, encode, files_in, open_descriptors
 from support import ScriptedError, Witness, cancel_everywhere, settle
 from trio.testing import assert_checkpoints
 
@@ -40,10 +40,6 @@ CHROMIUM = [f"chrome-extension://{CHROMIUM_ID}/"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "folder"
-
-
-def left_in(folder: Path) -> set[str]:
-    return {file.name for file in folder.iterdir()} if folder.exists() else set()
 
 
 class Relay:
@@ -213,7 +209,7 @@ async def test_leaving_the_block_ends_every_port(folder: Path) -> None:
                 port.post_message("last")
             await settle()
             done.set()
-        assert left_in(folder) == set()
+        assert files_in(folder) == set()
         assert {port.statistics().state for port in ports} == {"closed"}
         assert repr(listener).startswith("<NativeListener 'app' (closed)")
 
@@ -233,7 +229,7 @@ async def test_a_block_that_crashes_says_no_farewell(folder: Path) -> None:
                 (await listener.accept()).post_message("last")
                 raise ScriptedError
     assert ends == [encode("last")]
-    assert left_in(folder) == set()
+    assert files_in(folder) == set()
 
 
 async def test_a_cancelled_block_is_an_orderly_end(folder: Path) -> None:
@@ -383,7 +379,7 @@ async def test_a_closed_listener_lets_go_of_the_name(folder: Path) -> None:
             await listener.aclose()
         assert await late.rest() == b""
         nursery.start_soon(wait)
-        assert left_in(folder) == set()
+        assert files_in(folder) == set()
         async with open_native_listener("app", folder=folder) as heir:
             await listener.aclose()
             async with open_relayed(heir) as (_, inherited):
@@ -625,7 +621,7 @@ async def test_a_mistake_raises_at_the_call(folder: Path, arguments: dict[str, A
         with pytest.raises(error):
             async with open_native_listener(**options):
                 pass
-        assert left_in(folder) == set()
+        assert files_in(folder) == set()
     gc.collect()
     assert open_descriptors() == before
 
@@ -664,7 +660,7 @@ def test_cancelled_anywhere_nothing_is_left(folder: Path) -> None:
                 await port.wait_disconnected()
                 assert port.error is None
         await settle()
-        assert left_in(folder) == set()
+        assert files_in(folder) == set()
         assert open_descriptors() == before[-1]
 
     assert cancel_everywhere(converse) > 20

@@ -25,8 +25,9 @@ LOST: Final = 1
 """The exit status if the application was lost, or failed."""
 UNAVAILABLE: Final = 69
 """The exit status if nobody listens; EX_UNAVAILABLE of <sysexits.h>."""
-LEAVE_SECONDS: Final = 1.75
+LEAVE_SECONDS: Final = 1.7
 """How long the application may still talk once the browser has gone: Chromium kills two seconds after that."""
+_FAREWELL_SECONDS: Final = 0.05
 
 LOST_TEXT: Final = "{name} was lost: it failed in the middle of the conversation, or was ended."
 UNAVAILABLE_TEXT: Final = "{name} is not running, or does not listen for browsers: start it, then connect again."
@@ -52,15 +53,22 @@ async def relay(application: str, arguments: Sequence[str], *, folder: Folder | 
     """
     require_sockets()
     with sealed_descriptors() as (incoming, outgoing):
-        stream = await connect(application, folder)
-        if stream is None:
-            _say(UNAVAILABLE_TEXT.format(name=application))
-            return UNAVAILABLE
-        read_way, write_way = way_of(incoming), way_of(outgoing)
-        with prepared(incoming, read_way), prepared(outgoing, write_way), _watched(incoming, outgoing) as watch:
-            source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
-            conversation = Conversation(stream, source, sink)
-            return await _talk(conversation, application, arguments, watch)
+        return await relay_descriptors(incoming, outgoing, application, arguments, folder=folder)
+
+
+async def relay_descriptors(
+    incoming: int, outgoing: int, application: str, arguments: Sequence[str], *, folder: Folder | None
+) -> int:
+    """Do what `relay` does, between two descriptors, whose flags are restored at the end."""
+    stream = await connect(application, folder)
+    if stream is None:
+        _say(UNAVAILABLE_TEXT.format(name=application))
+        return UNAVAILABLE
+    read_way, write_way = way_of(incoming), way_of(outgoing)
+    # The two may share their flags, so the last that is prepared is the first to be restored.
+    with prepared(incoming, read_way), prepared(outgoing, write_way), _watched(incoming, outgoing) as watch:
+        source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
+        return await _talk(Conversation(stream, source, sink), application, arguments, watch)
 
 
 async def _talk(conversation: Conversation, application: str, arguments: Sequence[str], watch: int | None) -> int:
@@ -156,10 +164,10 @@ class Conversation:
                 self.leave()
 
     async def _part(self) -> None:
-        """Say farewell if that can still be said, without waiting, and close."""
+        """Say farewell if that can still be said, and close."""
         with trio.CancelScope(shield=True):
             if self._leaving:
-                with trio.move_on_after(0), contextlib.suppress(trio.BrokenResourceError):
+                with trio.move_on_after(_FAREWELL_SECONDS), contextlib.suppress(trio.BrokenResourceError):
                     await self._application.say_farewell()
             await trio.aclose_forcefully(self._stream)
 
