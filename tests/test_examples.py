@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from trio_ports import NotSerializableError, open_port_pair
+from trio_ports.native import connect_native, install
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -32,6 +33,47 @@ def test_readme_shows_the_first_example() -> None:
     """The README's first example is the one that is run here."""
     example = (ROOT / "docs" / "examples" / "pair.py").read_text(encoding="utf-8")
     assert example.partition("\n\n")[2] in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def shown(language: str, mark: str) -> str:
+    """Return the one block of the README in that language with that mark in it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = (each for each in re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL) if mark in each)
+    return str(block)
+
+
+def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
+
+
+async def test_readme_shows_a_native_application(tmp_path: Path) -> None:
+    """It answers as it stands there, started as a browser would start it."""
+    (tmp_path / "app.py").write_text(shown("python", "open_native_port"), encoding="utf-8")
+    install(
+        "ping_pong",
+        [sys.executable, str(tmp_path / "app.py")],
+        allowed_extensions=["me@example.org"],
+        manifest_folders=[tmp_path],
+    )
+    async with connect_native("ping_pong", extension_id="me@example.org", manifest_folders=[tmp_path]) as port:
+        for message, answer in (("ping", "pong"), ([1], {"you said": [1]})):
+            await port.send(message)
+            assert await port.receive() == answer
+
+
+def test_readme_shows_a_test_and_how_pytest_is_told_of_trio(tmp_path: Path) -> None:
+    """The example passes with the configuration that stands above it, and with nothing else."""
+    (tmp_path / "pyproject.toml").write_text(shown("toml", "trio_mode"), encoding="utf-8")
+    (tmp_path / "test_greeting.py").write_text(shown("python", "async def test_"), encoding="utf-8")
+    run = run_python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (run.returncode, run.stdout.splitlines()[-1].split(" in ")[0]) == (0, "1 passed"), run.stdout
+
+
+def test_readme_shows_how_a_port_is_checked(tmp_path: Path) -> None:
+    """Our own ports keep the rules, so the example says nothing."""
+    run = run_python(tmp_path, "-c", shown("python", "check_port"))
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 class Colour(enum.Enum):
