@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import pytest
 import trio
 from hypothesis import settings
 
 from trio_ports import MessageSender, Port, open_browser, open_port_pair
 from trio_ports.testing import Limits, browser_state_machine, port_state_machine
+
+pytestmark = pytest.mark.unmeasured
 
 LIMITS = Limits(max_buffer_size=3)
 

@@ -13,7 +13,7 @@ from support import lacking
 
 from trio_ports.testing import check_application
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = pytest.mark.unmeasured
 
 HERE = Path(__file__).parent
 CORRECT = {

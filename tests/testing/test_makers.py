@@ -41,9 +41,14 @@ PORTS = {
     "bus": (partial(makers.open_on_memory_bus, max_message_bytes=500), {**WIRE, **BROWSER}),
     "bus, Zenoh": (partial(makers.open_on_zenoh, max_message_bytes=500), {**OUTSIDE, **BROWSER, "examples": 5}),
 }
+REPEATED = ("pair", "pair, its own limits", "browser", "memory stream", "lockstep stream", "trickling stream", "pipes")
+REPEATED += ("pair, firefox", "two receivers, firefox", "socket", "child process")
+"""What they take of the kit and the ports the others take too."""
 
 
-@pytest.mark.parametrize("name", PORTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.unmeasured] if name in REPEATED else []) for name in PORTS]
+)
 def test_ports(name: str) -> None:
     """A connection obeys the rules, whatever it is made of."""
     maker, options = PORTS[name]
