@@ -108,7 +108,7 @@ def test_no_echo(fault: str, manner: str) -> None:
 
 def test_nothing_is_asked_of_what_does_not_start() -> None:
     """After the first check has failed the others are skipped."""
-    report = check_application([sys.executable, "-c", "raise SystemExit(4)"], patience=0.5, strict=False)
+    report = check_application([sys.executable, "-S", "-E", "-c", "raise SystemExit(4)"], strict=False)
     assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
     assert "exited with status 4" in report.findings[0].detail
 
