@@ -440,7 +440,7 @@ async def test_a_connection_that_comes_as_the_block_ends(folder: Path) -> None:
 
             async def receive() -> Any:
                 arrival = await hand_over()
-                listener.end(None)
+                listener._end(None)
                 return arrival
 
             object.__setattr__(listener, "_waiting", _Receiving(receive, listener._waiting.close))

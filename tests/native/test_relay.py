@@ -20,12 +20,14 @@ import click.testing
 import pytest
 import trio
 from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, children, encode, files_in, open_descriptors
-from support import Witness, settle
+from support import Witness, cancel_everywhere, settle
+from trio.testing import lockstep_stream_pair
 
 from trio_ports import Cause, NativeApplicationError, Port
 from trio_ports._native import relay as module
+from trio_ports._native.farewells import FAREWELL
 from trio_ports._native.hellos import receive_hello
-from trio_ports._native.relay import LEAVE_SECONDS, LOST, UNAVAILABLE, connect, relay, relay_descriptors
+from trio_ports._native.relay import LEAVE_SECONDS, LOST, UNAVAILABLE, Conversation, connect, relay, relay_descriptors
 from trio_ports.cli.commands import program
 from trio_ports.native import NativeListener, connect_native, install, open_native_listener
 
@@ -164,9 +166,9 @@ async def test_a_browser_that_does_not_read_any_more_is_leaving(folder: Path, au
     """What it says in the time it has left arrives."""
     async with open_ends(folder) as (browser, port):
         await browser.output.aclose()
-        port.post_message("nobody reads this")
-        port.post_message("nor this")
-        await settle()
+        for message in ("nobody reads this", "nor this"):
+            port.post_message(message)
+            await settle()
         await browser.send(1)
         assert await port.receive() == 1
         begun = trio.current_time()
@@ -266,6 +268,32 @@ async def flood(browser: Browser) -> None:
     with pytest.raises(trio.BrokenResourceError):
         while True:
             await browser.send(BIG)
+
+
+async def test_a_signal_while_the_application_is_slow() -> None:
+    """What was read already is written before the farewell; nothing more is read."""
+    here, there = lockstep_stream_pair()
+
+    class Source:
+        pieces = 0
+
+        async def receive_some(self) -> bytes:
+            self.pieces += 1
+            return encode(self.pieces)
+
+    source: Any = Source()
+    conversation = Conversation(here, source, source)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(conversation.run, b"hello")
+        assert await there.receive_some() == b"hello"
+        await settle()
+        conversation.stop()
+        data = b""
+        while piece := await there.receive_some():
+            data += piece
+        assert data == encode(1) + FAREWELL
+        await there.aclose()
+    assert source.pieces == 1
 
 
 @linux
@@ -401,6 +429,37 @@ async def test_nothing_is_left_open(folder: Path) -> None:
         port.disconnect()
         await browser.ended.wait()
     assert open_descriptors() == before
+
+
+def test_a_relay_that_is_cancelled_anywhere_leaves_nothing(folder: Path) -> None:
+    """Wherever it is cancelled, no descriptor stays open, and the application goes on."""
+
+    async def converse(scope: trio.CancelScope) -> None:
+        before = open_descriptors()
+        async with open_native_listener("app", folder=folder) as listener, trio.open_nursery() as nursery:
+            browser = Browser(folder)
+
+            async def serve() -> None:
+                async for port in listener:
+                    port.on_message.add_listener(lambda message, port: port.post_message(message))
+                    await port.wait_disconnected()
+
+            async def talk() -> None:
+                async with browser.input, browser.output:
+                    with contextlib.suppress(trio.BrokenResourceError):
+                        await browser.send(1)
+                    await browser.input.aclose()
+                    await browser.rest()
+
+            nursery.start_soon(serve)
+            nursery.start_soon(talk)
+            with scope:
+                await browser.run()
+                assert browser.status == 0
+            nursery.cancel_scope.cancel()
+        assert open_descriptors() == before
+
+    assert cancel_everywhere(converse) > 20
 
 
 async def test_a_relay_on_windows_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

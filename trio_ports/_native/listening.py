@@ -124,15 +124,13 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         state = "closed" if self._listening.cancel_called else f"{len(self._owner.ports)} ports"
         return f"<NativeListener {self._made.application!r} ({state}) at {id(self):#x}>"
 
-    # For the package ------------------------------------------------------------------------------------------------
-
     @enable_ki_protection
-    async def listen(self, sockets: trio.SocketListener) -> None:
+    async def _listen(self, sockets: trio.SocketListener) -> None:
         """Welcome relays until the listener is closed. Owns ``sockets``."""
         with self._listening:
             await trio.serve_listeners(self._serve, [sockets], handler_nursery=self._nursery)
 
-    def end(self, error: PortError | None) -> None:
+    def _end(self, error: PortError | None) -> None:
         """Close, and end the ports, telling the other sides ``error``."""
         self._close()
         self._owner.close(error)
@@ -241,12 +239,12 @@ async def open_native_listener(
         sockets = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         async with open_body() as body, trio.open_nursery() as nursery:
             listener = NativeListener(nursery, made, address, claim)
-            nursery.start_soon(listener.listen, sockets)
+            nursery.start_soon(listener._listen, sockets)
             try:
                 with body:
                     yield listener
             finally:
-                listener.end(crash_error(body.failure))
+                listener._end(crash_error(body.failure))
 
 
 async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:
