@@ -55,8 +55,11 @@ def test_chunkings(data: st.DataObject, whole: bytes) -> None:
 
 
 def test_chunkings_of_single_bytes() -> None:
-    """Each byte by itself is one of the ways."""
+    """Each byte by itself is one of the ways, and so is any other; of one byte, or none, there is only one."""
     assert len(find(chunkings(bytes(20)), lambda pieces: len(pieces) == 20)) == 20
+    assert len(find(chunkings(b"abc"), lambda pieces: len(pieces) == 2)) == 2
+    assert find(chunkings(b"a"), lambda pieces: True) == [b"a"]
+    assert find(chunkings(b""), lambda pieces: True) == []
 
 
 @SOME
