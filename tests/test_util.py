@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trio_ports._util import check_limit, check_type, require_trio
+from trio_ports._util import check_limit, check_list, check_type, require_trio
 
 
 def test_outside_trio() -> None:
@@ -54,3 +55,16 @@ def test_no_limits(value: Any, error: type[Exception]) -> None:
     """Anything else is named with its value."""
     with pytest.raises(error, match="max_things must be"):
         check_limit("max_things", value)
+
+
+@pytest.mark.parametrize("value", [[], ["a"], ("a",), {"a"}])
+def test_lists(value: Any) -> None:
+    """Several things, or none."""
+    check_list("folders", value, "folders")
+
+
+@pytest.mark.parametrize("value", ["/tmp", b"/tmp", Path("/tmp"), 5, None])
+def test_no_lists(value: Any) -> None:
+    """One text would be a list of letters; and one thing is no list."""
+    with pytest.raises(TypeError, match="^folders must be a list of folders, not "):
+        check_list("folders", value, "folders")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import trio
@@ -39,6 +39,12 @@ def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None
         kinds = expected if isinstance(expected, tuple) else (expected,)
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         raise TypeError(f"{name} must be {wanted}, not {value!r}")
+
+
+def check_list(name: str, value: Any, of: str) -> None:
+    """Raise TypeError unless ``value`` is several things; one text would be a list of its letters."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list of {of}, not {value!r}")
 
 
 def check_limit(name: str, value: Any) -> None:

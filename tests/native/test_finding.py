@@ -77,7 +77,7 @@ def test_folders_are_seen_from_where_the_caller_stands(
     assert list(relative) == [file]
 
 
-@pytest.mark.parametrize("wrong", ["/tmp", Path("/tmp"), [5], [None]])
+@pytest.mark.parametrize("wrong", ["/tmp", Path("/tmp"), 5, [5], [None]])
 def test_folders_are_a_list_of_folders(wrong: Any) -> None:
     """One folder would be a list of letters."""
     with pytest.raises(TypeError, match="manifest_folders must be"):
@@ -177,6 +177,8 @@ def test_a_browser_chooses_places_and_rules(tmp_path: Path, monkeypatch: pytest.
     folder.mkdir(parents=True)
     file = write_manifest(folder, "/opt/app")
     assert find_manifest("app", extension_id=CHROMIUM_ID, browser="vivaldi").file == file
+    with pytest.raises(TypeError, match="browser must be str"):
+        find_manifest("app", extension_id=CHROMIUM_ID, browser=[])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'netscape'"):
         find_manifest("app", extension_id=CHROMIUM_ID, browser="netscape")
 

@@ -488,6 +488,22 @@ async def test_outside_the_main_thread_there_are_no_signals() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_type_that_cannot_be_is_refused_before_anything_is_touched() -> None:
+    """What the program prints afterwards is on standard output, and nowhere else."""
+    code = (
+        "import trio; from trio_ports.native import open_native_port\n"
+        "async def main():\n"
+        "    try:\n"
+        "        await open_native_port(message_type=3).__aenter__()\n"
+        "    except TypeError:\n"
+        "        print('still mine')\n"
+        "trio.run(main)\n"
+    )
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert (run.stdout, run.stderr) == (b"still mine\n", b"")
+
+
 async def test_wrong_arguments_are_refused_before_anything_is_touched() -> None:
     """Standard input and output stay as they are."""
     for options in ({"max_incoming_bytes": 0}, {"max_buffer_size": 0}, {"max_message_bytes": -1}):

@@ -15,7 +15,7 @@ import attrs
 from .._protocol.errors import ApplicationNameError, Cause, ManifestError, NativeApplicationError
 from .._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from .._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
-from .._util import check_type
+from .._util import check_list, check_type
 
 Folder: TypeAlias = str | os.PathLike[str]
 
@@ -52,9 +52,7 @@ def find_manifest(
     check_type("extension_id", extension_id, str)
     family = family_of(extension_id)
     if browser is not None:
-        if browser not in BROWSERS:
-            raise ValueError(f"browser must be one of {', '.join(BROWSERS)}, not {browser!r}")
-        family = BROWSERS[browser].family
+        family = places_of(browser).family
     return search(name, extension_id, family, files_of(name, family, browser, manifest_folders))
 
 
@@ -70,14 +68,21 @@ def files_of(
     return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
 
 
+def places_of(browser: str) -> Places:
+    """Return where a browser looks; TypeError or ValueError for one that is not known."""
+    check_type("browser", browser, str)
+    if browser not in BROWSERS:
+        raise ValueError(f"browser must be one of {', '.join(BROWSERS)}, not {browser!r}")
+    return BROWSERS[browser]
+
+
 def check_folders(folders: Sequence[Folder]) -> list[Path]:
     """Return the folders, seen from the root: an application is started in another folder than its caller's.
 
     Raises:
         TypeError: for one folder in the place of a list, which would be a list of letters, and for what is no folder.
     """
-    if isinstance(folders, (str, bytes, os.PathLike)):
-        raise TypeError(f"manifest_folders must be a list of folders, not {folders!r}")
+    check_list("manifest_folders", folders, "folders")
     found = [*folders]
     for folder in found:
         check_type("each of manifest_folders", folder, (str, os.PathLike))

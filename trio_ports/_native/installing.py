@@ -22,8 +22,8 @@ from .._protocol.manifests import (
     program_of,
 )
 from .._protocol.places import BROWSERS, Places
-from .._util import check_type
-from .finding import DEFAULT_BROWSERS, Folder, check_folders, system_folders, user_folders
+from .._util import check_list, check_type
+from .finding import DEFAULT_BROWSERS, Folder, check_folders, places_of, system_folders, user_folders
 from .launchers import check_words, is_launcher, launcher_text, words_of
 from .placing import (
     Change,
@@ -148,7 +148,7 @@ def uninstall(
     """
     _check(name, browsers, manifest_folders, launcher_folder)
     launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
-    places = [_places(browser) for browser in (BROWSERS if browsers is None else browsers)]
+    places = [places_of(browser) for browser in (BROWSERS if browsers is None else browsers)]
 
     def is_ours(data: bytes) -> bool:
         return is_encoded_manifest(data) or program_of(data) == str(launcher)
@@ -177,8 +177,8 @@ def _check(
     check_type("name", name, str)
     if not is_application_name(name, "firefox"):
         raise ManifestError(field="name", value=name, rule="must be letters, digits, underscores and single dots")
-    if isinstance(browsers, str):
-        raise TypeError(f"browsers must be a list of names, not {browsers!r}")
+    if browsers is not None:
+        check_list("browsers", browsers, "names")
     if manifest_folders is not None:
         check_folders(manifest_folders)
     check_type("launcher_folder", launcher_folder, (str, os.PathLike, type(None)))
@@ -231,7 +231,7 @@ def _targets(
         return dict.fromkeys(_files(manifest.name, [], manifest_folders, system) if families else [], manifest)
     chosen = [each for family in families for each in DEFAULT_BROWSERS[family]]
     if browsers is not None:
-        chosen = [_places(browser) for browser in browsers]
+        chosen = [places_of(browser) for browser in browsers]
     targets: dict[tuple[Path, str | None], NativeManifest] = {}
     for places in chosen:
         theirs = _for_family(manifest, places.family)
@@ -246,13 +246,6 @@ def _for_family(manifest: NativeManifest, family: Family) -> NativeManifest:
     if family == "firefox":
         return attrs.evolve(manifest, allowed_origins=())
     return attrs.evolve(manifest, allowed_extensions=())
-
-
-def _places(browser: str) -> Places:
-    try:
-        return BROWSERS[browser]
-    except KeyError:
-        raise ValueError(f"browser must be one of {', '.join(BROWSERS)}, not {browser!r}") from None
 
 
 def _files(

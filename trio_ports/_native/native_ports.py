@@ -95,6 +95,7 @@ async def open_native_port(
     name, sender = read_arguments(sys.argv[1:])
     decoder = FrameDecoder(max_frame_bytes=max_incoming_bytes)
     setup = for_application(setup)
+    messages = setup.decoder(message_type)
     block, left = trio.CancelScope(), trio.Event()
     with sealed_descriptors() as (incoming, outgoing), named_strays(), _signals() as signals, block:
 
@@ -106,7 +107,7 @@ async def open_native_port(
                 await left.wait()  # What is still done in the block is ended by SIGTERM too.
                 nursery.cancel_scope.cancel()
 
-        async with open_carried_port(carry, setup, setup.decoder(message_type), name=name, sender=sender) as port:
+        async with open_carried_port(carry, setup, messages, name=name, sender=sender) as port:
             try:
                 yield port
             finally:
