@@ -66,5 +66,5 @@ def test_lists(value: Any) -> None:
 @pytest.mark.parametrize("value", ["/tmp", b"/tmp", Path("/tmp"), 5, None])
 def test_no_lists(value: Any) -> None:
     """One text would be a list of letters; and one thing is no list."""
-    with pytest.raises(TypeError, match="^folders must be a list of folders, not "):
+    with pytest.raises(TypeError, match=r"^folders must be a list of folders, not "):
         check_list("folders", value, "folders")
