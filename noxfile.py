@@ -20,6 +20,10 @@ nox.options.reuse_venv = "yes"
 nox.options.stop_on_first_error = False
 nox.options.sessions = ["build", "lint", "layers", "types", "docs", "tests", "coverage"]
 
+# What pip would compile, and most of which is never imported, takes longer than all else that it does; nor need it look
+# each time whether there is a newer pip.
+os.environ |= {"PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 MEASURED = ROOT / ".nox" / "measured"
