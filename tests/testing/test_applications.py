@@ -13,6 +13,7 @@ import trio
 
 from trio_ports.testing import ApplicationBrokenError, Finding, check_application, hosts, wire
 from trio_ports.testing.answers import Answer, NotAFrameError, same_json
+from trio_ports.testing.hosts import Manner
 
 APPLICATION = Path(__file__).with_name("application.py")
 FAULTS = {
@@ -100,8 +101,8 @@ def test_no_echo(fault: str, manner: str) -> None:
     assert report.manner == manner
     assert find(report.findings, "pass") == [
         "the arguments of either browser",
-        "every JSON value",
         "the end of its input",
+        "every JSON value",
     ]
     assert find(report.findings, "skip") == ["numbers that no double holds"]
 
@@ -121,10 +122,96 @@ def test_a_command_is_a_list() -> None:
         check_application(["./my-host", 1])  # type: ignore[list-item]
 
 
-def test_a_program_that_is_not_there() -> None:
-    """There is nothing to check."""
-    with pytest.raises(FileNotFoundError):
-        check_application(["/nowhere/at/all"])
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["/nowhere/at/all"], "/nowhere/at/all"),
+        ([sys.executable, "-E", "/nowhere/host.py"], "/nowhere/host.py"),
+        (["sh", "/nowhere/host.sh"], "/nowhere/host.sh"),
+        (["sh", "-c", "no-such-program"], "sh"),
+        (["env", "no-such-program"], "env"),
+    ],
+)
+def test_a_program_that_is_not_there(words: list[str], missing: str) -> None:
+    """There is nothing to check, also where a shell or an interpreter finds that out: no rule is broken."""
+    with pytest.raises(FileNotFoundError) as caught:
+        check_application(words)
+    assert caught.value.filename == missing
+
+
+def test_a_program_that_a_shell_may_not_start(tmp_path: Path) -> None:
+    """That is an error of the call too."""
+    program = tmp_path / "host"
+    program.touch(mode=0o644)
+    with pytest.raises(PermissionError):
+        check_application(["sh", "-c", str(program)])
+
+
+def test_a_file_that_is_missing_for_another_reason() -> None:
+    """A program that is there and fails is checked, whatever it says about the files that it lacks."""
+    program = "import sys; sys.exit('cannot read settings.toml')"
+    report = check_application([sys.executable, "-c", program, "settings.toml"], patience=0.5, strict=False)
+    assert report.broken_rules == (35,)
+
+
+def test_a_program_that_never_reads() -> None:
+    """That is said, and nothing else is asked."""
+    report = check_application([sys.executable, "-c", "import time; time.sleep(60)"], patience=0.2, strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
+    assert report.findings[0].detail == "it does not read its input"
+
+
+def test_a_program_that_reads_no_longer() -> None:
+    """So it is said of one that takes what it was asked first, and then no more."""
+
+    async def main() -> str:
+        program = "import os, time; os.read(0, 1); time.sleep(60)"
+        async with hosts.open_host([sys.executable, "-c", program], patience=0.2, start_seconds=0.5) as host:
+            assert not await host.is_well(Manner("silent", "ping"))
+            return host.fate()
+
+    assert trio.run(main) == "it is there and does not read its input"
+
+
+def test_a_program_whose_input_has_ended() -> None:
+    """Whether it reads cannot be told any more, and is not said."""
+
+    async def main() -> str:
+        program = "import time; time.sleep(60)"
+        async with hosts.open_host([sys.executable, "-c", program], patience=0.2, start_seconds=0.1) as host:
+            host.write(b"1234")
+            host.end_input()
+            assert not await host.wait_gone(0.1)
+            return host.fate()
+
+    assert trio.run(main) == "it is there and says nothing"
+
+
+def test_one_cause_is_one_line(tmp_path: Path) -> None:
+    """What is wrong whatever is asked is said once, and waited for in full once."""
+    began = time.perf_counter()
+    report = check_application([*command("once"), str(tmp_path / "marker")], patience=3, strict=False)
+    assert len(find(report.findings, "fail")) == 1
+    assert report.findings[0].detail == "it is there and says nothing"
+    skipped = [finding for finding in report.findings if finding.status == "skip"]
+    assert {finding.detail for finding in skipped} == {
+        "as in 'the arguments of either browser': it is there and says nothing"
+    }
+    assert time.perf_counter() - began < 3 * len(skipped)
+
+
+def test_one_that_never_leaves() -> None:
+    """After that was said, what comes before the end of its input is no other finding."""
+    report = check_application(command("stays"), rules=[36, 38], strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", "skip", "skip", "skip"]
+
+
+def test_sentences() -> None:
+    """There is one for every rule that is checked, from the application's point of view."""
+    assert set(wire.SENTENCES) == {rule for rule, *_ in wire.CHECKS}
+    with pytest.raises(ApplicationBrokenError, match=re.escape(wire.SENTENCES[13])) as caught:
+        check_application(command("null"), rules=[13])
+    assert caught.value.report.findings[0].sentence == wire.SENTENCES[13]
 
 
 def test_an_application_that_ends_inside_a_frame() -> None:

@@ -38,7 +38,7 @@ def test_something_failed() -> None:
     assert done.returncode == 1
     first, *_, rule, summary = done.stdout.splitlines()
     assert first.startswith("fail rule 13  every JSON value: null is swallowed; false is swallowed; 0 is swallowed")
-    assert rule.startswith("rule 13: Any JSON value is a message")
+    assert rule.startswith("rule 13: It takes every JSON value: null, false, 0 and the empty text are messages too")
     assert summary == "It is an echo. 0 passed, 1 failed, 0 warnings."
 
 
@@ -90,6 +90,13 @@ def test_strictly() -> None:
     arguments = ["--rule", "33", *command("empty")]
     assert check(*arguments).returncode == 0
     assert check("--strict", *arguments).returncode == 1
+
+
+def test_a_script_that_is_not_there() -> None:
+    """The same, if its interpreter is."""
+    done = check(sys.executable, "/nowhere/host.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "trio-ports: cannot start /nowhere/host.py: No such file or directory\n"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def check(
                     command, rules=[int(rule) for rule in rules] or None, patience=patience, on_finding=on_finding
                 )
             except OSError as error:
-                click.echo(f"trio-ports: cannot start {command[0]}: {_why(error, Path(command[0]))}", err=True)
+                program = error.filename if error.filename in command else command[0]
+                click.echo(f"trio-ports: cannot start {program}: {_why(error, Path(program))}", err=True)
                 return USAGE
         reports.append(report)
         if as_json:

@@ -18,8 +18,7 @@ import trio
 from .._util import check_type
 from .answers import NotAFrameError
 from .examinations import Check, Examination, Status, UnwellError, find_manner
-from .rules import RULES
-from .wire import CHECKS
+from .wire import CHECKS, SENTENCES
 
 PATIENCE_SECONDS: Final = 5.0
 """How long an answer may take. A start may take twice as long."""
@@ -41,8 +40,8 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """The rule, in a sentence."""
-        return RULES[self.rule].sentence
+        """The rule as it concerns an application, in a sentence."""
+        return SENTENCES[self.rule]
 
 
 @final
@@ -103,7 +102,8 @@ def check_application(
 
     Raises:
         ApplicationBrokenError: something failed.
-        FileNotFoundError, PermissionError: there is no such program.
+        FileNotFoundError, PermissionError: there is no such program, or none of the name that is given to a shell, an
+            ``env`` or an interpreter.
         TypeError: the command is a text.
     """
     if isinstance(command, str):
@@ -134,6 +134,7 @@ async def examine_application(
     manner = await find_manner(command, patience)
     examination = Examination(command, patience, manner)
     findings: list[Finding] = []
+    causes: dict[str, str] = {}
     chosen = [check for check in CHECKS if rules is None or check[0] in rules]
     for rule, name, needs_echo, check in chosen:
         began = time.perf_counter()
@@ -143,15 +144,25 @@ async def examine_application(
         elif needs_echo and manner.kind != "echo":
             status, detail = "skip", f"it is no echo: it {'answers' if manner.kind == 'answers' else 'is silent'}"
         else:
-            status, detail = await _carry_out(check, examination)
+            status, detail = await _carry_out(name, check, examination, causes)
         finding = Finding(rule, name, status, detail, round(time.perf_counter() - began, 3))
         findings.append(finding)
         on_finding(finding, len(findings), len(chosen))
     return ApplicationReport(command, manner.kind, tuple(findings))
 
 
-async def _carry_out(check: Check, examination: Examination) -> tuple[Status, str]:
+async def _carry_out(name: str, check: Check, examination: Examination, causes: dict[str, str]) -> tuple[Status, str]:
+    """Carry out a check. What is wrong whatever it is asked is a failure once; what would only repeat it is skipped.
+
+    Args:
+        name: of the check.
+        check: what to carry out.
+        examination: what it is given.
+        causes: what was found already, and in which check.
+    """
     try:
         return await check(examination)
     except (NotAFrameError, UnwellError) as error:
-        return "fail", str(error)
+        cause = str(error)
+        first = causes.setdefault(cause, name)
+        return ("fail", cause) if first == name else ("skip", f"as in {first!r}: {cause}")

@@ -27,7 +27,11 @@ MOST_UNREAD: Final = 100_000
 MOST_UNREAD_BYTES: Final = 2 * LONGEST
 """So much may come before it is asked for."""
 MOMENT_SECONDS: Final = 1.0
-"""How long one that says nothing is watched."""
+"""How long one that says nothing is waited for."""
+WATCH_SECONDS: Final = 0.5
+"""How long one that says nothing is watched when it has read what might end it."""
+LOOK_SECONDS: Final = 0.02
+"""How often it is looked whether it has read something."""
 STILL_SECONDS: Final = 0.2
 """How long one that stands still is written to; what a pipe has room for takes no time."""
 MOST_LETTERS: Final = 200
@@ -50,6 +54,8 @@ class Manner:
     kind: Literal["echo", "answers", "silent"]
     marker: Any
     """A message that it answers, or might have."""
+    reads: bool = True
+    """It reads its input, as far as can be seen."""
 
 
 @final
@@ -70,6 +76,8 @@ class Host:
         self._begun = b""
         self._unread_bytes: float = 0
         self._written = trio.Event()
+        self._to_read = self._sent = 0
+        self._is_deaf = False
         self._start_seconds = start_seconds
         self._started = trio.Event()
 
@@ -80,6 +88,7 @@ class Host:
     def write(self, data: bytes) -> None:
         """Write bytes, in a task of its own."""
         self._written = trio.Event()
+        self._to_read += len(data)
         self._to_write_in.send_nowait(data)
 
     async def write_pieces(self, pieces: Sequence[bytes]) -> None:
@@ -135,8 +144,8 @@ class Host:
         Raises:
             NotAFrameError: what comes is no frame.
         """
-        await self._wait_started()
-        with trio.move_on_after(seconds or self._patience):
+        await self.wait_started()
+        with trio.move_on_after(0 if self._is_deaf else seconds or self._patience):
             try:
                 answer = await self._answers.receive()
             except trio.EndOfChannel:
@@ -156,10 +165,13 @@ class Host:
         return "" if same_json(answer.value(), message) else f"the answer is {answer.shown()}"
 
     async def is_well(self, manner: Manner, seconds: float | None = None) -> bool:
-        """Say whether it lives: it answers, if it does at all, or is still there a moment later."""
+        """Say whether it lives: it answers, if it does at all, or has read its input and is there a moment later."""
         self.post(manner.marker)
         if manner.kind == "silent":
-            with trio.move_on_after(min(self._patience, MOMENT_SECONDS)):
+            await self.wait_started()
+            if self._is_deaf:
+                return False
+            with trio.move_on_after(min(self._patience, WATCH_SECONDS)):
                 await self.wait_gone(math.inf)
                 return False
             return self._stray is None and not self._begun
@@ -171,17 +183,30 @@ class Host:
 
     async def wait_gone(self, seconds: float) -> bool:
         """Say whether it ends in that time, and all it wrote has been heard."""
-        await self._wait_started()
+        await self.wait_started()
         with trio.move_on_after(seconds):
+            await self._process.wait()
+        if self.is_gone:
             await self._wait_over()
-            return True
         return self.is_gone
 
-    async def _wait_started(self) -> None:
-        """Wait until it has said something or ended, as long as it may still be starting."""
+    async def wait_started(self) -> None:
+        """Wait until it has said something, read what it was sent, or ended, as long as it may still be starting."""
         with trio.move_on_after(self._start_seconds):
-            await self._started.wait()
+            while not self._started.is_set() and not self._has_read():
+                with trio.move_on_after(LOOK_SECONDS):
+                    await self._started.wait()
+            self._started.set()
+        self._is_deaf = not self._started.is_set() and self._unread() is not None
         self._started.set()
+
+    def _has_read(self) -> bool:
+        return 0 < self._sent == self._to_read and self._unread() == 0
+
+    def _unread(self) -> int | None:
+        """Return how many bytes of what was written to it nobody has read; None where that cannot be told."""
+        assert self._process.stdin is not None
+        return _bytes_in(self._process.stdin)
 
     async def _wait_over(self) -> None:
         await self._process.wait()
@@ -202,6 +227,11 @@ class Host:
         return self._process.poll() is not None
 
     @property
+    def is_deaf(self) -> bool:
+        """It has read nothing in the time that it has to start."""
+        return self._is_deaf
+
+    @property
     def has_begun(self) -> bool:
         """It has written what is not yet a whole frame."""
         return bool(self._begun)
@@ -216,6 +246,8 @@ class Host:
             return f"it {ended}{self._last_line()}"
         if self._heard_all.is_set():
             return "it is there, and has closed its output"
+        if self._is_deaf:
+            return "it is there and does not read its input"
         return f"it has written {_shown(self._begun)}, and no more" if self._begun else "it is there and says nothing"
 
     def last_words(self) -> str:
@@ -259,7 +291,9 @@ class Host:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for data in self._to_write:
                 await stdin.send_all(data)
-                self._written.set()
+                self._sent += len(data)
+                if self._sent == self._to_read:
+                    self._written.set()
         await stdin.aclose()
 
     async def _read(self) -> None:
@@ -313,6 +347,16 @@ class Host:
             self._stderr += data
             del self._stderr[: -(1 << 16)]
         self._heard_errors.set()
+
+
+def _bytes_in(pipe: Any) -> int | None:
+    """Return how many bytes wait in a pipe; None where the system does not tell, or the pipe was closed."""
+    if os.name != "posix" or pipe.fileno() < 0:
+        return None
+    import fcntl
+    import termios
+
+    return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _enlarge(pipe: Any, size: int) -> None:

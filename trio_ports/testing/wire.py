@@ -12,13 +12,14 @@ import trio
 from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES
 from .answers import frame_of, frame_of_bytes, frame_of_text
 from .examinations import Check, Examination, Status
-from .hosts import Host
+from .hosts import WATCH_SECONDS, Host
 from .values import check_values
 
+CHROMIUM: Final = ("chrome-extension://abcdefghijklmnopabcdefghijklmnop/",)
 LEAVE_SECONDS: Final = 2.0
 """Chromium kills what is still there two seconds after the end of its input."""
 FLOOD: Final[tuple[int, ...]] = (*(number % 10 for number in range(13_200)), *range(6_800))
-"""Numbers, each a frame: first the smallest frames that there are, more than 64 KiB of them, as many as a read takes."""
+"""Numbers, each a frame: first more than 64 KiB, which is what a read takes, of the smallest frames that there are."""
 
 _END_IS_NAMED: Final = re.compile(
     r"inside a frame|truncated|incomplete|premature|unexpected(ly)? e|EOF|end of (file|input|stream)|cut (off|short)",
@@ -31,19 +32,19 @@ _END_IS_NAMED: Final = re.compile(
 
 
 async def _arguments(examination: Examination) -> tuple[Status, str]:
-    """It starts with either browser's arguments, and says nothing by itself that is no frame."""
-    for arguments in (
-        ("/manifests/check.json", "check@trio-ports.invalid"),
-        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop/",),
-        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop/", "--parent-window=0"),
-    ):
+    """It starts with either browser's arguments, reads, and says nothing by itself that is no frame."""
+    if not examination.manner.reads:
+        return "fail", "it does not read its input"
+    async with examination.start() as host:
+        await examination.require_well(host)
+        host.end_input()
+        late = await host.next_answer(LEAVE_SECONDS)  # Of what is no frame it says so.
+        if late is not None and examination.manner.kind == "silent":
+            return "fail", f"it writes only when its input has ended, as if it never flushed: {late.shown()}"
+    for arguments in (CHROMIUM, (*CHROMIUM, "--parent-window=0")):
         async with examination.start(*arguments) as host:
             if not await host.is_well(examination.manner):
                 return "fail", f"with the arguments {' '.join(arguments)}: {host.fate()}"
-            host.end_input()
-            late = await host.next_answer(LEAVE_SECONDS)  # Of what is no frame it says so.
-            if late is not None and examination.manner.kind == "silent":
-                return "fail", f"it writes only when its input has ended, as if it never flushed: {late.shown()}"
     return "pass", ""
 
 
@@ -156,10 +157,11 @@ async def _slow_reader(examination: Examination) -> tuple[Status, str]:
 
 async def _end_of_file(examination: Examination) -> tuple[Status, str]:
     """It leaves when its input ends, whether or not it was spoken to."""
-    for spoken_to in (False, True):
+    for spoken_to in (True, False):
         async with examination.converse() if spoken_to else examination.start() as host:
             host.end_input()
             if not await host.wait_gone(LEAVE_SECONDS):
+                examination.stays = True
                 return "fail", f"two seconds after the end of its input it is still there ({_when(spoken_to)})"
             if host.returncode:
                 return "warn", f"at the end of its input {host.fate()} ({_when(spoken_to)})"
@@ -168,6 +170,18 @@ async def _end_of_file(examination: Examination) -> tuple[Status, str]:
 
 def _when(spoken_to: bool) -> str:
     return "after a conversation" if spoken_to else "without a message"
+
+
+async def _is_still_there(examination: Examination, host: Host) -> bool:
+    """Say whether it does not leave; one that never does is not waited for as long."""
+    return not await host.wait_gone(WATCH_SECONDS if examination.stays else LEAVE_SECONDS)
+
+
+def _lingering(examination: Examination, when: str) -> tuple[Status, str]:
+    """Say that it does not leave, unless that has been said."""
+    if examination.stays:
+        return "skip", "it does not leave at the end of its input, whatever came before"
+    return "fail", f"{when} it is still there"
 
 
 async def _last_words(examination: Examination) -> tuple[Status, str]:
@@ -193,8 +207,8 @@ async def _truncated(examination: Examination) -> tuple[Status, str]:
         async with examination.converse() as host:
             host.write(data)
             host.end_input()
-            if not await host.wait_gone(LEAVE_SECONDS):
-                return "fail", f"its input ends {where}: two seconds later it is still there"
+            if await _is_still_there(examination, host):
+                return _lingering(examination, f"its input ends {where}: two seconds later")
             crash = host.crash()
             if crash and ("JSON" in crash or not _END_IS_NAMED.search(crash)):
                 return "fail", f"its input ends {where}: it dies of an error that nobody caught: {crash}"
@@ -207,8 +221,8 @@ async def _junk(examination: Examination) -> tuple[Status, str]:
         async with examination.converse() as host:
             host.write(frame_of_bytes(body))
             host.end_input()
-            if not await host.wait_gone(LEAVE_SECONDS):
-                return "fail", f"after a frame with {body!r} and the end of its input it is still there"
+            if await _is_still_there(examination, host):
+                return _lingering(examination, f"after a frame with {body!r} and the end of its input")
             while await host.next_answer() is not None:
                 pass
     return "pass", ""
@@ -219,8 +233,8 @@ async def _huge(examination: Examination) -> tuple[Status, str]:
     async with examination.converse() as host:
         host.write(b"\xff\xff\xff\xff")
         host.end_input()
-        if not await host.wait_gone(LEAVE_SECONDS):
-            return "fail", "after a length of 4 GiB and the end of its input it is still there"
+        if await _is_still_there(examination, host):
+            return _lingering(examination, "after a length of 4 GiB and the end of its input")
     return "pass", ""
 
 
@@ -235,6 +249,7 @@ async def _empty(examination: Examination) -> tuple[Status, str]:
 
 CHECKS: Final[tuple[tuple[int, str, bool, Check], ...]] = (
     (35, "the arguments of either browser", False, _arguments),
+    (38, "the end of its input", False, _end_of_file),
     (33, "frames in every cut", True, _cuts),
     (13, "every JSON value", False, check_values),
     (12, "numbers that no double holds", True, _beyond),
@@ -244,10 +259,26 @@ CHECKS: Final[tuple[tuple[int, str, bool, Check], ...]] = (
     (17, "a flood in one piece", True, _flood),
     (17, "a browser that does not read for a moment", True, _slow_reader),
     (21, "questions just before the end of its input", True, _last_words),
-    (38, "the end of its input", False, _end_of_file),
     (36, "the end of its input inside a frame", False, _truncated),
     (36, "frames that are no JSON", False, _junk),
     (36, "a length that no message has", False, _huge),
     (33, "an empty frame", False, _empty),
 )
 """The rule, the check's name, whether only an echo can be asked, and how it is done."""
+
+SENTENCES: Final = {
+    12: "What it writes is JSON, whatever number it was sent: neither Infinity nor NaN is.",
+    13: "It takes every JSON value: null, false, 0 and the empty text are messages too, and no end of its input.",
+    17: "However many messages come at once, and however slowly its answers are taken, it loses none and keeps their "
+    "order.",
+    21: "What it was asked before the end of its input it answers before it leaves.",
+    33: "It reads a length in four bytes of native order and then so many bytes of UTF-8 JSON, however the bytes were "
+    "cut, and an empty frame too.",
+    34: "It sends up to 1 MiB in a frame, never more, and takes up to 64 MiB.",
+    35: "It starts with the arguments of either browser, reads its standard input, and writes frames to its standard "
+    "output at once and nothing else.",
+    36: "At nonsense, or an end of its input inside a frame, it leaves in good order: it neither hangs, nor dies of an "
+    "error that nobody caught, nor writes what is no frame.",
+    38: "It leaves by itself within two seconds of the end of its input.",
+}
+"""The rules as they concern an application, by number."""
