@@ -21,15 +21,15 @@ from trio_ports._native.addresses import (
 )
 
 
-def test_the_address_has_the_name_of_the_application(tmp_path: Path) -> None:
+def test_the_address_has_the_name_of_the_application(private_folder: Path) -> None:
     """Whoever looks into the folder sees what listens."""
-    assert list(addresses("com.example.app", tmp_path)) == [tmp_path / "com.example.app.socket"]
+    assert list(addresses("com.example.app", private_folder)) == [private_folder / "com.example.app.socket"]
 
 
-def test_a_folder_may_be_relative_to_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_may_be_relative_to_where_one_is(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made absolute at once."""
-    monkeypatch.chdir(tmp_path)
-    assert list(addresses("app", "here")) == [tmp_path / "here" / "app.socket"]
+    monkeypatch.chdir(private_folder)
+    assert list(addresses("app", "here")) == [private_folder / "here" / "app.socket"]
 
 
 def test_a_long_name_has_a_short_address() -> None:
@@ -51,10 +51,12 @@ def substitute() -> Path:
     return Path("/tmp", f"trio-ports-{os.geteuid()}")
 
 
-def test_the_system_says_where_sockets_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, substitute: Path) -> None:
+def test_the_system_says_where_sockets_are(
+    private_folder: Path, monkeypatch: pytest.MonkeyPatch, substitute: Path
+) -> None:
     """And where somebody was told another folder, or none, there is a second one."""
-    monkeypatch.setattr(platformdirs, "user_runtime_dir", lambda name, **_: str(tmp_path / name))
-    assert [path.parent for path in addresses("app", None)] == [tmp_path / "trio-ports", substitute]
+    monkeypatch.setattr(platformdirs, "user_runtime_dir", lambda name, **_: str(private_folder / name))
+    assert [path.parent for path in addresses("app", None)] == [private_folder / "trio-ports", substitute]
 
 
 def test_a_system_without_such_a_folder(monkeypatch: pytest.MonkeyPatch, substitute: Path) -> None:
@@ -73,9 +75,9 @@ def test_a_system_whose_folder_is_too_deep(monkeypatch: pytest.MonkeyPatch, subs
     assert [path.parent for path in addresses("app", None)] == [substitute]
 
 
-def test_a_folder_is_made_private(tmp_path: Path) -> None:
+def test_a_folder_is_made_private(private_folder: Path) -> None:
     """With those above it; one that is private already is taken as it is."""
-    folder = tmp_path / "a" / "b"
+    folder = private_folder / "a" / "b"
     assert not is_private(folder)
     for _ in range(2):
         make_private(folder)
@@ -84,28 +86,28 @@ def test_a_folder_is_made_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o777])
-def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_folder_that_others_can_enter_is_refused(private_folder: Path, mode: int) -> None:
     """Whoever could get in could take the application's place."""
-    tmp_path.chmod(mode)
+    private_folder.chmod(mode)
     with pytest.raises(PermissionError, match="nobody else can enter"):
-        make_private(tmp_path)
+        make_private(private_folder)
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_folder_is_refused(private_folder: Path) -> None:
     """A link into somebody else's folder, for example."""
-    (tmp_path / "folder").mkdir(mode=0o700)
-    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (private_folder / "folder").mkdir(mode=0o700)
+    (private_folder / "link").symlink_to(private_folder / "folder")
     with pytest.raises(PermissionError):
-        make_private(tmp_path / "link")
+        make_private(private_folder / "link")
 
 
-def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_folder_is_refused(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Private to somebody else is not private."""
-    tmp_path.chmod(0o700)
-    assert is_private(tmp_path)
+    private_folder.chmod(0o700)
+    assert is_private(private_folder)
     user = os.geteuid()
     monkeypatch.setattr(module.os, "geteuid", lambda: user + 1)
-    assert not is_private(tmp_path)
+    assert not is_private(private_folder)
 
 
 def test_who_is_at_the_other_end(monkeypatch: pytest.MonkeyPatch) -> None:

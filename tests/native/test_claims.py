@@ -31,8 +31,8 @@ def answers(address: Path) -> bool:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "folder"
+def folder(private_folder: Path) -> Path:
+    return private_folder / "folder"
 
 
 def test_a_claim_leaves_nothing_behind(folder: Path) -> None:
@@ -149,9 +149,9 @@ def test_a_folder_that_cannot_be_locked_in(folder: Path, monkeypatch: pytest.Mon
     assert open_descriptors() == before
 
 
-def test_the_first_place_that_is_private_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_place_that_is_private_is_taken(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where none is, the text says what is wrong with the first."""
-    first, second = tmp_path / "first", tmp_path / "second"
+    first, second = private_folder / "first", private_folder / "second"
     first.mkdir(mode=0o755)
     first.chmod(0o755)
 

@@ -300,6 +300,8 @@ def test_without_a_folder_the_launcher_is_among_the_users_data(home: Path) -> No
         (("app", [sys.executable, "/nowhere/app.py"]), BOTH, ManifestError),
         (("app", [APP, "-e", HERE]), BOTH, ManifestError),
         (("app", [APP, 5]), BOTH, TypeError),
+        (("app", None), BOTH, TypeError),
+        (("app", APP.encode()), BOTH, TypeError),
         ((None, APP), BOTH, TypeError),
         (("app", APP), {**BOTH, "browsers": "firefox"}, TypeError),
         (("app", APP), {**BOTH, "manifest_folders": "/tmp"}, TypeError),

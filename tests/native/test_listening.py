@@ -38,8 +38,8 @@ CHROMIUM = [f"chrome-extension://{CHROMIUM_ID}/"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "folder"
+def folder(private_folder: Path) -> Path:
+    return private_folder / "folder"
 
 
 class Relay:

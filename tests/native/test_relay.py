@@ -37,11 +37,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the socket and the manifest are; child processes find the package."""
     monkeypatch.setenv("PYTHONPATH", PACKAGES)
-    tmp_path.chmod(0o700)
-    return tmp_path
+    return private_folder
 
 
 class Browser:
