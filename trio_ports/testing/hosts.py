@@ -197,8 +197,9 @@ class Host:
                 with trio.move_on_after(LOOK_SECONDS):
                     await self._started.wait()
             self._started.set()
-        self._is_deaf = not self._started.is_set() and self._unread() is not None
-        self._started.set()
+        if not self._started.is_set():
+            self._is_deaf = bool(self._unread())
+            self._started.set()
 
     def _has_read(self) -> bool:
         return 0 < self._sent == self._to_read and self._unread() == 0
