@@ -11,7 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from .._protocol.errors import ManifestError
-from .._util import check_type
+from .._util import check_list, check_type
 
 _MARK: Final = "Written by trio_ports.native.install; uninstall removes it."
 """By which a launcher is told from a program that happens to be in its place."""
@@ -26,7 +26,9 @@ def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
         ManifestError: for several words in one text, which would be the name of one program.
         TypeError, ValueError: for what is no command.
     """
-    words = [os.fspath(word) for word in ([command] if isinstance(command, (str, os.PathLike)) else command)]
+    several = [command] if isinstance(command, (str, os.PathLike)) else command
+    check_list("command", several, "words")
+    words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in several]
     for word in words:
         check_type("each word of command", word, str)
     if not words:
