@@ -30,6 +30,7 @@ from trio_ports.testing.moves import (
     start_receive,
     start_send,
     start_wait,
+    tabs_connect,
     turn,
 )
 
@@ -273,6 +274,15 @@ def test_ports_that_should_not_be_there() -> None:
     stranger = SimpleNamespace(name="x", sender=None, error=None)
     assert judge(WORLD, lambda player: player.contexts["b"].ports.update(x=stranger)) == 2
     assert judge(WORLD, lambda player: player.contexts["t1/b"].ports.update(x=stranger)) == 3
+    to_tab = [open_tab("t1"), turn("t1/a", listen()), turn("a", tabs_connect("c", "t1"), hear("c"))]
+    assert judge(to_tab, lambda player: player.contexts["b"].ports.update(x=stranger)) == 4
+
+
+def test_whoever_waits_for_an_end() -> None:
+    """Of an end that does not come the rule is named that brings it about: one's own disconnect, or the other one's."""
+    ended = [*TOLD, turn("opener", disconnect())]
+    assert judge(ended, lambda player: player.contexts["opener"].over.clear()) == 18
+    assert judge(ended, lambda player: player.contexts["receiver"].over.clear()) == 19
 
 
 def test_unordered_senders() -> None:

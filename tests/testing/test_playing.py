@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 import trio_ports
-from trio_ports.testing import Limits, RuleBrokenError, check_browser, moves
+from trio_ports import Cause, PortError
+from trio_ports.testing import Limits, RuleBrokenError, check_browser, moves, open_ends_player
 from trio_ports.testing.checking import make_browser_subject, make_port_subject, play
 from trio_ports.testing.moves import History, Step, by, turn
+from trio_ports.testing.players import ScriptedError, cause_of
 
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -130,3 +135,30 @@ def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(RuleBrokenError) as caught:
         check_browser(trio_ports.open_browser, examples=0)
     assert caught.value.rule == 9
+
+
+def test_an_error_that_says_too_much() -> None:
+    """Of an error its cause is noted; and its text, if that is not the rule's, or tells what somebody raised."""
+    assert cause_of(PortError("whatever", cause=Cause.WIRE_BROKEN)) == "wire-broken"
+    assert cause_of(PortError("nobody", cause=Cause.NO_RECEIVER)) == "no-receiver: nobody"
+    secret = str(ScriptedError())
+    assert cause_of(PortError(secret, cause=Cause.CRASHED)) == f"crashed: {secret}"
+
+
+async def test_how_a_listener_is_called() -> None:
+    """With too many arguments, or inside the call that caused it: that is noted."""
+    listeners: list[Callable[..., object]] = []
+    odd = SimpleNamespace(
+        on_message=SimpleNamespace(add_listener=listeners.append),
+        post_message=lambda message: listeners[0](message, odd),
+        wait_disconnected=trio.sleep_forever,
+        disconnect=lambda: None,
+    )
+    async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+        actor = player.contexts["opener"]
+        actor.adopt(odd, "odd")
+        assert actor.perform(moves.add_listener("on_message", "one", port="odd")) == "ok"
+        listeners[0](1, odd, "more")
+        assert actor.perform(moves.post(2, "odd")) == "ok"
+        heard = {"port": "odd", "event": "on_message", "listener": "one"}
+        assert actor.log == [{**heard, "message": 1, "arguments": 3}, {**heard, "message": 2, "inside": "post"}]

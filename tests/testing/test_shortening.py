@@ -85,6 +85,7 @@ def test_what_is_simple_stays() -> None:
     assert not list(simpler_messages({"$": "NaN"}))
     assert not list(simpler_messages(None))
     assert list(simpler_messages(True)) == [0, 1, "", [], {}]
+    assert list(simpler_messages([5, "x"]))[-4:] == [5, "x", ["x"], [5]]
     assert list(simpler_messages({"a": 1, "b": 2}))[-4:] == [1, 2, {"b": 2}, {"a": 1}]
 
 
