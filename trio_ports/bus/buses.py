@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final, final
@@ -27,7 +26,7 @@ BEAT_SECONDS: Final = 1.0
 class Bus:
     """A browser's way to the others, for ``open_browser(bus=…)``. Made by `open_bus` and those that call it."""
 
-    __slots__ = ("_changed", "_former", "_links", "_node", "_nursery", "_peers", "_scope")
+    __slots__ = ("_changed", "_links", "_node", "_nursery", "_peers", "_scope")
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -35,7 +34,6 @@ class Bus:
         self._scope = trio.CancelScope(shield=True)
         self._links: Links | None = None
         self._peers: dict[str, Peer] = {}
-        self._former: deque[str] = deque(maxlen=1024)
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -126,17 +124,12 @@ class Bus:
                 case Gone(peer):
                     self._lose(peer)
                 case Arrived(peer, data):
-                    # Its first words may be faster than the news that it is there; its last ones may be late.
-                    if peer not in self._former:
-                        self._welcome(peer)
                     if peer in self._peers:
                         self._peers[peer].receive_data(data)
 
     def _welcome(self, name: str) -> None:
         if name not in self._peers:
             assert self._nursery is not None, "it listens in the nursery"
-            if name in self._former:
-                self._former.remove(name)
             peer = self._peers[name] = Peer(name, self._accept)
             self._nursery.start_soon(self._write, peer)
             self._changed.unpark_all()
@@ -144,7 +137,6 @@ class Bus:
     def _lose(self, name: str) -> None:
         peer = self._peers.pop(name, None)
         if peer is not None:
-            self._former.append(name)
             peer.gone.cancel()
             peer.void()
             self._changed.unpark_all()

@@ -43,7 +43,8 @@ class Node(Protocol):
     """One member of a bus, for `open_bus`. Made by whoever knows how to carry bytes; it need not know what they mean.
 
     What is sent to one peer arrives in order. It may be lost, which the bus notices; a loss that comes with a `Gone`
-    is noticed at once, at both sides.
+    is noticed at once, at both sides. A node can be sent to once it has joined, and nothing counts that arrives from
+    one before that, or after it is gone.
     """
 
     @property

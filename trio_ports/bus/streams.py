@@ -90,9 +90,9 @@ class BusStream:
         """
         await trio.lowlevel.checkpoint()
         while not self._arrived:
-            self._require_whole()
             if self.peer_ended is not None:
                 return b""
+            self._require_whole()
             await self._changed.park()
         data = self._arrived.popleft()
         self._take(len(data))

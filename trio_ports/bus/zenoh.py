@@ -10,10 +10,12 @@ import functools
 import json
 import math
 import secrets
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal, final
 
+import attrs
 import trio
 
 try:
@@ -23,12 +25,17 @@ except ModuleNotFoundError as error:
         "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, trio_ports[bus]", name=error.name
     ) from error
 
+from .._ports.blocks import open_body
 from .._util import check_type, require_trio
 from .buses import Bus, open_bus
 from .nodes import Arrived, Gone, Joined, NodeEvent
 
 LEASE_SECONDS: Final = 2.0
 """How long a node may be silent before the others take it for gone."""
+_GREETING_SECONDS: Final = (0.02, 1.0)
+"""How soon a node that has not answered is asked again, at first and in the end."""
+_QUESTION: Final = b"?"
+_ANSWER: Final = b"!"
 _VERSION: Final = "1"
 """Of what nodes say to each other; others are not seen."""
 
@@ -39,7 +46,7 @@ async def open_zenoh_bus(
     *,
     listen: Sequence[str] = (),
     connect: Sequence[str] = (),
-    mode: Literal["peer", "client", "router"] = "peer",
+    mode: Literal["router", "peer", "client"] = "router",
     lease_seconds: float = LEASE_SECONDS,
     config: zenoh.Config | None = None,
 ) -> AsyncGenerator[Bus]:
@@ -50,17 +57,18 @@ async def open_zenoh_bus(
         async with open_zenoh_bus(listen=["tcp/127.0.0.1:7447"]) as bus, open_browser(bus=bus) as browser:
             ...     # and in the other process: open_zenoh_bus(connect=["tcp/127.0.0.1:7447"])
 
-    Nobody is looked for but where ``connect`` says, and nobody is listened to but where ``listen`` says; peers tell
-    each other of further ones. An address that does not answer yet is tried again until it does. Everybody who reaches
-    one of the addresses may take part: keep them in a network that you trust, or give Zenoh certificates with
-    ``config``.
+    Nobody is looked for but where ``connect`` says, and nobody is listened to but where ``listen`` says. Nodes that are
+    connected by way of others see each other too: one that listens, to which all connect, is enough. An address that
+    does not answer yet is tried again until it does. Everybody who reaches one of the addresses may take part: keep
+    them in a network that you trust, or give Zenoh certificates with ``config``.
 
     Args:
         name: which bus: browsers on others of the same network do not meet.
         listen: addresses to be reached at, as Zenoh writes them: ``tcp/127.0.0.1:7447``,
             ``unixsock-stream//run/user/1000/bus``.
         connect: addresses of others.
-        mode: ``"peer"``, ``"client"`` (needs a router at ``connect``) or ``"router"``.
+        mode: Zenoh's word for how this node takes part: a ``"router"`` hands on what others say to each other, a
+            ``"peer"`` does not, and a ``"client"`` only ever talks to one router, which must be there already.
         lease_seconds: how long a node may be silent, because it hangs or its network fails, before it is gone.
         config: Zenoh's own configuration, taken as it is; then of the above only ``name`` is used.
 
@@ -77,15 +85,19 @@ async def open_zenoh_bus(
         raise ValueError(f"name must be made of letters, digits, '_', '-' and '.', not {name!r}")
     chosen = make_config(listen, connect, mode, lease_seconds) if config is None else config
     node = ZenohNode(f"trio_ports/{_VERSION}/{name}")
-    await node.open(chosen)
-    async with open_bus(node) as bus:
-        yield bus
+    async with open_body() as body, trio.open_nursery() as nursery:
+        with body:
+            await node.open(chosen)
+            nursery.start_soon(node.greet)
+            async with open_bus(node) as bus:
+                yield bus
+        nursery.cancel_scope.cancel()
 
 
 def make_config(listen: Sequence[str], connect: Sequence[str], mode: str, lease_seconds: float) -> zenoh.Config:
     """Return Zenoh's configuration for these arguments of `open_zenoh_bus`, checked."""
-    if mode not in ("peer", "client", "router"):
-        raise ValueError(f'mode must be "peer", "client" or "router", not {mode!r}')
+    if mode not in ("router", "peer", "client"):
+        raise ValueError(f'mode must be "router", "peer" or "client", not {mode!r}')
     check_type("lease_seconds", lease_seconds, (int, float))
     if not 0.1 <= lease_seconds < math.inf:
         raise ValueError(f"lease_seconds must be at least 0.1, not {lease_seconds!r}")
@@ -94,6 +106,7 @@ def make_config(listen: Sequence[str], connect: Sequence[str], mode: str, lease_
         "listen/endpoints": _check_addresses("listen", listen),
         "connect/endpoints": _check_addresses("connect", connect),
         "scouting/multicast/enabled": False,
+        "scouting/delay": 0,  # Otherwise it sometimes waits half a second for others to be found.
         "transport/link/tx/lease": round(lease_seconds * 1000),
     }
     config = zenoh.Config()
@@ -114,13 +127,31 @@ def _check_addresses(what: str, addresses: Sequence[str]) -> list[str]:
 
 
 @final
+@attrs.frozen
+class _Greeting:
+    """Not a message, but a question whether messages arrive, or the answer that they do."""
+
+    peer: str
+    word: bytes
+
+
+@final
 class ZenohNode:
-    """A node on Zenoh: see `trio_ports.bus.Node`."""
+    """A node on Zenoh: see `trio_ports.bus.Node`.
+
+    Zenoh tells of a node before its own routes lead there, and what is sent too soon is lost. So a node is there once
+    it has answered.
+    """
 
     def __init__(self, prefix: str) -> None:
         self._name = secrets.token_hex(16)
         self._prefix = prefix
-        self._happening, self._coming = trio.open_memory_channel[NodeEvent](math.inf)
+        self._happening, self._coming = trio.open_memory_channel[NodeEvent | _Greeting](math.inf)
+        self._next: deque[NodeEvent] = deque()
+        self._known: set[str] = set()
+        self._strangers: set[str] = set()
+        self._asked_by: set[str] = set()
+        self._has_to_greet = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._session: zenoh.Session | None = None
         self._declared: tuple[object, ...] = ()  # What nobody refers to is withdrawn.
@@ -152,7 +183,7 @@ class ZenohNode:
             session.liveliness().declare_token(f"{self._prefix}/here/{self._name}"),
         )
 
-    def _called(self, function: Callable[[Any], NodeEvent | None]) -> Callable[[Any], None]:
+    def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> Callable[[Any], None]:
         def call(sample: Any) -> None:
             event = function(sample)
             if event is not None:
@@ -161,11 +192,13 @@ class ZenohNode:
 
         return call
 
-    def _happen(self, event: NodeEvent) -> None:
+    def _happen(self, event: NodeEvent | _Greeting) -> None:
         with suppress(trio.ClosedResourceError):  # It came while the session closed.
             self._happening.send_nowait(event)
 
-    def _take(self, sample: zenoh.Sample) -> NodeEvent:
+    def _take(self, sample: zenoh.Sample) -> NodeEvent | _Greeting:
+        if sample.attachment is not None:
+            return _Greeting(_last_part(sample), sample.attachment.to_bytes())
         return Arrived(_last_part(sample), sample.payload.to_bytes())
 
     def _see(self, sample: zenoh.Sample) -> NodeEvent | None:
@@ -174,11 +207,28 @@ class ZenohNode:
             return None
         return Joined(peer) if sample.kind == zenoh.SampleKind.PUT else Gone(peer)
 
+    async def greet(self) -> None:
+        """Ask those who are new until they answer, and answer those who ask. Runs until it is cancelled."""
+        async with trio.open_nursery() as nursery:
+            first, last = _GREETING_SECONDS
+            seconds = first
+            while True:
+                for peer in self._asked_by:
+                    nursery.start_soon(_in_thread, self._send, peer, b"", _ANSWER)
+                for peer in self._strangers:
+                    nursery.start_soon(_in_thread, self._send, peer, b"", _QUESTION)
+                self._asked_by.clear()
+                self._has_to_greet = trio.Event()
+                with trio.move_on_after(seconds if self._strangers else math.inf):
+                    await self._has_to_greet.wait()
+                    seconds = first
+                seconds = min(2 * seconds, last)
+
     async def send(self, peer: str, data: bytes) -> None:
         """Send to another node; see `Node.send`."""
         await _in_thread(self._send, peer, data)
 
-    def _send(self, peer: str, data: bytes) -> None:
+    def _send(self, peer: str, data: bytes, attachment: bytes | None = None) -> None:
         session = self._session
         if session is None:  # It was closed while this waited for its thread.
             return
@@ -187,14 +237,41 @@ class ZenohNode:
             publisher = self._publishers[peer] = session.declare_publisher(
                 f"{self._prefix}/to/{peer}/{self._name}", congestion_control=zenoh.CongestionControl.BLOCK, express=True
             )
-        publisher.put(data)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
+        publisher.put(data, attachment=attachment)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
 
     async def receive(self) -> NodeEvent:
         """Wait for the next event; see `Node.receive`."""
-        event = await self._coming.receive()
-        if isinstance(event, Gone):
-            self._publishers.pop(event.peer, None)
-        return event
+        while not self._next:
+            self._interpret(await self._coming.receive())
+        return self._next.popleft()
+
+    def _interpret(self, event: NodeEvent | _Greeting) -> None:
+        """Decide what an event means for whoever receives."""
+        match event:
+            case Joined(peer):
+                if peer not in self._known:
+                    self._strangers.add(peer)
+                    self._has_to_greet.set()
+            case _Greeting(peer, word) if word == _QUESTION:
+                self._asked_by.add(peer)
+                self._has_to_greet.set()
+            case _Greeting(peer, _):
+                self._know(peer)
+            case Arrived(peer, _):
+                self._know(peer)  # It has had an answer from here, so both ways are open.
+                self._next.append(event)
+            case Gone(peer):
+                self._strangers.discard(peer)
+                self._publishers.pop(peer, None)
+                if peer in self._known:
+                    self._known.remove(peer)
+                    self._next.append(event)
+
+    def _know(self, peer: str) -> None:
+        self._strangers.discard(peer)
+        if peer not in self._known:
+            self._known.add(peer)
+            self._next.append(Joined(peer))
 
     async def aclose(self) -> None:
         """Leave; see `Node.aclose`."""

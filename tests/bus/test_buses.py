@@ -1,0 +1,152 @@
+"""A bus takes any node, and one browser."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from bus.sharing import ID, Heard, share
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
+
+import trio_ports
+from trio_ports.bus import Arrived, Joined, MemoryNetwork, NodeEvent, open_bus
+from trio_ports.bus.links import GRACE_SECONDS
+
+
+async def test_waiting_for_others() -> None:
+    """`wait_peers` returns when so many are there, and says nothing of who."""
+    network = MemoryNetwork()
+    async with network.open_bus("one") as bus:
+        assert (bus.peers, repr(bus)) == ((), f"<Bus {bus.name!r} (0 peers)>")
+        with assert_checkpoints():
+            await bus.wait_peers(0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bus.wait_peers, 2)
+            first = network.open_node()
+            await wait_all_tasks_blocked()
+            assert bus.peers == (first.name,)
+            network.open_node()
+        assert len(bus.peers) == 2
+        with pytest.raises(TypeError):
+            await bus.wait_peers("all")  # type: ignore[arg-type]
+    assert repr(bus).endswith("(closed)>")
+
+
+async def test_one_browser_for_each_bus() -> None:
+    """A second browser on the same bus is refused; after the first one there may be another."""
+    async with MemoryNetwork().open_bus() as bus:
+        async with trio_ports.open_browser(bus=bus):
+            with pytest.raises(trio.BusyResourceError):
+                async with trio_ports.open_browser(bus=bus):
+                    pass
+        async with trio_ports.open_browser(bus=bus) as browser:
+            assert not browser.closed
+    with pytest.raises(trio.ClosedResourceError):
+        async with trio_ports.open_browser(bus=bus):
+            pass
+
+
+async def test_what_is_no_bus() -> None:
+    """A node, or anything else that is no bus, is refused at the call."""
+    for wrong in (MemoryNetwork(), MemoryNetwork().open_node(), "tcp/127.0.0.1:7447"):
+        with pytest.raises(TypeError, match=r"trio_ports\.bus opens them"):
+            async with trio_ports.open_browser(bus=wrong):  # type: ignore[arg-type]
+                pass
+
+
+async def test_calls_while_no_browser_is_open() -> None:
+    """A node without a browser has nobody who listens."""
+    network = MemoryNetwork()
+    async with share(1, network) as (_, (one,)), network.open_bus():
+        await one.bus.wait_peers()
+        port = one.page.runtime.connect()
+        await port.wait_disconnected()
+        assert port.error is not None
+        assert port.error.cause is trio_ports.Cause.NO_RECEIVER
+
+
+class Faulty:
+    """A node that misbehaves."""
+
+    name = "faulty"
+
+    def __init__(self, *events: NodeEvent, fault: Exception | None = None) -> None:
+        self.events = list(events)
+        self.fault = fault
+        self.closed = False
+
+    async def send(self, peer: str, data: bytes) -> None:
+        await trio.sleep_forever()
+
+    async def receive(self) -> NodeEvent:
+        await trio.lowlevel.checkpoint()
+        if self.events:
+            return self.events.pop(0)
+        if self.fault is not None:
+            raise self.fault
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_node_that_comes_to_its_end() -> None:
+    """Without its node the bus has no peers, and the browser goes on by itself."""
+    node = Faulty(Joined("other"), fault=trio.EndOfChannel())
+    async with open_bus(node) as bus, trio_ports.open_browser(bus=bus) as browser:
+        await wait_all_tasks_blocked()
+        assert bus.peers == ()
+        extension = browser.install(ID)
+        heard = Heard(extension.open_page())
+        extension.open_page().runtime.connect()
+        await wait_all_tasks_blocked()
+        assert len(heard.ports) == 1
+    assert node.closed
+
+
+async def test_a_node_that_raises() -> None:
+    """What a node raises leaves through the bus's block, and the ports end first."""
+    node = Faulty(Joined("other"), fault=ZeroDivisionError("mine"))
+    with pytest.raises(ExceptionGroup) as caught:
+        async with open_bus(node) as bus, trio_ports.open_browser(bus=bus) as browser:
+            port = browser.install(ID).open_page().runtime.connect()
+            await trio.sleep_forever()
+    assert caught.group_contains(ZeroDivisionError, match="mine")
+    assert port.statistics() is not None
+    assert node.closed
+
+
+async def test_the_blocks_own_exception_leaves_as_it_is() -> None:
+    """What the block raises is not wrapped."""
+    with pytest.raises(ZeroDivisionError):
+        async with MemoryNetwork().open_bus() as bus, trio_ports.open_browser(bus=bus):
+            raise ZeroDivisionError
+
+
+async def test_leaving_waits_only_so_long(autojump_clock: MockClock) -> None:
+    """A peer that takes nothing keeps nobody for longer than the grace."""
+    node = Faulty(Joined("stuck"))
+    began = trio.current_time()
+    async with open_bus(node) as bus, trio_ports.open_browser(bus=bus) as browser:
+        await bus.wait_peers()
+        port = browser.install(ID).open_page().runtime.connect()
+        port.post_message("x" * 1_000_000)
+        await wait_all_tasks_blocked()
+    assert trio.current_time() - began == pytest.approx(2 * GRACE_SECONDS)
+    assert node.closed
+
+
+async def test_nonsense_from_a_peer() -> None:
+    """Bytes that are no packet void what was open with that peer, and harm nothing else."""
+    network = MemoryNetwork()
+    async with share(1, network) as (_, (one,)):
+        node = network.open_node("stranger")
+        heard = Heard(one.page)
+        for data in (b"", b"\xc1", b"x" * 1000, b"\x94\x01\x00\x00\x91\x92\x07\x01"):
+            await node.send(one.name, data)
+        other = one.extension.open_page()
+        other.runtime.connect().post_message("hello")
+        await wait_all_tasks_blocked()
+        assert heard.messages == ["hello"]
+        assert [isinstance(await node.receive(), (Joined, Arrived)) for _ in range(5)] == [True] * 5
