@@ -20,8 +20,8 @@ from trio_ports._native.hellos import encode_hello
 from trio_ports._native.relay import Conversation, connect
 from trio_ports._transports.stdio import DescriptorSink, DescriptorSource, Waiting, prepared
 from trio_ports._transports.streams import open_stream_port
-from trio_ports.native import connect_native, install, open_native_listener
 from trio_ports.bus import MemoryNetwork, open_zenoh_bus
+from trio_ports.native import connect_native, install, open_native_listener
 from trio_ports.testing import trickling
 
 SENDER = MessageSender(id="notes@example.org")
@@ -157,20 +157,22 @@ async def on_bus(one: Any, other: Any, **options: Any) -> AsyncGenerator[Ends]:
     options = {"listener_errors": "log", **options}
     async with one as here, other as there:
         await here.wait_peers()
-        async with trio_ports.open_browser(bus=here, **options) as near:
-            async with trio_ports.open_browser(bus=there, **options) as far:
-                heard: list[Port] = []
-                arrived = trio.Event()
+        async with (
+            trio_ports.open_browser(bus=here, **options) as near,
+            trio_ports.open_browser(bus=there, **options) as far,
+        ):
+            heard: list[Port] = []
+            arrived = trio.Event()
 
-                def hear(port: Port) -> None:
-                    heard.append(port)
-                    arrived.set()
+            def hear(port: Port) -> None:
+                heard.append(port)
+                arrived.set()
 
-                far.install("notes@example.org").open_page().runtime.on_connect.add_listener(hear)
-                script = near.install("notes@example.org").inject(near.open_tab("https://example.org/"))
-                opener = script.runtime.connect(name="p")
-                await arrived.wait()
-                yield opener, *heard
+            far.install("notes@example.org").open_page().runtime.on_connect.add_listener(hear)
+            script = near.install("notes@example.org").inject(near.open_tab("https://example.org/"))
+            opener = script.runtime.connect(name="p")
+            await arrived.wait()
+            yield opener, *heard
 
 
 def open_on_memory_bus(**options: Any) -> Any:
