@@ -232,6 +232,12 @@ def test_what_json_cannot_write_either_is_refused() -> None:
         encode(10**5000)
 
 
+def test_a_large_message_of_plain_values_passes() -> None:
+    """It is looked through once, and not encoded a second time."""
+    message = [{"text": "x" * 20_000, "more": [1, None, {"deep": True}]}] * 2
+    assert decode(encode(message)) == message
+
+
 def test_large_whole_numbers_pass() -> None:
     """JSON has no largest number, and neither have we."""
     assert decode(encode({"n": 2**70})) == {"n": 2**70}
