@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 from .charts import draw_history
 from .choosing import Scope, histories
+from .hints import hint_of
 from .judging import Comparison, Difference
 from .model import RULES as DIALECTS
 from .model import Model
@@ -55,14 +56,17 @@ class RuleBrokenError(AssertionError):
         history: the shortest one found in which it is broken.
         difference: what should have happened at its end, and what did.
         chart: the conversation.
+        hint: what else it may come of; empty if nothing is known.
     """
 
-    def __init__(self, rule: int, history: History, difference: Difference, chart: str) -> None:
-        super().__init__(f"{RULES[rule]}\n\n{describe_history(history)}\n\n{difference}\n\n{chart}")
+    def __init__(self, rule: int, history: History, difference: Difference, chart: str, hint: str = "") -> None:
+        parts = [str(RULES[rule]), describe_history(history), str(difference), chart, hint and f"Hint: {hint}"]
+        super().__init__("\n\n".join(filter(None, parts)))
         self.rule = rule
         self.sentence: str = RULES[rule].sentence
         self.history = history
         self.difference = difference
+        self.hint = hint
 
 
 @final
@@ -94,6 +98,7 @@ class Verdict:
     history: History
     difference: Difference | None = None
     logs: dict[str, list[dict[str, Any]]] = attrs.Factory(dict[str, list[dict[str, Any]]])
+    hint: str = ""
 
 
 def check_port(
@@ -343,7 +348,7 @@ def shorten_verdict(subject: Subject, verdict: Verdict, rule: int | None = None)
 
     shorten(verdict.history, attempt)
     found = best.difference or difference
-    return RuleBrokenError(rule_of(difference, rule), best.history, found, draw_history(best.logs))
+    return RuleBrokenError(rule_of(difference, rule), best.history, found, draw_history(best.logs), best.hint)
 
 
 def _is_same(one: Difference, other: Difference) -> bool:
@@ -370,6 +375,7 @@ async def _play(subject: Subject, history: History) -> Verdict:
                         await player.play(move)
                         verdict.difference = await _agreement(subject, comparison, player, move)
                         if verdict.difference is not None:
+                            verdict.hint = hint_of(verdict.difference, reference.rules, player)
                             break
             if patience.cancelled_caught:
                 verdict.difference = Difference(None, "the subject", "that it comes to rest", "it goes on for ever")

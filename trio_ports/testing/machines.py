@@ -32,6 +32,7 @@ from .checking import (
 )
 from .choosing import FILLED, Chooser, Scope
 from .driver import Driver
+from .hints import hint_of
 from .judging import Comparison, Difference
 from .model import Model
 from .moves import History, Move, describe_move
@@ -190,10 +191,11 @@ class PortStateMachine(RuleBasedStateMachine):
 
     def _broken(self, difference: Difference) -> RuleBrokenError:
         logs = {name: actor.log for name, actor in self.player.contexts.items()}
+        hint = hint_of(difference, self.reference.rules, self.player)
         running = settings.default
         if running is None or Phase.shrink in running.phases:
-            return RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs))
-        verdict = Verdict(self.history, difference, logs)
+            return RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs), hint)
+        verdict = Verdict(self.history, difference, logs, hint)
         with ThreadPoolExecutor(1) as elsewhere:  # This thread has a Trio run of its own.
             return elsewhere.submit(shorten_verdict, self.subject, verdict).result()
 

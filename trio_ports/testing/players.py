@@ -224,6 +224,7 @@ class Actor:
         try:
             return getattr(self, f"_{step['do']}")(step, port, message)
         except Exception as error:  # noqa: BLE001 - It is noted.
+            self.player.note_limit(error)
             return word_for(error)
         finally:
             self.player.inside = outer
@@ -361,6 +362,8 @@ class Player:
         self.contexts: dict[str, Actor] = {}
         self.calls: dict[str, CallTask] = {}
         self.results: list[Any] = []
+        self.largest_message: float | None = None
+        """The largest message that may be posted, as far as a refusal has told."""
         self.inside = ""
         """The sync call that is running now."""
         self._blocks: dict[tuple[str, str | None], Block] = {}
@@ -376,6 +379,11 @@ class Player:
     async def settle(self) -> None:
         """Wait until every task waits."""
         await wait_all_tasks_blocked()
+
+    def note_limit(self, error: Exception) -> None:
+        """Remember the limit, if this is what refuses a message that is too large."""
+        if isinstance(error, MessageTooLargeError):
+            self.largest_message = error.limit
 
     def changed(self) -> None:
         """Wake who waits for something to happen."""
