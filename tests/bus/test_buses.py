@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 import trio
-from bus.sharing import ID, Heard, share
+from bus.sharing import ID, URL, Heard, share
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 import trio_ports
-from trio_ports.bus import Arrived, Joined, MemoryNetwork, NodeEvent, open_bus
+import trio_ports.bus
+from trio_ports import MessageSender
+from trio_ports._browser.calls import Call
+from trio_ports.bus import Arrived, Gone, Joined, MemoryNetwork, NodeEvent, open_bus
 from trio_ports.bus.links import GRACE_SECONDS
+from trio_ports.bus.packets import Data, Ended, Open
+from trio_ports.bus.pairings import Pairing
 
 
 async def test_waiting_for_others() -> None:
@@ -62,6 +67,36 @@ async def test_calls_while_no_browser_is_open() -> None:
         await port.wait_disconnected()
         assert port.error is not None
         assert port.error.cause is trio_ports.Cause.NO_RECEIVER
+
+
+async def test_news_that_is_none() -> None:
+    """A node that is told of twice is one, and one that goes twice, or was never there, is gone once."""
+    node = Faulty(Joined("a"), Joined("a"), Gone("a"), Gone("a"), Gone("b"), Joined("c"))
+    async with open_bus(node) as bus:
+        await wait_all_tasks_blocked()
+        assert bus.peers == ("c",)
+
+
+async def test_what_a_peer_may_not_say() -> None:
+    """A stream that is opened twice, or in the other one's name, is not opened; bytes beyond the window break one."""
+    network = MemoryNetwork()
+    async with share(1, network) as (_, (one,)):
+        heard = Heard(one.page)
+        node, pairing = network.open_node("stranger"), Pairing()
+        await one.bus.wait_peers()
+        call = Call(opener_id=ID, opener_url=URL, name="", sender=MessageSender(), extension_id=ID)
+        for item in (Open(1, call, False), Open(1, call, False), Open(-7, call, False), Ended(99)):
+            await node.send(one.name, pairing.pack([item]))
+        await wait_all_tasks_blocked()
+        assert len(heard.ports) == 1
+        await node.send(one.name, pairing.pack([Data(1, b"x" * 300_000)]))
+        await wait_all_tasks_blocked()
+        assert heard.ends == [trio_ports.Cause.WIRE_BROKEN]
+
+
+def test_its_names() -> None:
+    """The module lists its names without importing Zenoh."""
+    assert set(trio_ports.bus.__all__) <= set(dir(trio_ports.bus))
 
 
 class Faulty:

@@ -89,6 +89,20 @@ async def test_a_node_that_hangs_and_comes_back() -> None:
         assert (again.heard.messages, again.told) == (["hello"], ([], []))
 
 
+async def test_two_that_hang() -> None:
+    """Of two nodes that hung, the first to go on sees the other one when that goes on too."""
+    async with share(2) as (network, (one, two)):
+        for place in (one, two):
+            network.hang(place.name)
+            network.expire(place.name)
+        network.resume(one.name)
+        await wait_all_tasks_blocked()
+        assert one.bus.peers == ()
+        network.resume(two.name)
+        await wait_all_tasks_blocked()
+        assert (one.bus.peers, two.bus.peers) == ((two.name,), (one.name,))
+
+
 async def test_a_short_hang_goes_unnoticed() -> None:
     """A node that goes on in time has lost nothing."""
     async with share() as (network, places):

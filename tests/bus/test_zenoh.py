@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import trio
 from bus.sharing import ID, Heard
+from trio.testing import assert_checkpoints
 
 import trio_ports
 from trio_ports import Cause, Context
-from trio_ports.bus import Bus, open_zenoh_bus
-from trio_ports.bus.zenoh import make_config
+from trio_ports.bus import Arrived, Bus, Gone, Joined, open_zenoh_bus
+from trio_ports.bus.zenoh import ZenohNode, make_config
 
 NEIGHBOUR = Path(__file__).with_name("neighbour.py")
 PATIENCE_SECONDS = 20
@@ -222,6 +223,20 @@ async def test_a_configuration_of_ones_own(address: str) -> None:
     async with open_zenoh_bus(config=config) as one, open_zenoh_bus(connect=[address]) as other:
         await one.wait_peers()
         await other.wait_peers()
+
+
+async def test_news_in_another_order() -> None:
+    """A node that speaks before Zenoh announces it is there; one that goes before it has answered never was."""
+    node = ZenohNode("nowhere")
+    for event in (Arrived("a", b"x"), Joined("a"), Joined("b"), Gone("b"), Gone("a")):
+        node._happen(event)
+    assert [await node.receive() for _ in range(3)] == [Joined("a"), Arrived("a", b"x"), Gone("a")]
+    with assert_checkpoints():
+        await node.aclose()
+    await node.send("a", b"thrown away")
+    node._happen(Joined("late"))
+    with pytest.raises(trio.EndOfChannel):
+        await node.receive()
 
 
 def test_outside_trio() -> None:

@@ -123,9 +123,10 @@ class Bus:
                     self._welcome(peer)
                 case Gone(peer):
                     self._lose(peer)
-                case Arrived(peer, data):
-                    if peer in self._peers:
-                        self._peers[peer].receive_data(data)
+                case Arrived(peer, data) if peer in self._peers:
+                    self._peers[peer].receive_data(data)
+                case _:  # What arrives from somebody who is not there does not count.
+                    pass
 
     def _welcome(self, name: str) -> None:
         if name not in self._peers:

@@ -96,11 +96,13 @@ class Peer:
 
     def _receive(self, item: Item) -> None:
         number = -item.stream  # What is negative there was opened here.
+        stream = self._streams.get(number)
         if isinstance(item, Open):
-            stream = self._streams[number] = BusStream(number, self._post)
-            self._accept(item.call, stream, item.shared)
-        elif number in self._streams and not self._streams[number].receive(item):
-            self._streams[number].refuse()
+            if stream is None and number < 0:
+                stream = self._streams[number] = BusStream(number, self._post)
+                self._accept(item.call, stream, item.shared)
+        elif stream is not None and not stream.receive(item):
+            stream.refuse()
         self._forget(number)
 
     def _post(self, item: Item) -> None:

@@ -142,7 +142,7 @@ class BusStream:
                 pass
             case Credit(size=size):
                 self._credit += size
-            case Ended():
+            case _:
                 self.peer_ended = item
         self._changed.unpark_all()
         return True

@@ -260,11 +260,11 @@ class ZenohNode:
             case Arrived(peer, _):
                 self._know(peer)  # It has had an answer from here, so both ways are open.
                 self._next.append(event)
-            case Gone(peer):
-                self._strangers.discard(peer)
-                self._publishers.pop(peer, None)
-                if peer in self._known:
-                    self._known.remove(peer)
+            case _:
+                self._strangers.discard(event.peer)
+                self._publishers.pop(event.peer, None)
+                if event.peer in self._known:
+                    self._known.remove(event.peer)
                     self._next.append(event)
 
     def _know(self, peer: str) -> None:
