@@ -19,6 +19,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from testing import makers, mutants
 from testing.mutants import MUTANTS
+from testing.proxies import ProxyEvent
 
 import trio_ports
 import trio_ports.testing
@@ -31,6 +32,7 @@ from trio_ports.testing import (
     check_port,
     port_state_machine,
 )
+from trio_ports.testing.players import PORT_MEMBERS
 
 FEW = settings(max_examples=100, stateful_step_count=20, phases=[Phase.generate], database=None)
 
@@ -245,6 +247,29 @@ def test_inside_trio() -> None:
         await trio.to_thread.run_sync(partial(check_port, makers.open_pair, examples=0, listener_errors="log"))
 
     trio.run(check_here)
+
+
+class Bare:
+    """The members that a port is documented to need, and no more."""
+
+    def __init__(self, real: Any, others: Any) -> None:
+        members = mutants.ProxyPort(real, others)
+        for name in PORT_MEMBERS:
+            if name not in ("error", "on_message", "on_disconnect"):
+                setattr(self, name, getattr(members, name))
+        self.real = real
+        self.on_message = ProxyEvent(self, real.on_message)  # type: ignore[arg-type]
+        self.on_disconnect = ProxyEvent(self, real.on_disconnect)  # type: ignore[arg-type]
+
+    @property
+    def error(self) -> Any:
+        return self.real.error
+
+
+def test_what_a_port_needs() -> None:
+    """A port of another class is checked by the members that are documented."""
+    bare = mutants.Mutant(0, "is none", Bare)  # type: ignore[arg-type]
+    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", narrows=False, examples=5)
 
 
 def test_listeners_that_raise_are_left_out() -> None:

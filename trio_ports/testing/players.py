@@ -36,7 +36,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TypeError, "not-json"),
     (ValueError, "not-json"),
 )
-_FACE: Final = (
+PORT_MEMBERS: Final = (
     "name",
     "sender",
     "error",
@@ -599,7 +599,7 @@ def _checked(made: Any) -> tuple[Any, ...]:
     except TypeError:
         raise TypeError(f"{wanted}, and not {made!r}") from None
     for end in ends:
-        missing = [name for name in _FACE if not hasattr(end, name)]
+        missing = [name for name in PORT_MEMBERS if not hasattr(end, name)]
         if missing:
             raise TypeError(f"{wanted}: {end!r} is no port, it has no {', '.join(missing)}")
     if len(ends) < 2:
