@@ -1,17 +1,19 @@
 """What every test gets without asking."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-SHARED = ("world", "laboratory")
-"""Fixtures that start a browser for all the tests that ask for it."""
+SHARED = re.compile(r"\b(differential|drivers)/(?!test_try|test_browsers).*\[(firefox|chromium)\b")
+"""Tests for which one browser of that kind is started, in their folder."""
 SLOW = ("test_echoes.py", "test_makers.py", "test_applications.py", "test_checking.py", "test_ports.py", "test_try.py")
-"""Where the longest tests are."""
+"""Where the longest of the others are."""
 
 # A deadline in milliseconds measures the machine; what a test may cost is limited by its number of examples.
 settings.register_profile("trio_ports", parent=settings(), deadline=None)
@@ -28,19 +30,23 @@ def pytest_configure() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests run in parallel, keep those together that share a browser, and let long ones not be the last.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep those together that share a browser; all others go to whoever is free, as no test relies on another one."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    All others run wherever there is somebody to run them: a test relies on none of its own file.
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        given = getattr(item, "callspec", None)
-        for name in SHARED:
-            if given is not None and name in given.params:
-                item.add_marker(pytest.mark.xdist_group(f"{name} {given.params[name]}"))
-    items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, item.path.name not in SLOW))
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            shared = SHARED.search(nodeid)
+            return " ".join(shared.groups()) if shared else nodeid
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run in parallel, let long ones begin, so that nobody is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (not SHARED.search(item.nodeid), item.path.name not in SLOW))
 
 
 @pytest.hookimpl(wrapper=True)
