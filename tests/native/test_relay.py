@@ -19,7 +19,7 @@ from typing import Any
 import click.testing
 import pytest
 import trio
-from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, children, encode, files_in, open_descriptors
+from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, children, encode, files_in, open_descriptors, wait_heard
 from support import Witness, cancel_everywhere, settle
 from trio.testing import lockstep_stream_pair
 
@@ -550,8 +550,8 @@ async def test_a_relay_that_is_killed(folder: Path) -> None:
             seen_here, seen_there = Witness(browser), Witness(port)
             await browser.send(1)
             await port.send(2)
-            await wait_seen(seen_there, 1)
-            await wait_seen(seen_here, 1)
+            await wait_heard(port, seen_there)
+            await wait_heard(browser, seen_here)
             (pid,) = children() - others
             os.kill(pid, signal.SIGKILL)
             await port.wait_disconnected()
@@ -562,12 +562,6 @@ async def test_a_relay_that_is_killed(folder: Path) -> None:
             assert port.error.cause is Cause.WIRE_BROKEN
             assert isinstance(browser.error, NativeApplicationError)
             assert browser.error.signal == signal.SIGKILL
-
-
-async def wait_seen(witness: Witness, count: int) -> None:
-    with trio.fail_after(30):
-        while len(witness.seen) < count:
-            await trio.lowlevel.checkpoint()
 
 
 APPLICATION = """

@@ -13,13 +13,14 @@ import socket
 import stat
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .._protocol.errors import AlreadyListeningError
 from .addresses import addresses, make_private
 from .finding import Folder
 
-_BACKLOG = 1024
+_BACKLOG: Final = 1024
+"""How many relays may wait while the application is busy."""
 
 
 @contextlib.contextmanager

@@ -43,13 +43,17 @@ if TYPE_CHECKING:
 
 @final
 @attrs.frozen
-class Arrivals:
-    """How the ports of one listener are made."""
+class Terms:
+    """What holds for every port of one listener."""
 
     application: str
+    """The name of the application, and so of each port."""
     setup: Setup
+    """How the ports behave."""
     decoder: Decoder
+    """For what arrives."""
     max_incoming_bytes: float
+    """The largest message from a browser, in bytes."""
 
 
 @final
@@ -66,17 +70,17 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         "_arrived",
         "_claim",
         "_listening",
-        "_made",
         "_nursery",
         "_owner",
+        "_terms",
         "_waiting",
         "_welcoming",
     )
 
-    def __init__(self, nursery: trio.Nursery, made: Arrivals, address: Path, claim: contextlib.ExitStack) -> None:
+    def __init__(self, nursery: trio.Nursery, terms: Terms, address: Path, claim: contextlib.ExitStack) -> None:
         self._nursery = nursery
         self._owner = Owner(nursery)
-        self._made = made
+        self._terms = terms
         self._address = address
         self._claim = claim
         self._arrived, self._waiting = trio.open_memory_channel[tuple[End, list[str]]](0)
@@ -103,8 +107,8 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
             near.close()
             raise trio.ClosedResourceError("this listener is closed")
         _, sender = read_arguments(arguments)
-        made = self._made
-        return Port(near, self._owner, made.setup, made.decoder, name=made.application, sender=sender)
+        terms = self._terms
+        return Port(near, self._owner, terms.setup, terms.decoder, name=terms.application, sender=sender)
 
     async def aclose(self) -> None:
         """Stop listening, and let go of the name and the socket. A checkpoint; cancelled, it has done so all the same.
@@ -122,7 +126,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
 
     def __repr__(self) -> str:
         state = "closed" if self._listening.cancel_called else f"{len(self._owner.ports)} ports"
-        return f"<NativeListener {self._made.application!r} ({state}) at {id(self):#x}>"
+        return f"<NativeListener {self._terms.application!r} ({state}) at {id(self):#x}>"
 
     @enable_ki_protection
     async def _listen(self, sockets: trio.SocketListener) -> None:
@@ -153,7 +157,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
             finally:
                 self._welcoming.remove(welcome)
         if far is not None:
-            await carry_relayed(far, stream, FrameDecoder(max_frame_bytes=self._made.max_incoming_bytes))
+            await carry_relayed(far, stream, FrameDecoder(max_frame_bytes=self._terms.max_incoming_bytes))
 
     async def _welcome(self, stream: trio.SocketStream) -> End | None:
         """Return the far end of a connection that was accepted; None if this is no relay of the user's own."""
@@ -162,7 +166,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         arguments = await receive_hello(stream)
         if arguments is None:
             return None
-        near, (far,) = open_connection(max_buffer_size=self._made.setup.max_buffer_size)
+        near, (far,) = open_connection(max_buffer_size=self._terms.setup.max_buffer_size)
         await self._arrived.send((near, arguments))
         return far
 
@@ -232,13 +236,13 @@ async def open_native_listener(
             observer=observer,
         )
     )
-    made = Arrivals(application, setup, setup.decoder(message_type), max_incoming_bytes)
+    terms = Terms(application, setup, setup.decoder(message_type), max_incoming_bytes)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as claim:
         address, listening = claim.enter_context(claimed(application, folder))
         sockets = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         async with open_body() as body, trio.open_nursery() as nursery:
-            listener = NativeListener(nursery, made, address, claim)
+            listener = NativeListener(nursery, terms, address, claim)
             nursery.start_soon(listener._listen, sockets)
             try:
                 with body:
