@@ -109,6 +109,17 @@ async def test_many_at_once_let_a_sender_go_on(nursery: trio.Nursery) -> None:
     assert far.receive_many_nowait(100) == [b"3"]
 
 
+async def test_many_at_once_to_several_receivers() -> None:
+    """As many are sent as there is room for at all that listen, and each of them gets those."""
+    near, fars = open_connection(2, max_buffer_size=2)
+    await near.send(b"0")
+    assert [await far.receive() for far in fars] == [b"0", b"0"]
+    for far in fars:
+        far.lane.heard = True
+    assert near.send_many_nowait([b"1", b"2", b"3"]) == 2
+    assert [[far.receive_nowait(), far.receive_nowait()] for far in fars] == [[b"1", b"2"]] * 2
+
+
 async def test_an_end_that_waits_is_handed_the_next_frame(nursery: trio.Nursery) -> None:
     """And those that come in the same tick are still there afterwards."""
     near, far = open_ends()

@@ -129,6 +129,15 @@ def test_a_browser_that_raises() -> None:
     assert report.histories > 100
 
 
+def test_stories_only() -> None:
+    """Whoever wants no random histories has the stories played."""
+    told: list[tuple[int, int]] = []
+    report = check_browser(
+        trio_ports.open_browser, examples=0, on_progress=lambda done, all_: told.append((done, all_))
+    )
+    assert told == [(number, report.histories) for number in range(1, report.histories + 1)]
+
+
 def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A received port without a sender breaks the rule about senders."""
     monkeypatch.setattr(trio_ports.Port, "sender", property(lambda port: None))

@@ -142,12 +142,13 @@ def test_a_machine_shortens_by_itself() -> None:
 @settings(max_examples=1, deadline=None, database=None)
 @given(nothing=st.none())
 def test_a_machine_that_hypothesis_shrinks(nothing: None) -> None:
-    """Where Hypothesis shrinks, the history is what was done."""
+    """Where Hypothesis shrinks, the history is what was done; what makes no sense was not."""
     machine = make_machine()()
     history = [moves.turn("opener", moves.post(1)), moves.turn("opener", moves.disconnect())]
     try:
         for move in history:
             machine.do(move)
+        machine.do(moves.cancel("what was never begun"))
         with pytest.raises(RuleBrokenError) as caught:
             machine.does_what_the_model_does()
     finally:
