@@ -518,6 +518,18 @@ async def test_several_browsers_at_once(folder: Path) -> None:
     assert files_in(folder) == {"app", "app.json"}
 
 
+async def test_the_two_meet_in_the_users_own_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither has to be told of a folder: the command of the recipe finds the application."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    command = [sys.executable, "-P", "-m", "trio_ports", "relay", "app"]
+    install("app", command, allowed_extensions=[FIREFOX_ID], manifest_folders=[folder])
+    async with open_native_listener("app") as listener, start(folder) as browser:
+        port = await listener.accept()
+        await port.send(1)
+        assert await browser.receive() == 1
+    assert files_in(listener.address.parent) == set()
+
+
 async def test_the_largest_messages(folder: Path) -> None:
     """1 MiB to the browser and more than that from it."""
     install_relay(folder)
