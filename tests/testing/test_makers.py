@@ -42,7 +42,7 @@ PORTS = {
     "bus, Zenoh": (partial(makers.open_on_zenoh, max_message_bytes=500), {**OUTSIDE, **BROWSER, "examples": 5}),
 }
 REPEATED = ("pair", "pair, its own limits", "browser", "memory stream", "lockstep stream", "trickling stream", "pipes")
-REPEATED += ("pair, firefox", "socket", "child process")
+REPEATED += ("socket", "child process")
 """What they take of the kit and the ports the others take too."""
 
 

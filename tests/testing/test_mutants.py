@@ -11,6 +11,8 @@ from testing.mutants import MUTANTS, Mutant
 import trio_ports
 from trio_ports.testing import Limits, RuleBrokenError, check_browser, check_port
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{mutant.rule}: {mutant.does}" for mutant in MUTANTS])
 def test_mutants(mutant: Mutant) -> None:
