@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import trio
-from bus.sharing import Heard, Place, cause_of, share
+from bus.sharing import ID, Heard, Place, cause_of, share
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
+import trio_ports
 from trio_ports import Cause, Port
-from trio_ports.bus import Arrived, Gone, Joined, MemoryNetwork
+from trio_ports.bus import Arrived, Gone, Joined, MemoryNetwork, open_bus
 from trio_ports.bus.buses import BEAT_SECONDS
 
 
@@ -174,9 +175,32 @@ async def test_a_lost_end_is_noticed_within_a_second(autojump_clock: MockClock) 
         assert talk.told == ([], [Cause.WIRE_BROKEN])
 
 
+async def test_lost_first_words(autojump_clock: MockClock) -> None:
+    """When two nodes do not hear each other's first words, a call between them is heard a second later."""
+    network = MemoryNetwork()
+    nodes = [network.open_node(), network.open_node()]
+    for one, other in (nodes, nodes[::-1]):
+        network.drop(one.name, other.name)
+    async with (
+        open_bus(nodes[0]) as here,
+        open_bus(nodes[1]) as there,
+        trio_ports.open_browser(bus=here) as near,
+        trio_ports.open_browser(bus=there) as far,
+    ):
+        await here.wait_peers()
+        heard = Heard(far.install(ID).open_page())
+        port = near.install(ID).open_page().runtime.connect()
+        port.post_message("hello")
+        await wait_all_tasks_blocked()
+        assert heard.messages == []
+        await trio.sleep(BEAT_SECONDS * 1.5)
+        assert (heard.messages, port.error) == (["hello"], None)
+
+
 async def test_a_quiet_bus_sends_nothing(autojump_clock: MockClock) -> None:
     """As long as nothing is open, no packet is sent."""
     async with share() as (network, places):
+        await wait_all_tasks_blocked()
         network.drop(places[0].name, places[1].name)
         await trio.sleep(100)
         assert network._nodes[places[0].name].drops == [places[1].name]

@@ -104,7 +104,7 @@ class Bus:
     async def leave(self) -> None:
         """Send what is still to be sent, for some seconds at most, and leave."""
         with trio.move_on_after(GRACE_SECONDS, shield=True):
-            while any(peer.woken.is_set() for peer in self._peers.values()):
+            while not all(peer.is_idle for peer in self._peers.values()):
                 await self._changed.park()
         self._scope.cancel()
         with trio.move_on_after(GRACE_SECONDS, shield=True):

@@ -58,14 +58,14 @@ Item: TypeAlias = Open | Answer | Data | Credit | Ended
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):
-    """Some items, numbered."""
+    """Some items, numbered; or none, to say where the count stands."""
 
     epoch: int
-    """Which count the number belongs to; drawn at random, and never 0."""
+    """The sender's; drawn at random, and never 0."""
+    peer_epoch: int
+    """The receiver's, as far as the sender knows; 0 if it does not."""
     number: int
-    """Counts from 0 within the epoch."""
-    void: int
-    """The receiver's epoch that is over for the sender, with all the streams of it; 0 for none."""
+    """How many packets with items came before, since the two epochs met."""
     items: tuple[Item, ...]
 
 

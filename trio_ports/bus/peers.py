@@ -37,7 +37,7 @@ class Peer:
         self._items: deque[Item] = deque()
         self._streams: dict[int, BusStream] = {}
         self._numbers = itertools.count(1)
-        self._owes_packet = False
+        self._owes_packet = True  # By which the two meet.
         self.gone = trio.CancelScope()
         """Cancelled when the node is gone: what is sent to it then has no purpose."""
         self.woken = trio.Event()
@@ -50,8 +50,13 @@ class Peer:
 
     @property
     def has_packet(self) -> bool:
-        """Something is to be sent to it."""
-        return bool(self._items) or self._owes_packet
+        """Something can be sent to it."""
+        return self._owes_packet or (bool(self._items) and self._pairing.has_met)
+
+    @property
+    def is_idle(self) -> bool:
+        """All that was said to it is sent."""
+        return not self._items and not self.woken.is_set()
 
     def open_stream(self, call: Call, *, shared: bool) -> BusStream:
         """Open a stream for a call; never waits."""
@@ -65,7 +70,7 @@ class Peer:
         self._owes_packet = False
         items: list[Item] = []
         size = 0
-        while self._items and size < _PACKET_BYTES:
+        while self._items and size < _PACKET_BYTES and self._pairing.has_met:
             item = self._items.popleft()
             size += len(item.data) if isinstance(item, Data) else 64
             items.append(item)
@@ -84,6 +89,8 @@ class Peer:
             self.void()
         if reception.tells:
             self.owe_packet()
+        if self.has_packet:
+            self.woken.set()
         for item in reception.items:
             self._receive(item)
 
