@@ -118,6 +118,8 @@ async def test_many_at_once_to_several_receivers() -> None:
         far.lane.heard = True
     assert near.send_many_nowait([b"1", b"2", b"3"]) == 2
     assert [[far.receive_nowait(), far.receive_nowait()] for far in fars] == [[b"1", b"2"]] * 2
+    assert near.send_many_nowait([b"3"]) == 1
+    assert [far.receive_nowait() for far in fars] == [b"3", b"3"]
 
 
 async def test_an_end_that_waits_is_handed_the_next_frame(nursery: trio.Nursery) -> None:
