@@ -77,7 +77,7 @@ def test_the_ping_pong_of_this_package() -> None:
 def test_faults(fault: str) -> None:
     """Each fault is found, under the number of its rule."""
     with pytest.raises(ApplicationBrokenError, match=f"rule {FAULTS[fault]}, ") as caught:
-        check_application(command(fault), rules=[FAULTS[fault]], patience=0.5 if fault in WAITED_FOR else 5)
+        check_application(command(fault), rules=[FAULTS[fault]], patience=1.5 if fault in WAITED_FOR else 5)
     assert caught.value.report.broken_rules == (FAULTS[fault],)
 
 
@@ -97,7 +97,7 @@ def test_warnings(fault: str, rule: int) -> None:
 @pytest.mark.parametrize(("fault", "manner"), [("pong", "answers"), ("deaf", "silent")])
 def test_no_echo(fault: str, manner: str) -> None:
     """Of what is no echo less can be seen: it takes everything, and leaves."""
-    report = check_application(command(fault), rules=[35, 13, 12, 38], patience=0.5)
+    report = check_application(command(fault), rules=[35, 13, 12, 38], patience=1.5)
     assert report.manner == manner
     assert find(report.findings, "pass") == [
         "the arguments of either browser",
@@ -217,7 +217,7 @@ def test_sentences() -> None:
 def test_an_application_that_ends_inside_a_frame() -> None:
     """What it writes is not all of a frame, and that is said."""
     program = "import sys; sys.stdin.buffer.read(4); sys.stdout.buffer.write(b'1234'[:3])"
-    report = check_application([sys.executable, "-c", program], rules=[35], patience=0.5, strict=False)
+    report = check_application([sys.executable, "-c", program], rules=[35], strict=False)
     assert "inside a frame" in report.findings[0].detail
 
 

@@ -10,7 +10,8 @@ import trio
 from hypothesis import HealthCheck, given, settings
 
 import trio_ports
-from trio_ports.testing import Scope, histories, moves, open_ends_player, open_world_player
+from trio_ports.testing import Limits, Scope, histories, moves, open_ends_player, open_world_player
+from trio_ports.testing.checking import make_port_subject, play
 from trio_ports.testing.judging import compare
 from trio_ports.testing.model import RULES, Model
 from trio_ports.testing.moves import EXTENSIONS, History, turn
@@ -98,6 +99,29 @@ def test_a_queue_is_filled() -> None:
             assert len(player.contexts["receiver"].log) == 1025
 
     trio.run(main)
+
+
+def test_nobody_waits_for_room_that_there_is() -> None:
+    """A listener whose own answers have all found room goes on, though somebody waits there to send one more."""
+    holds = moves.add_listener("on_message", "holds", moves.hold())
+    history = [
+        turn("receiver", moves.add_listener("on_message", "echo", moves.echo()), moves.post("first")),
+        turn("opener", moves.fill(1, 3)),
+        turn("opener", moves.post(4)),
+        turn("receiver", moves.by("receiver", holds), moves.by("opener", holds)),
+        moves.start_send("sent", "receiver", "after"),
+        moves.release("opener"),
+        turn("opener", moves.post(5)),
+        moves.release("receiver"),
+    ]
+    subject, _, _ = make_port_subject(
+        lambda nursery: trio_ports.open_port_pair(nursery, max_buffer_size=3),
+        1,
+        dialect="trio",
+        limits=Limits(max_buffer_size=3),
+    )
+    verdict = play(subject, history)
+    assert (verdict.history, verdict.difference) == (history, None)
 
 
 NONSENSE = [

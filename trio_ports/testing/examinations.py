@@ -50,9 +50,7 @@ class Examination:
     def start(self, *arguments: str) -> AbstractAsyncContextManager[Host]:
         """Start the application, with these arguments or Firefox's."""
         given = arguments or FIREFOX
-        known = self.manner.kind == "silent" and self.manner.marker is not None
-        start_seconds = self.patience * (1 if known or self.is_unwell else 2)  # It is known how that one starts.
-        return open_host((*self.command, *given), patience=self.patience, start_seconds=start_seconds)
+        return open_host((*self.command, *given), patience=self.patience, start_seconds=self.patience * 2)
 
     @asynccontextmanager
     async def converse(self) -> AsyncGenerator[Host]:

@@ -264,7 +264,7 @@ class Port:
                 self.exceeded = False
                 if self.listeners:
                     yield from self.dispatch(message)
-                if self.exceeded and self.state == "open" and not self.swallows:
+                if self.exceeded and self.state == "open" and not self.swallows and not self.out.has_room(0):
                     turn = Call()
                     self.out.waiting.append((self, None, turn))
                     self.out.admit()
