@@ -27,7 +27,7 @@ def test_what_a_real_browser_lacks(history: History) -> None:
     text = json.dumps(history)
     assert '"do": "hold"' not in text
     assert '"do": "throw"' not in text
-    assert '"$"' not in text
+    assert '"$": ' not in text
 
 
 @FEW
@@ -122,6 +122,31 @@ def test_nobody_waits_for_room_that_there_is() -> None:
     )
     verdict = play(subject, history)
     assert (verdict.history, verdict.difference) == (history, None)
+
+
+@pytest.mark.parametrize(
+    ("together", "outcome"), [(True, "closed"), (False, "broken")], ids=["at once", "one after the other"]
+)
+def test_both_leave_while_somebody_waits_to_send(together: bool, outcome: str) -> None:
+    """Who waits is told of this side's end if both came at once, and otherwise of the first."""
+    leaving = [turn("opener", moves.disconnect()), turn("receiver", moves.disconnect())]
+    at_once = turn("opener", moves.by("opener", moves.disconnect()), moves.by("receiver", moves.disconnect()))
+    history = [
+        turn("receiver", moves.fill(1, 1024)),
+        moves.start_send("sent", "receiver", "after"),
+        *([at_once] if together else leaving),
+    ]
+
+    async def main() -> None:
+        reference = Model.of_ends(RULES["trio"])
+        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+            for move in history:
+                reference.play(move)
+                await player.play(move)
+            assert reference.calls["sent"].outcome == player.calls["sent"].outcome == outcome
+            assert compare(reference, player, history[-1]) is None
+
+    trio.run(main)
 
 
 NONSENSE = [

@@ -81,11 +81,14 @@ class Direction:
             self.waiting.remove(entry)
             self.admit()
 
-    def refuse(self, port: Port, outcome: Outcome) -> None:
-        for entry in [entry for entry in self.waiting if entry[0] is port]:
+    def refuse(self, port: Port, outcome: Outcome) -> list[Call]:
+        """Let nobody wait on behalf of a port any more, and say who did."""
+        entries = [entry for entry in self.waiting if entry[0] is port]
+        for entry in entries:
             self.waiting.remove(entry)
             entry[2].finish(outcome)
         self.admit()
+        return [call for _, _, call in entries]
 
 
 @dataclass(eq=False)

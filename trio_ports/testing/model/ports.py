@@ -106,6 +106,8 @@ class Port:
         self.leaving: tuple[str | None] | None = None
         """The other side has gone, with this error, and nobody knows yet."""
         self.waiters: list[Call] = []
+        self.refused: list[Call] = []
+        """Calls that have not learned yet that the other side has gone: closed here in the same turn they say so."""
         self.wait: Wait = self.has_work
         self.script: Iterator[Wait] = self.run()
 
@@ -207,6 +209,8 @@ class Port:
             self.state = "closed"
             self.inbox.messages.clear()
             self.out.refuse(self, "closed")
+            for call in self.refused:
+                call.finish("closed")
             self.connection.leave(self, error if self.rules.tells_crashes else None, vanished=vanished)
 
     def leave_scope(self, error: str | None = None, *, vanished: bool) -> None:
@@ -239,7 +243,7 @@ class Port:
         self.leaving = None
         if self.state == "open":
             self.state, self.peer_error = "ending", error
-            self.out.refuse(self, "broken")
+            self.refused = self.out.refuse(self, "broken")
 
     # What it does by itself -------------------------------------------------------------------------------------
 
@@ -371,6 +375,7 @@ class Port:
 
     def advance(self) -> bool:
         """Go on as far as it goes without waiting. Say whether anything happened."""
+        self.refused = []
         moved = self.serve_reader()
         self.serve_waiters()
         if self.leaving is not None and not (self.inbox.heard and self.inbox.used):
