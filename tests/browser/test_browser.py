@@ -23,7 +23,7 @@ async def test_a_browser_is_a_block() -> None:
         assert repr(browser) == "<Browser trio (1 extensions, 1 tabs) at " + hex(id(browser)) + ">"
         assert tab.url == "about:blank"
     assert repr(browser) == "<Browser trio (closed) at " + hex(id(browser)) + ">"
-    assert (page.closed, tab.closed, browser.closed, browser.contexts) == (True, True, True, {})
+    assert (page.closed, tab.closed, browser.closed, browser._contexts) == (True, True, True, {})
     for call in (lambda: browser.install("other"), browser.open_tab, extension.open_page):
         with pytest.raises(trio.ClosedResourceError):
             call()
@@ -60,7 +60,7 @@ async def test_limits_reach_the_ports() -> None:
     async with open_world(max_buffer_size=3, max_message_bytes=10, manifest_folders=[Path("nowhere")]) as world:
         opener, receiver = await world.connect()
         assert opener.statistics().max_buffer_size == receiver.statistics().max_buffer_size == 3
-        assert world.browser.manifest_folders == (Path("nowhere"),)
+        assert world.browser._manifest_folders == (Path("nowhere").absolute(),)
 
 
 async def test_a_listener_of_one_context_may_close_another_at_the_end() -> None:
@@ -133,7 +133,7 @@ async def test_bad_arguments_of_install(arguments: dict[str, Any], error: type[E
     async with open_world() as world:
         with pytest.raises(error, match=text):
             world.browser.install(**arguments)
-        assert set(world.browser.extensions) == {"notes@example.org"}
+        assert set(world.browser._extensions) == {"notes@example.org"}
 
 
 @each_dialect
@@ -219,7 +219,7 @@ async def test_another_browsers_tab() -> None:
         for call in (lambda: world.extension.inject(tab), lambda: world.extension.open_page(tab=tab)):
             with pytest.raises(LocalProtocolError, match="belongs to another browser"):
                 call()
-        assert not tab.frames[0].contexts
+        assert not tab.frames[0]._contexts
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ async def test_bad_arguments_of_an_extension(method: str, arguments: dict[str, A
     async with open_world() as world:
         with pytest.raises(TypeError, match=text):
             getattr(world.extension, method)(**arguments)
-        assert len(world.extension.contexts) == 2
+        assert len(world.extension._contexts) == 2
 
 
 # Contexts -------------------------------------------------------------------------------------------------------------
@@ -252,8 +252,8 @@ async def test_closing_a_context(dialect: Any) -> None:
         world.page.close()
         world.page.close()
         assert opener.statistics().state == "closed"
-        assert world.page not in world.browser.contexts
-        assert world.page not in world.extension.contexts
+        assert world.page not in world.browser._contexts
+        assert world.page not in world.extension._contexts
         await settle()
         assert witness.seen == [1, "end"]
         with assert_checkpoints():
@@ -344,4 +344,4 @@ async def test_from_another_thread() -> None:
             with pytest.raises(RuntimeError, match=r"must be called from inside trio\.run"):
                 await trio.to_thread.run_sync(call)
         assert not world.page.closed
-        assert len(world.browser.contexts) == 2
+        assert len(world.browser._contexts) == 2

@@ -370,7 +370,7 @@ async def test_a_listener_removed_while_a_connection_is_told(dialect: Any, still
 async def test_a_logged_failure_of_on_connect_that_nobody_watches(dialect: Any) -> None:
     """open_browser always gives an observer then; without one it is silent."""
     async with open_world(dialect=dialect, listener_errors="log") as world:
-        world.browser.setup = attrs.evolve(world.browser.setup, observer=None)
+        world.browser._setup = attrs.evolve(world.browser._setup, observer=None)
 
         @world.background.runtime.on_connect.add_listener
         def fail(port: Port) -> None:
@@ -664,7 +664,7 @@ async def test_one_receivers_context_closes(dialect: Any) -> None:
         opener.post_message(1)
         await settle()
         assert (own.seen, [witness.seen for witness in witnesses]) == ([], [[1]] * 2)
-        for context in tuple(world.extension.contexts):
+        for context in tuple(world.extension._contexts):
             if context is not world.page:
                 context.close()
         await settle()

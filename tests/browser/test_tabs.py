@@ -207,7 +207,7 @@ async def test_a_closed_tab() -> None:
         assert repr(frame) == f"<Frame {frame.id} of tab {tab.id} 'https://example.org/inner'>"
         tab.close()
         tab.close()
-        assert (tab.closed, tab.url, tab.frames, tab.id in world.browser.tabs) == (True, None, (), False)
+        assert (tab.closed, tab.url, tab.frames, tab.id in world.browser._tabs) == (True, None, (), False)
         assert repr(tab) == f"<Tab {tab.id} (closed)>"
         assert repr(frame).endswith("'https://example.org/inner' (closed)>")
         for call in (
@@ -220,7 +220,7 @@ async def test_a_closed_tab() -> None:
         ):
             with pytest.raises(trio.ClosedResourceError, match="is closed"):
                 call()
-        assert set(world.browser.contexts) == {world.background, world.page}
+        assert set(world.browser._contexts) == {world.background, world.page}
 
 
 async def test_after_the_browser_has_ended() -> None:
@@ -241,7 +241,7 @@ async def test_bad_urls(url: Any, error: type[Exception]) -> None:
         for call in (world.browser.open_tab, tab.navigate, tab.open_frame, tab.frames[0].navigate):
             with pytest.raises(error, match="url must"):
                 call(url)
-        assert len(world.browser.tabs) == len(tab.frames) == 1
+        assert len(world.browser._tabs) == len(tab.frames) == 1
         assert not script.closed
 
 

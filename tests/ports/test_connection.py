@@ -240,6 +240,16 @@ async def test_a_receiver_that_withdraws() -> None:
     assert near.peer_error is None
 
 
+@pytest.mark.parametrize("vanishes", [True, False])
+async def test_a_receiver_that_withdraws_after_another_has_left(vanishes: bool) -> None:
+    """Where one receiver was there and left, the withdrawal of the last one is no lack of receivers."""
+    near, fars = open_connection(2, max_buffer_size=math.inf)
+    fars[0].close(vanished=vanishes)
+    assert not near.peer_gone
+    fars[1].withdraw(BROKEN)
+    assert (near.peer_gone, near.peer_error, near.peer_vanished) == (True, None, vanishes)
+
+
 async def test_a_bound_and_those_who_wait(nursery: trio.Nursery) -> None:
     """Cancelled, nothing was sent; served in order; refused when either end goes."""
     near, far = open_ends(1)

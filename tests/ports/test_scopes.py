@@ -698,7 +698,7 @@ async def test_connections_of_a_browser_leave_nothing(reading: bool) -> None:
             assert len(gc.get_objects()) - before < 100
         finally:
             gc.enable()
-    assert not browser.contexts
+    assert not browser._contexts
 
 
 async def sleep_with(port: Port) -> None:

@@ -184,5 +184,6 @@ def open_on_memory_bus(**options: Any) -> Any:
 async def open_on_zenoh(**options: Any) -> AsyncGenerator[Ends]:
     with tempfile.TemporaryDirectory() as folder:
         address = f"unixsock-stream/{folder}/bus"
-        async with on_bus(open_zenoh_bus(listen=[address]), open_zenoh_bus(connect=[address]), **options) as made:
+        one, other = open_zenoh_bus(listen=[address], mode="peer"), open_zenoh_bus(connect=[address], mode="peer")
+        async with on_bus(one, other, **options) as made:
             yield made

@@ -749,7 +749,7 @@ def patched(rule: int, does: str, target: Any, name: str, dialect: str = "trio")
     return note
 
 
-@patched(1, "tells receivers inside connect", contexts.Context, "announce")
+@patched(1, "tells receivers inside connect", contexts.Context, "_announce")
 def announcing_at_once(announce: Any) -> Any:
     def call(self: Any, event: Any, end: Any, name: str, sender: Any) -> None:
         announce(self, event, end, name, sender)
@@ -773,7 +773,7 @@ def of_pages(find: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
 def hearing_itself(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
         receivers, event = find(where, call, opener)
-        own = call.extension_id is not None and call.extension_id == call.opener_id and opener.listens("on_connect")
+        own = call.extension_id is not None and call.extension_id == call.opener_id and opener._listens("on_connect")
         return ([*receivers, opener] if own and opener.kind != "content_script" else receivers), event
 
     return hear
@@ -793,7 +793,7 @@ def telling_twice(find: Any) -> Any:
 def mixing_up(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
         receivers, event = find(where, call, opener)
-        heard = [context for context in receivers if context.listens("on_connect")]
+        heard = [context for context in receivers if context._listens("on_connect")]
         return (heard, "on_connect") if heard and event == "on_connect_external" else (receivers, event)
 
     return hear
@@ -803,9 +803,9 @@ def mixing_up(find: Any) -> Any:
 def reaching_scripts(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
         receivers, event = find(where, call, opener)
-        extension = where.extensions.get(call.extension_id)
-        others = [] if extension is None or event != "on_connect" else list(extension.contexts)
-        scripts = [c for c in others if c.kind == "content_script" and c is not opener and c.listens("on_connect")]
+        extension = where._extensions.get(call.extension_id)
+        others = [] if extension is None or event != "on_connect" else list(extension._contexts)
+        scripts = [c for c in others if c.kind == "content_script" and c is not opener and c._listens("on_connect")]
         return receivers + scripts, event
 
     return hear
@@ -860,7 +860,7 @@ def giving_up(fail: Any) -> Any:
     return call
 
 
-@patched(8, "gives every port the same name", contexts.Context, "open_port")
+@patched(8, "gives every port the same name", contexts.Context, "_open_port")
 def one_name(open_port: Any) -> Any:
     return lambda self, call, message_type: open_port(self, attrs.evolve(call, name="port"), message_type)
 
@@ -909,12 +909,12 @@ def keeping_pages(_: Any) -> Any:
 @patched(27, "ends a navigated page with an error", tabs.Frame, "_end_contexts")
 def crashing_pages(_: Any) -> Any:
     def call(self: Any) -> None:
-        for context in tuple(self.contexts):
+        for context in tuple(self._contexts):
             context._close(PortError("The page has gone.", cause=Cause.CRASHED))
 
     return call
 
 
-@patched(25, "keeps last_error when the listeners have run", runtime.Runtime, "show_error", "chrome")
+@patched(25, "keeps last_error when the listeners have run", runtime.Runtime, "_show_error", "chrome")
 def lasting(show: Any) -> Any:
     return lambda self, error: show(self, error) if error is not None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from testing import makers
 
 import trio_ports
+from trio_ports.bus import MemoryNetwork
 from trio_ports.testing import Limits, check_browser, check_port, moves
 from trio_ports.testing.checking import make_port_subject, play, quiet
 from trio_ports.testing.stories import ends_stories
@@ -111,3 +114,24 @@ def test_browsers(dialect: Any) -> None:
         listener_errors="log",
         examples=40,
     )
+
+
+@asynccontextmanager
+async def open_browser_on_bus(**options: Any) -> AsyncGenerator[trio_ports.Browser]:
+    """A browser that shares a bus with another one, in which nobody listens."""
+    network = MemoryNetwork()
+    async with (
+        network.open_bus() as here,
+        network.open_bus() as there,
+        trio_ports.open_browser(bus=there),
+        trio_ports.open_browser(bus=here, listener_errors="log", **options) as browser,
+    ):
+        await here.wait_peers()
+        yield browser
+
+
+@pytest.mark.parametrize("dialect", ["trio", "firefox", "chrome"])
+def test_browsers_on_a_bus(dialect: Any) -> None:
+    """A browser obeys the rules when it is not alone."""
+    maker = partial(open_browser_on_bus, dialect=dialect)
+    check_browser(maker, dialect=dialect, listener_errors="log", examples=20)

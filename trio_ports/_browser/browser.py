@@ -32,19 +32,19 @@ class Browser:
     """A browser in this process. Made by `open_browser`."""
 
     __slots__ = (
+        "_contexts",
         "_document_ids",
         "_elsewhere",
+        "_extensions",
+        "_manifest_folders",
+        "_nursery",
+        "_setup",
         "_tab_ids",
+        "_tabs",
         "closed",
-        "contexts",
-        "extensions",
-        "manifest_folders",
-        "nursery",
-        "setup",
-        "tabs",
     )
 
-    nursery: trio.Nursery
+    _nursery: trio.Nursery
     """Where its tasks run: in the block of `open_browser`."""
 
     def __init__(self, setup: Setup, manifest_folders: tuple[Path, ...] | None, *, alone: bool = True) -> None:
@@ -53,15 +53,15 @@ class Browser:
         self._document_ids = itertools.count((first << 64) + 1)
         self._tab_ids = itertools.count((first << 20) + 1)
         self._elsewhere: Elsewhere | None = None
-        self.setup: Setup = setup
-        self.manifest_folders: tuple[Path, ...] | None = manifest_folders
+        self._setup: Setup = setup
+        self._manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
         self.closed: bool = False
-        self.contexts: dict[Context, None] = {}
+        self._contexts: dict[Context, None] = {}
         """The live contexts, in the order they were made."""
-        self.extensions: dict[str, Extension] = {}
+        self._extensions: dict[str, Extension] = {}
         """The installed extensions, by id."""
-        self.tabs: dict[int, Tab] = {}
+        self._tabs: dict[int, Tab] = {}
         """The open tabs, by id."""
 
     def install(self, extension_id: str, *, externally_connectable: Mapping[str, Any] | None = None) -> Extension:
@@ -81,11 +81,11 @@ class Browser:
         check_type("extension_id", extension_id, str)
         if not extension_id:
             raise ValueError("extension_id must not be empty")
-        self.require_open()
-        if extension_id in self.extensions:
+        self._require_open()
+        if extension_id in self._extensions:
             raise LocalProtocolError(f"{extension_id!r} is installed already")
         key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
-        extension = self.extensions[extension_id] = Extension(self, extension_id, key)
+        extension = self._extensions[extension_id] = Extension(self, extension_id, key)
         return extension
 
     def open_tab(self, url: str = "about:blank") -> Tab:
@@ -97,31 +97,31 @@ class Browser:
         """
         require_trio("browser.open_tab")
         check_url(url)
-        self.require_open()
+        self._require_open()
         tab = Tab(self, next(self._tab_ids), url)
-        self.tabs[tab.id] = tab
+        self._tabs[tab.id] = tab
         return tab
 
     def __repr__(self) -> str:
-        what = "closed" if self.closed else f"{len(self.extensions)} extensions, {len(self.tabs)} tabs"
-        return f"<Browser {self.setup.dialect.name} ({what}) at {id(self):#x}>"
+        what = "closed" if self.closed else f"{len(self._extensions)} extensions, {len(self._tabs)} tabs"
+        return f"<Browser {self._setup.dialect.name} ({what}) at {id(self):#x}>"
 
     # For the package ------------------------------------------------------------------------------------------------
 
-    def require_open(self) -> None:
+    def _require_open(self) -> None:
         """Raise unless the block is still running."""
         if self.closed:
             raise trio.ClosedResourceError(f"{self!r} is closed")
 
-    def new_document_id(self) -> str:
+    def _new_document_id(self) -> str:
         """Return an id that no document of this browser has had."""
         return f"{next(self._document_ids):032X}"
 
-    def forget_tab(self, tab: Tab) -> None:
+    def _forget_tab(self, tab: Tab) -> None:
         """Take a closed tab out."""
-        self.tabs.pop(tab.id, None)
+        self._tabs.pop(tab.id, None)
 
-    def call(self, call: Call, opener: Context) -> End:
+    def _call(self, call: Call, opener: Context) -> End:
         """Connect a context to whoever hears ``call``, here and elsewhere, and return the opener's end."""
         receivers, event = find_receivers(self, call, opener)
         peers = () if self._elsewhere is None else self._elsewhere.peers()
@@ -134,7 +134,7 @@ class Browser:
             near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
         return near
 
-    def answer(self, call: Call, *, shared: bool) -> End | None:
+    def _answer(self, call: Call, shared: bool) -> End | None:
         """Connect an opener that lives elsewhere to whoever hears ``call`` here; None if nobody does.
 
         Args:
@@ -149,10 +149,10 @@ class Browser:
         return near
 
     def _connect(self, receivers: int, *, shared: bool = False) -> tuple[End, list[End]]:
-        dialect = self.setup.dialect
+        dialect = self._setup.dialect
         return open_connection(
             receivers,
-            max_buffer_size=self.setup.max_buffer_size,
+            max_buffer_size=self._setup.max_buffer_size,
             receiver_disconnects=dialect.receiver_disconnects,
             receiver_vanishes=dialect.receiver_vanishes,
             shared=shared,
@@ -160,40 +160,40 @@ class Browser:
 
     def _announce(self, call: Call, event: ConnectEvent, receivers: list[Context], ends: list[End]) -> None:
         for context, end in zip(receivers, ends, strict=False):  # What is left are the ends of other browsers.
-            context.announce(event, end, call.name, call.sender)
+            context._announce(event, end, call.name, call.sender)
 
     @asynccontextmanager
-    async def shared_on(self, bus: Bus | None) -> AsyncGenerator[None, None]:
+    async def _shared_on(self, bus: Bus | None) -> AsyncGenerator[None, None]:
         """Act as one with the other browsers of a bus for the block."""
         if bus is None:
             yield
             return
-        async with bus.share(self) as elsewhere:
+        async with bus.share(self._answer, max_message_bytes=self._setup.max_message_bytes) as elsewhere:
             self._elsewhere = elsewhere
             try:
                 yield
             finally:
                 self._elsewhere = None
 
-    def start_application(self, end: End, name: str, extension_id: str) -> None:
+    def _start_application(self, end: End, name: str, extension_id: str) -> None:
         """Run a native application at ``end``; it outlives its context for as long as its own end takes."""
-        self.nursery.start_soon(self._run_application, end, name, extension_id)
+        self._nursery.start_soon(self._run_application, end, name, extension_id)
 
     async def _run_application(self, end: End, name: str, extension_id: str) -> None:
         from .._native.applications import run_application  # Most programs never start an application.
 
         await run_application(
-            end, name, extension_id=extension_id, dialect=self.setup.dialect, manifest_folders=self.manifest_folders
+            end, name, extension_id=extension_id, dialect=self._setup.dialect, manifest_folders=self._manifest_folders
         )
 
-    async def tear_down(self, error: PortError | None) -> None:
+    async def _tear_down(self, error: PortError | None) -> None:
         """Close the contexts in order, each once everything under way has reached its listeners."""
         with trio.CancelScope(shield=True):
             await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
-        for context in tuple(self.contexts):
-            await context.tear_down(error)
+        for context in tuple(self._contexts):
+            await context._tear_down(error)
         self.closed = True
-        for tab in tuple(self.tabs.values()):
+        for tab in tuple(self._tabs.values()):
             tab.close()
 
 
@@ -240,12 +240,18 @@ async def open_browser(
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
-    folders = None if manifest_folders is None else tuple(Path(folder) for folder in manifest_folders)
+    folders = None if manifest_folders is None else _check_folders(manifest_folders)
     browser = Browser(setup, folders, alone=bus is None)
-    async with open_body() as body, browser.shared_on(bus), trio.open_nursery() as browser.nursery:
+    async with open_body() as body, browser._shared_on(bus), trio.open_nursery() as browser._nursery:
         try:
             with body:
                 yield browser
         finally:
-            browser.nursery.cancel_scope.cancel()
-            await browser.tear_down(crash_error(body.failure))
+            browser._nursery.cancel_scope.cancel()
+            await browser._tear_down(crash_error(body.failure))
+
+
+def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
+    from .._native.finding import check_folders  # Most programs never start an application.
+
+    return tuple(check_folders(folders))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol, final
+from typing import Protocol, TypeAlias, final
 
 import attrs
 
 from .._ports.connection import End
 from .._protocol.senders import MessageSender
-
-if TYPE_CHECKING:
-    from .browser import Browser
 
 
 @final
@@ -55,9 +52,21 @@ class Elsewhere(Protocol):
         """
 
 
+Answer: TypeAlias = Callable[[Call, bool], End | None]
+"""Connects an opener that lives elsewhere to whoever hears its call here, and returns its end; None if nobody does.
+
+The second argument says that the opener has other receivers than those here.
+"""
+
+
 class Bus(Protocol):
     """What `open_browser` can be given to act as one with other browsers; `trio_ports.bus` opens them."""
 
-    def share(self, browser: Browser) -> AbstractAsyncContextManager[Elsewhere]:
-        """Let the other browsers of the bus reach ``browser``, with `Browser.answer`, as long as the block lasts."""
+    def share(self, answer: Answer, *, max_message_bytes: float) -> AbstractAsyncContextManager[Elsewhere]:
+        """Let the other browsers of the bus reach one, as long as the block lasts.
+
+        Args:
+            answer: of that browser, to the others' calls.
+            max_message_bytes: the largest encoded message that it takes.
+        """
         ...

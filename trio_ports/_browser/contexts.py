@@ -71,17 +71,17 @@ class Context:
         self._browser = browser
         self._extension = extension
         self._frame = frame
-        self._owner = Owner(browser.nursery)
+        self._owner = Owner(browser._nursery)
         self._pending: deque[tuple[ConnectEvent, End, str, MessageSender]] = deque()
         self._announcing = False
         self._tabs = Tabs(self)
         self.kind: ContextKind = kind
         self.url: str = url
-        self.document_id: str = browser.new_document_id() if frame is None else frame.document_id
+        self.document_id: str = browser._new_document_id() if frame is None else frame.document_id
         self.runtime: Runtime = Runtime(self)
-        browser.contexts[self] = None
+        browser._contexts[self] = None
         if frame is not None:
-            frame.contexts.append(self)
+            frame._contexts.append(self)
 
     @property
     def browser(self) -> Browser:
@@ -148,25 +148,25 @@ class Context:
 
     # For the package ------------------------------------------------------------------------------------------------
 
-    def require_open(self, what: str) -> None:
+    def _require_open(self, what: str) -> None:
         """Raise unless ``what`` can be called here and now."""
         require_trio(what)
         if self.closed:
             raise trio.ClosedResourceError(f"{self!r} is closed")
 
-    def open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
+    def _open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
         """Connect from here to whoever hears ``call``, and return this context's end."""
         browser = self._browser
-        setup = browser.setup
+        setup = browser._setup
         decoder = setup.decoder(message_type)
-        near = browser.call(call, self)
-        return Port(near, self._owner, setup, decoder, name=call.name, show_error=self.runtime.show_error)
+        near = browser._call(call, self)
+        return Port(near, self._owner, setup, decoder, name=call.name, show_error=self.runtime._show_error)
 
-    def listens(self, event: ConnectEvent) -> bool:
+    def _listens(self, event: ConnectEvent) -> bool:
         """Say whether a connection would be heard here."""
         return not self.closed and bool(getattr(self.runtime, f"_{event}").listeners)
 
-    def announce(self, event: ConnectEvent, end: End, name: str, sender: MessageSender) -> None:
+    def _announce(self, event: ConnectEvent, end: End, name: str, sender: MessageSender) -> None:
         """Tell this context of a connection, later and in order."""
         end.lane.heard = True  # Until it is known whether anybody here will listen, the sender is held back.
         self._pending.append((event, end, name, sender))
@@ -190,9 +190,9 @@ class Context:
         if not listeners:
             end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
             return
-        setup = self._browser.setup
+        setup = self._browser._setup
         decoder = setup.decoder(Any)
-        show_error = self.runtime.show_error
+        show_error = self.runtime._show_error
         port: Port[Any, Any] = Port(
             end, self._owner, setup, decoder, name=name, sender=sender, held=True, show_error=show_error
         )
@@ -204,7 +204,7 @@ class Context:
         for listener in listeners:
             if self.closed:  # By a listener before: a context that was closed runs no listeners.
                 return
-            if listener not in current.listeners and not self._browser.setup.dialect.calls_removed_listeners:
+            if listener not in current.listeners and not self._browser._setup.dialect.calls_removed_listeners:
                 continue
             try:
                 result = listener(port)
@@ -230,7 +230,7 @@ class Context:
 
     def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:
         """Tell the observer what an on_connect listener raised, which logs it, or end its port as a crash and raise."""
-        setup = self._browser.setup
+        setup = self._browser._setup
         raised = setup.listener_errors == "raise" or not isinstance(error, Exception)
         if setup.observer is not None and isinstance(error, Exception):
             setup.observer(ListenerFailed(port, error, raised))
@@ -244,17 +244,17 @@ class Context:
     def _close(self, error: PortError | None) -> None:
         if self.closed:
             return
-        self._browser.contexts.pop(self, None)
+        self._browser._contexts.pop(self, None)
         if self._frame is not None:
-            self._frame.contexts.remove(self)
+            self._frame._contexts.remove(self)
         if self._extension is not None:
-            self._extension.forget(self)
+            self._extension._forget(self)
         self._owner.close(error)
         while self._pending:
             self._pending.popleft()[1].close(error, vanished=True)
-        self.runtime.closed.set()
+        self.runtime._closed.set()
 
-    async def tear_down(self, error: PortError | None) -> None:
+    async def _tear_down(self, error: PortError | None) -> None:
         """Close as the browser does at its end: first everything that is under way reaches this context's listeners."""
         with trio.CancelScope(shield=True):
             while self._announcing:

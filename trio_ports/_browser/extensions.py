@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Extension:
     """An installed extension. Made by `Browser.install`."""
 
-    __slots__ = ("_base", "_browser", "contexts", "externally_connectable", "id", "installed")
+    __slots__ = ("_base", "_browser", "_contexts", "externally_connectable", "id", "installed")
 
     def __init__(
         self, browser: Browser, extension_id: str, externally_connectable: ExternallyConnectable | None
@@ -32,10 +32,10 @@ class Extension:
         self.externally_connectable: ExternallyConnectable | None = externally_connectable
         """Who may connect from outside; None: every extension, and no web page."""
         self.installed: bool = True
-        self.contexts: dict[Context, None] = {}
+        self._contexts: dict[Context, None] = {}
         """Its live contexts, in the order they were made."""
-        installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id}#{browser.new_document_id()}")
-        self._base = browser.setup.dialect.extension_url.format(id=extension_id, uuid=installation)
+        installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id}#{browser._new_document_id()}")
+        self._base = browser._setup.dialect.extension_url.format(id=extension_id, uuid=installation)
 
     def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:
         """Open one of the extension's pages.
@@ -54,13 +54,13 @@ class Extension:
         self._require_installed()
         url = f"{self._base}/{path.lstrip('/')}"
         if tab is None:
-            has_background = any(context.kind == "background" for context in self.contexts)
+            has_background = any(context.kind == "background" for context in self._contexts)
             return self._keep(
                 Context(self._browser, "page" if has_background else "background", url=url, extension=self)
             )
         self._require_tab(tab)
         frame = tab.frames[0]
-        if frame.contexts:
+        if frame._contexts:
             frame = tab.open_frame(url)
         else:
             frame.navigate(url)
@@ -76,8 +76,8 @@ class Extension:
         require_trio("extension.inject")
         self._require_installed()
         self._require_tab(tab)
-        frame = tab.require_frame(frame_id)
-        for context in frame.contexts:
+        frame = tab._require_frame(frame_id)
+        for context in frame._contexts:
             if context.extension is self and context.kind == "content_script":
                 return context
         return self._keep(Context(self._browser, "content_script", url=frame.url, extension=self, frame=frame))
@@ -87,20 +87,20 @@ class Extension:
         require_trio("extension.uninstall")
         if self.installed:
             self.installed = False
-            self._browser.extensions.pop(self.id, None)
-            for context in tuple(self.contexts):
+            self._browser._extensions.pop(self.id, None)
+            for context in tuple(self._contexts):
                 context.close()
 
-    def forget(self, context: Context) -> None:
+    def _forget(self, context: Context) -> None:
         """Take a closed context out."""
-        self.contexts.pop(context, None)
+        self._contexts.pop(context, None)
 
     def _keep(self, context: Context) -> Context:
-        self.contexts[context] = None
+        self._contexts[context] = None
         return context
 
     def _require_installed(self) -> None:
-        self._browser.require_open()
+        self._browser._require_open()
         if not self.installed:
             raise trio.ClosedResourceError(f"{self!r} is uninstalled")
 
@@ -108,7 +108,7 @@ class Extension:
         check_type("tab", tab, Tab)
         if tab.browser is not self._browser:
             raise LocalProtocolError(f"{tab!r} belongs to another browser")
-        tab.require_open()
+        tab._require_open()
 
     def __repr__(self) -> str:
         return f"<Extension {self.id!r}{'' if self.installed else ' (uninstalled)'}>"

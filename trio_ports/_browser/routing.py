@@ -27,13 +27,13 @@ def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tupl
     """
     if call.extension_id is None:
         return _find_in_tab(browser, call, opener), "on_connect"
-    extension = browser.extensions.get(call.extension_id)
+    extension = browser._extensions.get(call.extension_id)
     own = call.extension_id == call.opener_id
     event: ConnectEvent = "on_connect" if own else "on_connect_external"
-    if extension is None or not (own or _lets_in(extension, browser.setup.dialect, call)):
+    if extension is None or not (own or _lets_in(extension, browser._setup.dialect, call)):
         return [], event
-    pages = (context for context in extension.contexts if context.kind in ("background", "page"))
-    return [context for context in pages if context is not opener and context.listens(event)], event
+    pages = (context for context in extension._contexts if context.kind in ("background", "page"))
+    return [context for context in pages if context is not opener and context._listens(event)], event
 
 
 def _lets_in(extension: Extension, dialect: Dialect, call: Call) -> bool:
@@ -48,21 +48,21 @@ def _lets_in(extension: Extension, dialect: Dialect, call: Call) -> bool:
 
 def _find_in_tab(browser: Browser, call: Call, opener: Context | None) -> list[Context]:
     """Return the contexts of the opener's extension in a tab that hear a ``tabs.connect``."""
-    dialect = browser.setup.dialect
+    dialect = browser._setup.dialect
     frame_id, document_id = call.frame_id, call.document_id
     if document_id is not None and dialect.document_id_overrules == "tab and frame":
         frame_id = None
-    tabs = [tab for tab in (browser.tabs.get(call.tab_id or 0),) if tab is not None]
+    tabs = [tab for tab in (browser._tabs.get(call.tab_id or 0),) if tab is not None]
     if tabs and document_id is not None and frame_id is None and dialect.document_id_overrules != "nothing":
-        tabs = list(browser.tabs.values())
+        tabs = list(browser._tabs.values())
     return [
         context
         for tab in tabs
         for frame in tab.frames
         if frame_id is None or frame.id == frame_id
-        for context in frame.contexts
+        for context in frame._contexts
         if document_id is None or context.document_id == document_id
-        if context.extension is not None and context.extension.id == call.opener_id and context.listens("on_connect")
+        if context.extension is not None and context.extension.id == call.opener_id and context._listens("on_connect")
         if context is not opener or dialect.tabs_connect_reaches_opener
     ]
 
@@ -74,7 +74,7 @@ def describe_opener(opener: Context, *, by_tab: bool = False) -> MessageSender:
         opener: who connects.
         by_tab: it does so by ``tabs.connect``.
     """
-    dialect = opener.browser.setup.dialect
+    dialect = opener.browser._setup.dialect
     frame = opener.frame
     names_tab = frame is not None and (dialect.tabs_connect_names_tab or not by_tab)
     background = opener.kind == "background"

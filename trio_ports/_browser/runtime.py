@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Runtime:
     """``browser.runtime`` of one context."""
 
-    __slots__ = ("_context", "_error", "_on_connect", "_on_connect_external", "_served", "closed")
+    __slots__ = ("_closed", "_context", "_error", "_on_connect", "_on_connect_external", "_served")
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -33,7 +33,7 @@ class Runtime:
             "on_connect_external", arguments=("port",)
         )
         self._served: list[Event[Any]] = []
-        self.closed: trio.Event = trio.Event()
+        self._closed: trio.Event = trio.Event()
 
     @property
     def id(self) -> str | None:
@@ -88,7 +88,7 @@ class Runtime:
             trio.ClosedResourceError: if this context is closed.
         """
         context = self._context
-        context.require_open("runtime.connect")
+        context._require_open("runtime.connect")
         check_type("extension_id", extension_id, (str, type(None)))
         check_type("name", name, str)
         if extension_id == "":
@@ -98,7 +98,7 @@ class Runtime:
             raise LocalProtocolError("a web page belongs to no extension: say which one, connect(extension_id)")
         sender = routing.describe_opener(context)
         call = Call(opener_id=self.id, opener_url=context.url, name=name, sender=sender, extension_id=target)
-        return context.open_port(call, message_type)
+        return context._open_port(call, message_type)
 
     def connect_native(self, application: str, *, message_type: Any = Any) -> Port[Any, Any]:
         """Start a native application and connect to it. For the extension's own pages.
@@ -117,8 +117,8 @@ class Runtime:
         from .._native.applications import check_application_name  # Most programs never start an application.
 
         context = self._context
-        setup = context.browser.setup
-        context.require_open("runtime.connect_native")
+        setup = context.browser._setup
+        context._require_open("runtime.connect_native")
         may = context.kind in ("background", "page") or setup.dialect.content_scripts_connect_native
         if context.extension is None or not may:
             self._lacks("connect_native")
@@ -127,8 +127,8 @@ class Runtime:
         decoder = setup.decoder(message_type)
         near, (far,) = open_connection(max_buffer_size=setup.max_buffer_size)
         name = application if setup.dialect.native_port_name else ""
-        port: Port[Any, Any] = Port(near, context._owner, setup, decoder, name=name, show_error=self.show_error)
-        context.browser.start_application(far, application, context.extension.id)
+        port: Port[Any, Any] = Port(near, context._owner, setup, decoder, name=name, show_error=self._show_error)
+        context.browser._start_application(far, application, context.extension.id)
         return port
 
     async def serve(
@@ -156,10 +156,10 @@ class Runtime:
             trio.BusyResourceError: if another task serves the same event of this context.
             trio.ClosedResourceError: if this context is closed.
         """
-        self._context.require_open("runtime.serve")
+        self._context._require_open("runtime.serve")
         if not callable(handler):
             raise TypeError(f"handler must be an async function, not {handler!r}")
-        decoder = self._context.browser.setup.decoder(message_type)
+        decoder = self._context.browser._setup.decoder(message_type)
         event = self.on_connect_external if external else self.on_connect
         if event in self._served:
             raise trio.BusyResourceError(f"another task serves {event!r}")
@@ -175,7 +175,7 @@ class Runtime:
             self._served.append(event)
             try:
                 task_status.started()
-                await self.closed.wait()
+                await self._closed.wait()
             finally:
                 event.remove_listener(accept)
                 self._served.remove(event)
@@ -191,9 +191,9 @@ class Runtime:
             if not self._context.closed:
                 raise
 
-    def show_error(self, error: PortError | None) -> None:
+    def _show_error(self, error: PortError | None) -> None:
         """Let ``last_error`` say ``error``, where that is this dialect's way."""
-        if not self._context.browser.setup.dialect.keeps_error:
+        if not self._context.browser._setup.dialect.keeps_error:
             self._error = error
 
     def _lacks(self, what: str) -> NoReturn:
@@ -237,7 +237,7 @@ class Tabs:
             trio.ClosedResourceError: if this context is closed.
         """
         context = self._context
-        context.require_open("tabs.connect")
+        context._require_open("tabs.connect")
         for what, value, kinds in (
             ("tab_id", tab_id, (int,)),
             ("name", name, (str,)),
@@ -254,7 +254,7 @@ class Tabs:
             frame_id=frame_id,
             document_id=document_id,
         )
-        return context.open_port(call, message_type)
+        return context._open_port(call, message_type)
 
     def __repr__(self) -> str:
         return f"<tabs of {self._context!r}>"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Frame:
     """A frame of a tab. Made by `Tab.open_frame`."""
 
-    __slots__ = ("_tab", "_url", "closed", "contexts", "document_id", "id")
+    __slots__ = ("_contexts", "_tab", "_url", "closed", "document_id", "id")
 
     def __init__(self, tab: Tab, frame_id: int, url: str) -> None:
         self._tab = tab
@@ -27,9 +27,9 @@ class Frame:
         self.id: int = frame_id
         """0 for a tab's top frame, another number for every other."""
         self.closed: bool = False
-        self.contexts: list[Context] = []
+        self._contexts: list[Context] = []
         """The live contexts in it, content scripts and pages, in the order they were made."""
-        self.document_id: str = tab.browser.new_document_id()
+        self.document_id: str = tab.browser._new_document_id()
         """The document it shows; a navigation brings another."""
 
     @property
@@ -50,13 +50,13 @@ class Frame:
         """
         require_trio("frame.navigate")
         check_url(url)
-        self.require_open()
+        self._require_open()
         if self.id == 0:
             for frame in self._tab.frames[1:]:
                 frame.close()
         self._end_contexts()
         self._url = url
-        self.document_id = self._tab.browser.new_document_id()
+        self.document_id = self._tab.browser._new_document_id()
 
     def close(self) -> None:
         """Remove the frame; closing a top frame closes the tab. What ran in it ends, without error. Idempotent."""
@@ -64,20 +64,20 @@ class Frame:
         if self.id == 0:
             self._tab.close()
         else:
-            self.shut()
+            self._shut()
 
-    def shut(self) -> None:
+    def _shut(self) -> None:
         """Close this frame only."""
         if not self.closed:
             self.closed = True
-            self._tab.forget_frame(self)
+            self._tab._forget_frame(self)
             self._end_contexts()
 
     def _end_contexts(self) -> None:
-        for context in tuple(self.contexts):
+        for context in tuple(self._contexts):
             context.close()
 
-    def require_open(self) -> None:
+    def _require_open(self) -> None:
         """Raise unless the frame is there."""
         if self.closed:
             raise trio.ClosedResourceError(f"{self!r} is closed")
@@ -127,7 +127,7 @@ class Tab:
         """
         require_trio("tab.open_frame")
         check_url(url)
-        self.require_open()
+        self._require_open()
         frame = Frame(self, next(self._new_frame_id), url)
         self._frames[frame.id] = frame
         return frame
@@ -139,8 +139,8 @@ class Tab:
             trio.ClosedResourceError: if the tab is closed.
             LocalProtocolError: if there is no such frame.
         """
-        frame = self.require_frame(frame_id)
-        for context in frame.contexts:
+        frame = self._require_frame(frame_id)
+        for context in frame._contexts:
             if context.kind == "web_page":
                 return context
         return Context(self.browser, "web_page", url=frame.url, frame=frame)
@@ -153,33 +153,33 @@ class Tab:
         """
         require_trio("tab.navigate")
         check_url(url)
-        self.require_open()
+        self._require_open()
         self._frames[0].navigate(url)
 
     def close(self) -> None:
         """Close the tab: everything in it ends, without error. Sync and idempotent."""
         require_trio("tab.close")
         frames = self.frames
-        self.browser.forget_tab(self)
+        self.browser._forget_tab(self)
         for frame in frames:
-            frame.shut()
+            frame._shut()
 
-    def require_open(self) -> None:
+    def _require_open(self) -> None:
         """Raise unless the tab is there."""
         if self.closed:
             raise trio.ClosedResourceError(f"{self!r} is closed")
-        self.browser.require_open()
+        self.browser._require_open()
 
-    def require_frame(self, frame_id: int) -> Frame:
+    def _require_frame(self, frame_id: int) -> Frame:
         """Return the frame of that number, or raise."""
         check_type("frame_id", frame_id, int)
-        self.require_open()
+        self._require_open()
         frame = self.frame(frame_id)
         if frame is None:
             raise LocalProtocolError(f"tab {self.id} has no frame {frame_id}")
         return frame
 
-    def forget_frame(self, frame: Frame) -> None:
+    def _forget_frame(self, frame: Frame) -> None:
         """Take a closed frame out."""
         self._frames.pop(frame.id, None)
 

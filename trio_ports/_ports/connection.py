@@ -237,6 +237,8 @@ class Connection:
     receiver_disconnects: Leaving
     receiver_vanishes: Leaving
     number: int = attrs.Factory(itertools.count(1).__next__)
+    left: tuple[PortError | None, bool] | None = None
+    """How the last receiver left that did so while there were others: its error, and whether it vanished."""
     opener: End | None = None
     receivers: list[End] = attrs.field(factory=list["End"])
 
@@ -248,6 +250,7 @@ class Connection:
             self._remove(end)
             whom = self.receiver_vanishes if vanished else self.receiver_disconnects
             if whom == "last" and self.receivers:
+                self.left = (error, vanished)
                 return
             self._end_opener(error, vanished=vanished)
             if whom == "all":
@@ -270,7 +273,9 @@ class Connection:
         if end in self.receivers:
             self._remove(end)
             if not self.receivers:
-                self._end_opener(error)
+                # If others were there, it ends as if the last of them had been the last of all.
+                why, vanished = self.left or (error, False)
+                self._end_opener(why, vanished=vanished)
 
     def _remove(self, receiver: End) -> None:
         self.receivers.remove(receiver)

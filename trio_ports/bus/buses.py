@@ -9,8 +9,7 @@ from typing import Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._browser.browser import Browser
-from .._browser.calls import Call
+from .._browser.calls import Answer, Call
 from .._ports.blocks import open_body
 from .._util import check_type, require_trio
 from .links import GRACE_SECONDS, Links, open_links
@@ -60,8 +59,12 @@ class Bus:
             await self._changed.park()
 
     @asynccontextmanager
-    async def share(self, browser: Browser) -> AsyncGenerator[Links]:
-        """Let the others reach ``browser`` for the block; called by `open_browser`.
+    async def share(self, answer: Answer, *, max_message_bytes: float) -> AsyncGenerator[Links]:
+        """Let the others reach a browser for the block; called by `open_browser`.
+
+        Args:
+            answer: of the browser, to the others' calls.
+            max_message_bytes: the largest encoded message that it takes.
 
         Raises:
             trio.BusyResourceError: if another browser is on this bus.
@@ -71,7 +74,7 @@ class Bus:
             raise trio.BusyResourceError("another browser is on this bus: open a bus for each")
         if self._scope.cancel_called:
             raise trio.ClosedResourceError(f"{self!r} is closed")
-        async with open_links(self, browser) as links:
+        async with open_links(self, answer, max_message_bytes) as links:
             self._links = links
             try:
                 yield links
@@ -84,13 +87,13 @@ class Bus:
 
     # For the package ------------------------------------------------------------------------------------------------
 
-    def open_stream(self, peer: str, call: Call, *, shared: bool) -> BusStream:
+    def _open_stream(self, peer: str, call: Call, *, shared: bool) -> BusStream:
         """Open a stream to one of the peers that are there."""
         return self._peers[peer].open_stream(call, shared=shared)
 
     @enable_ki_protection
-    async def run(self) -> None:
-        """Be on the bus until `leave`. Shielded: what is open ends in good order first."""
+    async def _run(self) -> None:
+        """Be on the bus until `_leave`. Shielded: what is open ends in good order first."""
         with self._scope:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._beat)
@@ -101,7 +104,7 @@ class Bus:
                         self._lose(peer)
                 self._nursery.cancel_scope.cancel()
 
-    async def leave(self) -> None:
+    async def _leave(self) -> None:
         """Send what is still to be sent, for some seconds at most, and leave."""
         with trio.move_on_after(GRACE_SECONDS, shield=True):
             while not all(peer.is_idle for peer in self._peers.values()):
@@ -185,9 +188,9 @@ async def open_bus(node: Node) -> AsyncGenerator[Bus]:
     require_trio("open_bus")
     async with open_body() as body, trio.open_nursery() as nursery:
         bus = Bus(node)
-        nursery.start_soon(bus.run)
+        nursery.start_soon(bus._run)
         with body:
             try:
                 yield bus
             finally:
-                await bus.leave()
+                await bus._leave()

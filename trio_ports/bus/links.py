@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._browser.browser import Browser
-from .._browser.calls import Call
+from .._browser.calls import Answer, Call
 from .._ports.connection import End
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, PortError
@@ -29,11 +28,12 @@ GRACE_SECONDS: Final = 3.0
 class Links:
     """What connects a browser with the others on its bus."""
 
-    __slots__ = ("_browser", "_bus", "_nursery")
+    __slots__ = ("_answer", "_bus", "_max_message_bytes", "_nursery")
 
-    def __init__(self, bus: Bus, browser: Browser, nursery: trio.Nursery) -> None:
+    def __init__(self, bus: Bus, answer: Answer, max_message_bytes: float, nursery: trio.Nursery) -> None:
         self._bus = bus
-        self._browser = browser
+        self._answer = answer
+        self._max_message_bytes = max_message_bytes
         self._nursery = nursery
 
     def peers(self) -> Sequence[str]:
@@ -44,12 +44,12 @@ class Links:
         """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
         for peer, end in ends.items():
             end.lane.heard = True  # Until it is known whether anybody listens there, the sender is held back.
-            stream = self._bus.open_stream(peer, call, shared=shared)
+            stream = self._bus._open_stream(peer, call, shared=shared)
             self._nursery.start_soon(self._carry, end, stream, True)
 
     def accept(self, call: Call, stream: BusStream, shared: bool) -> None:
         """Take a stream that another node has opened."""
-        end = self._browser.answer(call, shared=shared)
+        end = self._answer(call, shared)
         stream.answer(heard=end is not None)
         if end is not None:
             self._nursery.start_soon(self._carry, end, stream, False)
@@ -57,7 +57,7 @@ class Links:
     @enable_ki_protection
     async def _carry(self, end: End, stream: BusStream, is_call: bool) -> None:
         """Carry frames between ``end``, which it owns, and a stream, until one side is through."""
-        decoder = FrameDecoder(max_frame_bytes=self._browser.setup.max_message_bytes, names_printed_text=False)
+        decoder = FrameDecoder(max_frame_bytes=self._max_message_bytes, names_printed_text=False)
         carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
         try:
             async with trio.open_nursery() as nursery:
@@ -97,8 +97,8 @@ def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
 
 
 @asynccontextmanager
-async def open_links(bus: Bus, browser: Browser) -> AsyncGenerator[Links]:
+async def open_links(bus: Bus, answer: Answer, max_message_bytes: float) -> AsyncGenerator[Links]:
     """Connect a browser with the others on a bus for the block; at its end what was posted is given time to leave."""
     async with trio.open_nursery() as nursery:
-        yield Links(bus, browser, nursery)
+        yield Links(bus, answer, max_message_bytes, nursery)
         nursery.cancel_scope.cancel()

@@ -521,7 +521,8 @@ class WorldPlayer(Player):
     def _play_navigate(self, move: Move) -> None:
         name = move["frame"]
         frame = self._frames[name]
-        web = any(context.kind == "web_page" for context in frame.contexts)
+        page = self.contexts.get(f"{name}/web")
+        web = page is not None and not page.context.closed
         frame.navigate(self._url(name))
         self._fill(frame, name, web=web)
 
