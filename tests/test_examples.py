@@ -4,6 +4,7 @@ import enum
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -33,6 +34,15 @@ def test_readme_shows_the_first_example() -> None:
     """The README's first example is the one that is run here."""
     example = (ROOT / "docs" / "examples" / "pair.py").read_text(encoding="utf-8")
     assert example.partition("\n\n")[2] in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+async def test_the_recipe_for_a_killed_process_is_a_test_that_passes() -> None:
+    """The last block of the recipe runs as it stands there."""
+    recipe = (ROOT / "docs" / "howto" / "several-processes.rst").read_text(encoding="utf-8")
+    program = textwrap.dedent(recipe.rpartition(".. code-block:: python")[2])
+    names: dict[str, Any] = {}
+    exec(program, names)
+    await names["test_the_other_process_is_killed"]()
 
 
 def shown(language: str, mark: str) -> str:

@@ -13,6 +13,8 @@ from trio.testing import assert_checkpoints
 
 from trio_ports import LocalProtocolError, Port, open_browser
 
+NOWHERE = Path("nowhere").absolute()
+
 
 async def test_a_browser_is_a_block() -> None:
     """After it everything is closed, and nothing can be opened."""
@@ -60,7 +62,7 @@ async def test_limits_reach_the_ports() -> None:
     async with open_world(max_buffer_size=3, max_message_bytes=10, manifest_folders=[Path("nowhere")]) as world:
         opener, receiver = await world.connect()
         assert opener.statistics().max_buffer_size == receiver.statistics().max_buffer_size == 3
-        assert world.browser._manifest_folders == (Path("nowhere").absolute(),)
+        assert world.browser._manifest_folders == (NOWHERE,)
 
 
 async def test_a_listener_of_one_context_may_close_another_at_the_end() -> None:

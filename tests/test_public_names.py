@@ -1,0 +1,28 @@
+"""What a class shows to its users is what they may call."""
+
+from __future__ import annotations
+
+import pytest
+
+import trio_ports
+import trio_ports.bus
+
+SHOWN = {
+    trio_ports.Browser: "closed install open_tab",
+    trio_ports.Extension: "externally_connectable id inject installed open_page uninstall",
+    trio_ports.Context: "browser close closed document_id extension frame kind runtime tab tabs url",
+    trio_ports.Frame: "close closed document_id id navigate tab url",
+    trio_ports.Tab: "browser close closed frame frames id navigate open_frame url web_page",
+    trio_ports.Runtime: "connect connect_native id last_error on_connect on_connect_external serve",
+    trio_ports.Tabs: "connect",
+    trio_ports.Port: "aclose disconnect error name on_disconnect on_message post_message receive send sender statistics"
+    " wait_disconnected",
+    trio_ports.Event: "add_listener has_listener listeners remove_listener",
+    trio_ports.bus.Bus: "name peers share wait_peers",
+}
+
+
+@pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: kind.__name__)
+def test_public_names(kind: type) -> None:
+    """No name that is the package's own is shown."""
+    assert [name for name in dir(kind) if not name.startswith("_")] == SHOWN[kind].split()
