@@ -607,6 +607,35 @@ async def test_who_reads_once_is_a_listener_from_then_on(nursery: trio.Nursery, 
     assert seen in (expected, ["one", "two"])
 
 
+@each_dialect
+@pytest.mark.parametrize("listened", [False, True], ids=["at once", "after a listener"])
+async def test_a_reader_that_waits_gets_the_next_message(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, dialect: Any, listened: bool
+) -> None:
+    """Rule 15: whoever took what arrived before it, to drop it or for a listener, takes nothing from a reader."""
+    opener, receiver = open_port_pair(nursery, dialect=dialect)
+    if listened:
+        witness = Witness(receiver)
+        await settle()
+        receiver.on_message.remove_listener(witness.hear)
+    await settle()
+    nursery.start_soon(post_later, opener)
+    with trio.fail_after(10):
+        assert [await receiver.receive() for _ in range(3)] == [1, 2, 3]
+    assert receiver.statistics().messages_waiting == 0
+    ends = Witness()
+    receiver.on_disconnect.add_listener(ends.see_end)
+    opener.disconnect()
+    await settle()
+    assert ends.seen == ["end"]
+
+
+async def post_later(port: Port) -> None:
+    await trio.sleep(1)
+    for number in (1, 2, 3):
+        port.post_message(number)
+
+
 async def test_kept_messages_stay_readable_after_the_end(nursery: trio.Nursery) -> None:
     """Rule 24 (trio): without a listener the end is delivered at once, what was kept can be read, then EndOfChannel."""
     opener, receiver = open_port_pair(nursery)

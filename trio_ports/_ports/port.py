@@ -149,17 +149,18 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         end = self._end
         lane = end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
-            if lane.tail is None:
+            task = lane.sleeper
+            if task is not None:
+                lane.sleeper = None
+                lane.head.append(frame)
+                reschedule(task)
+            elif lane.tail is None:
                 batch = deque((frame,))
                 end.send_only(batch)
                 lane.tail = batch
             else:
                 lane.tail.append(frame)
             lane.used += 1
-            task = lane.sleeper
-            if task is not None:
-                lane.sleeper = None
-                reschedule(task)
             if self._observer is not None:
                 self._observer(Posted(self, frame))
         else:
@@ -210,6 +211,9 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             raise self._busy()
         lane = self._end.lane
         self._has_read = lane.heard = True
+        # A pump may sleep here still, which dropped what nobody listened for, or whose listeners were removed. It would
+        # be handed what this task waits for; woken, it finds that nothing is left for it to do.
+        lane.wake()
         if self._state is State.ENDED and not lane.used:
             await trio.lowlevel.checkpoint()
             raise self._end_of_messages()
