@@ -41,6 +41,59 @@ async def test_a_listener_counts_once_and_keeps_its_place() -> None:
     assert event.listeners == (second, first)
 
 
+class Recorder(list[tuple[Any, ...]]):
+    """Keeps what it is called with. Two of them are equal as long as they have kept the same."""
+
+    def __call__(self, *arguments: Any) -> None:
+        self.append(arguments)
+
+    def method(self) -> None:
+        raise NotImplementedError
+
+
+async def test_equal_listeners_are_two() -> None:
+    """Rule 28 speaks of the same function: objects that are equal for the moment are called each."""
+    event: Event[Any] = Event("on_message")
+    first, second = Recorder(), Recorder()
+    event.add_listener(first)
+    assert not event.has_listener(second)
+    event.remove_listener(second)
+    event.add_listener(second)
+    assert len(event.listeners) == 2
+    event.remove_listener(second)
+    assert event.has_listener(first)
+    assert not event.has_listener(second)
+
+
+@pytest.mark.parametrize("name", ["method", "append", "__contains__"])
+async def test_a_method_counts_once(name: str) -> None:
+    """Python makes a new object for a method each time: it is the same listener, of the same object only."""
+    event: Event[Any] = Event("on_message")
+    first, second = Recorder(), Recorder()
+    event.add_listener(getattr(first, name))
+    event.add_listener(getattr(first, name))
+    event.add_listener(getattr(second, name))
+    assert len(event.listeners) == 2
+    event.remove_listener(getattr(first, name))
+    assert not event.has_listener(getattr(first, name))
+    assert event.has_listener(getattr(second, name))
+
+
+@pytest.mark.parametrize("dialect", ["trio", "firefox"])
+async def test_equal_listeners_are_two_in_a_dispatch(dialect: Any) -> None:
+    """Rule 29: one removed by an earlier listener is not called, whatever an equal one does that is there still."""
+    async with trio.open_nursery() as nursery:
+        opener, receiver = open_port_pair(nursery, dialect=dialect)
+        removed, left = Recorder(), Recorder()
+        receiver.on_message.add_listener(lambda message, port: port.on_message.remove_listener(removed))
+        receiver.on_message.add_listener(removed)
+        receiver.on_message.add_listener(left)
+        opener.post_message(1)
+        await settle()
+        assert (removed, left) == ([], [(1, receiver)])
+        opener.disconnect()
+
+
 async def test_removing_what_was_never_added_does_nothing() -> None:
     """Rule 28."""
     event: Event[Any] = Event("on_message")

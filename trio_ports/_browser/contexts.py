@@ -204,7 +204,7 @@ class Context:
         for listener in listeners:
             if self.closed:  # By a listener before: a context that was closed runs no listeners.
                 return
-            if listener not in current.listeners and not self._browser._setup.dialect.calls_removed_listeners:
+            if not current.has_listener(listener) and not self._browser._setup.dialect.calls_removed_listeners:
                 continue
             try:
                 result = listener(port)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, Generic, TypeVar, final
+from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType
+from typing import Any, Final, Generic, TypeVar, final
 from weakref import WeakMethod
 
 from .._util import require_trio
 
 ListenerT = TypeVar("ListenerT", bound=Callable[..., Any])
+
+_METHODS: Final = (MethodType, BuiltinFunctionType, MethodWrapperType)
 
 
 @final
@@ -48,7 +50,7 @@ class Event(Generic[ListenerT]):
         require_trio(f"{self._name}.add_listener")
         if not callable(listener):
             raise TypeError(f"a listener of {self._name} must be callable, not {listener!r}")
-        if listener not in self.listeners:
+        if not self.has_listener(listener):
             if self._arguments is not None and not _takes(listener, len(self._arguments)):
                 self._check_signature(listener, self._arguments)
             hook = None if self._hook is None else self._hook()
@@ -59,11 +61,11 @@ class Event(Generic[ListenerT]):
 
     def remove_listener(self, listener: Callable[..., Any]) -> None:
         """Stop calling ``listener``. Removing what was never added does nothing."""
-        self.listeners = tuple(other for other in self.listeners if other != listener)
+        self.listeners = tuple(other for other in self.listeners if not _is_same(other, listener))
 
     def has_listener(self, listener: Callable[..., Any]) -> bool:
         """Say whether ``listener`` will be called."""
-        return listener in self.listeners
+        return any(_is_same(other, listener) for other in self.listeners)
 
     def _check_signature(self, listener: Callable[..., Any], arguments: tuple[str, ...]) -> None:
         """Raise TypeError if ``listener`` says of itself that it cannot be called with ``arguments``."""
@@ -80,6 +82,15 @@ class Event(Generic[ListenerT]):
 
     def __repr__(self) -> str:
         return f"<{self._name}: {len(self.listeners)} listeners>"
+
+
+def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Say whether two listeners count as one.
+
+    Python makes a method anew each time it is asked for, so methods are compared. Nothing else is: two recorders that
+    are lists, or data classes, are equal for as long as neither has recorded anything, and yet both are to be called.
+    """
+    return one is other or (isinstance(one, _METHODS) and type(one) is type(other) and one == other)
 
 
 def _takes(listener: Any, count: int) -> bool:

@@ -158,7 +158,7 @@ class Pump:
         for listener in listeners:
             if port._owner.closed:
                 return  # A context that was closed runs no listeners.
-            removed = event.listeners is not listeners and listener not in event.listeners
+            removed = event.listeners is not listeners and not event.has_listener(listener)
             if removed and not port._dialect.calls_removed_listeners:
                 continue
             try:
