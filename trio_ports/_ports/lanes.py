@@ -8,7 +8,8 @@ What travels in the channels are batches: a message joins the last batch as long
 only the first goes through the channel. A burst costs a third less that way, and arrives as it was posted.
 
 The pump that calls a port's listeners does not wait in ``MemoryReceiveChannel.receive``: it looks at ``lane.used`` and
-sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes a message that nobody wants yet.
+sleeps in ``lane.sleeper``, which takes a fifth off a round trip and never takes a message that nobody wants yet. Who
+sleeps has taken out all there was, so what wakes it joins the batch that it holds, and needs no channel.
 """
 
 from __future__ import annotations
@@ -81,14 +82,16 @@ class Lane:
 
     def put(self, send: Callable[[Batch], None], frame: bytes) -> None:
         """Add a message, through a sender's own channel. Written out once more in `Port.post_message`."""
-        if self.tail is None:
+        if self.sleeper is not None:
+            self.head.append(frame)
+            self.wake()
+        elif self.tail is None:
             batch = deque((frame,))
             send(batch)
             self.tail = batch
         else:
             self.tail.append(frame)
         self.used += 1
-        self.wake()
 
     @enable_ki_protection
     async def take(self) -> bytes:
@@ -112,14 +115,16 @@ class Lane:
 
     def put_many(self, send: Callable[[Batch], None], frames: list[bytes]) -> None:
         """Add some messages, in one go."""
-        if self.tail is None:
+        if self.sleeper is not None:
+            self.head.extend(frames)
+            self.wake()
+        elif self.tail is None:
             batch = deque(frames)
             send(batch)
             self.tail = batch
         else:
             self.tail.extend(frames)
         self.used += len(frames)
-        self.wake()
 
     def take_nowait(self) -> bytes:
         """Take out a message, or raise as `take` does, or ``trio.WouldBlock``."""
