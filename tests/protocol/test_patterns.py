@@ -21,6 +21,7 @@ from trio_ports._protocol.patterns import ExternallyConnectable, MatchPattern, o
         ("data:text/html,hello", None),
         ("file:///etc/hosts", None),
         ("nowhere", None),
+        ("extension://[", None),
     ],
 )
 def test_origin_is_scheme_host_and_port(url: str, origin: str | None) -> None:
@@ -31,7 +32,7 @@ def test_origin_is_scheme_host_and_port(url: str, origin: str | None) -> None:
 @pytest.mark.parametrize(
     ("pattern", "inside", "outside"),
     [
-        ("<all_urls>", ["https://a.org/", "ws://a/", "file:///x"], ["about:blank", "moz-extension://a/"]),
+        ("<all_urls>", ["https://a.org/", "ws://a/", "file:///x"], ["about:blank", "moz-extension://a/", "http://["]),
         ("*://*/*", ["https://a.org/", "http://b/", "wss://c/x"], ["ftp://a.org/", "file:///x"]),
         ("https://*/*", ["https://a.org/x?y"], ["http://a.org/"]),
         ("*://*.example.org/*", ["https://example.org/", "http://a.b.example.org/x"], ["https://badexample.org/"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING, final
+from urllib.parse import urlsplit
 
 import trio
 
@@ -188,7 +189,11 @@ class Tab:
 
 
 def check_url(url: str) -> None:
-    """Raise unless ``url`` is a text that is not empty."""
+    """Raise unless ``url`` is a text that is not empty and can be taken apart, as ``http://[`` cannot."""
     check_type("url", url, str)
     if not url:
         raise ValueError("url must not be empty")
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"url must be one that can be taken apart, not {url!r}: {error}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final, cast, final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -22,11 +22,19 @@ _PATTERN: Final = re.compile(
 
 def origin_of(url: str) -> str | None:
     """Return the origin of a URL: its scheme and host, with the port where it names one; None where it has none."""
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
+    parts = _split(url)
+    if parts is None or not parts.scheme or not parts.netloc:
         return None
     host = parts.netloc.rpartition("@")[2] if parts.scheme in _WILD_SCHEMES else parts.netloc
     return f"{parts.scheme}://{host}"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Take a URL apart; None for what cannot be, as ``http://[``."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 @final
@@ -51,8 +59,10 @@ class MatchPattern:
         object.__setattr__(self, "_path", path)
 
     def matches(self, url: str) -> bool:
-        """Say whether the pattern covers ``url``; its fragment does not count."""
-        parts = urlsplit(url)
+        """Say whether the pattern covers ``url``; its fragment does not count, and what is no URL is not covered."""
+        parts = _split(url)
+        if parts is None:
+            return False
         if self._path is None:
             return parts.scheme in _ALL_SCHEMES
         scheme = parts.scheme in _WILD_SCHEMES if self._scheme == "*" else parts.scheme == self._scheme
