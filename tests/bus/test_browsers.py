@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import trio
 from bus.sharing import ID, URL, Heard, cause_of, share
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_ports
 from trio_ports import Cause, SenderTab
 from trio_ports.bus import MemoryNetwork
+from trio_ports.bus.links import GRACE_SECONDS
+from trio_ports.bus.streams import WINDOW_BYTES
 
 
 async def test_a_call_reaches_every_browser_once() -> None:
@@ -257,6 +259,47 @@ async def test_leaving_the_browser_is_an_orderly_end() -> None:
                         scope.cancel()
             await wait_all_tasks_blocked()
         assert (heard.messages, heard.ends) == (["last", "last"], [None, None])
+
+
+async def test_names_that_are_no_text() -> None:
+    """What JavaScript lets names and ids be, lone surrogates and any number, harms no bus and arrives as it is."""
+    async with share() as (_, (one, two)):
+        heard = Heard(two.page)
+        odd = two.browser.install("\udc00")
+        ports = [
+            one.page.runtime.connect(name="\ud800"),
+            one.page.tabs.connect(2**70, frame_id=-(2**70), document_id="\udfff"),
+        ]
+        from_odd = Heard(two.page, external=True)
+        one.browser.install("\udc00").open_page().runtime.connect(ID)
+        await wait_all_tasks_blocked()
+        assert [cause_of(port) for port in ports] == [None, Cause.NO_RECEIVER]
+        assert heard.port.name == "\ud800"
+        assert from_odd.port.sender is not None
+        assert from_odd.port.sender.id == odd.id == "\udc00"
+
+
+async def test_what_could_not_be_sent_in_time_is_no_orderly_end(autojump_clock: MockClock) -> None:
+    """What a reader does not take within the grace after a disconnect is lost, and the reader is told so."""
+    async with share(max_buffer_size=16) as (_, (one, two)):
+        heard = Heard(two.page, listens=False)
+        port = one.page.runtime.connect()
+        await wait_all_tasks_blocked()
+        message = "x" * (4096 - 6)  # With two quotes and its length it is 4,096 bytes, so that frames fill the window.
+        posted = 0
+        with pytest.raises(trio.WouldBlock):
+            while True:
+                port.post_message(message)
+                posted += 1
+                await wait_all_tasks_blocked()
+        port.disconnect()
+        await trio.sleep(2 * GRACE_SECONDS)
+        received = 0
+        with pytest.raises(trio.BrokenResourceError):
+            while await heard.port.receive() == message:
+                received += 1
+        assert WINDOW_BYTES // 4096 <= received < posted
+        assert cause_of(heard.port) is Cause.WIRE_BROKEN
 
 
 async def test_nothing_is_left() -> None:

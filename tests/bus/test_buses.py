@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import attrs
 import pytest
 import trio
 from bus.sharing import ID, URL, Heard, share
@@ -11,10 +16,12 @@ import trio_ports
 import trio_ports.bus
 from trio_ports import MessageSender
 from trio_ports._browser.calls import Call
-from trio_ports.bus import Arrived, Gone, Joined, MemoryNetwork, NodeEvent, open_bus
+from trio_ports.bus import Arrived, Bus, Gone, Joined, MemoryNetwork, NodeEvent, open_bus
+from trio_ports.bus.buses import BEAT_SECONDS
 from trio_ports.bus.links import GRACE_SECONDS
-from trio_ports.bus.packets import Data, Ended, Open
+from trio_ports.bus.packets import Answer, Credit, Data, Ended, Item, Open, encode_call
 from trio_ports.bus.pairings import Pairing
+from trio_ports.bus.streams import WINDOW_BYTES
 
 
 async def test_waiting_for_others() -> None:
@@ -34,6 +41,48 @@ async def test_waiting_for_others() -> None:
         with pytest.raises(TypeError):
             await bus.wait_peers("all")  # type: ignore[arg-type]
     assert repr(bus).endswith("(closed)>")
+
+
+async def test_waiting_for_others_in_vain() -> None:
+    """Whoever waits for others learns that the bus was closed, or that its node has come to its end."""
+    network = MemoryNetwork()
+
+    async def wait(bus: Bus, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            await bus.wait_peers()
+        with pytest.raises(error):
+            await bus.wait_peers()
+
+    async with trio.open_nursery() as nursery:
+        async with network.open_bus() as bus:
+            nursery.start_soon(wait, bus, trio.ClosedResourceError)
+            await wait_all_tasks_blocked()
+        async with network.open_bus() as bus:
+            nursery.start_soon(wait, bus, trio.BrokenResourceError)
+            await wait_all_tasks_blocked()
+            network.kill(bus.name)
+            await wait_all_tasks_blocked()
+
+
+def test_an_interrupt_while_it_leaves() -> None:
+    """A KeyboardInterrupt that comes while a bus waits for a peer that takes nothing ends the waiting, and the bus."""
+    node = Faulty(Joined("stuck"))
+    clock = MockClock()
+
+    async def interrupt() -> None:
+        await wait_all_tasks_blocked()
+        signal.raise_signal(signal.SIGINT)
+
+    async def leave() -> None:
+        async with open_bus(node) as bus:
+            await bus.wait_peers()
+            clock.jump(BEAT_SECONDS)
+            await wait_all_tasks_blocked()
+            trio.lowlevel.spawn_system_task(interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(leave, clock=clock)
+    assert node.closed
 
 
 async def test_one_browser_for_each_bus() -> None:
@@ -77,25 +126,78 @@ async def test_news_that_is_none() -> None:
         assert bus.peers == ("c",)
 
 
-async def test_what_a_peer_may_not_say() -> None:
-    """A stream that is opened twice, or in the other one's name, is not opened; bytes beyond the window break one."""
+@asynccontextmanager
+async def meet(network: MemoryNetwork, name: str) -> AsyncGenerator[Callable[[Item], Awaitable[None]]]:
+    """Join a network as a node of one's own that has met another one; yields what says an item to that."""
+    node, pairing = network.open_node("stranger"), Pairing()
+    while not pairing.has_met:
+        await node.send(name, pairing.pack([]))
+        match await node.receive():
+            case Arrived(_, data):
+                pairing.receive_data(data)
+
+    async def say(item: Item) -> None:
+        await node.send(name, pairing.pack([item]))
+        await wait_all_tasks_blocked()
+
+    yield say
+
+
+CALL = encode_call(Call(opener_id=ID, opener_url=URL, name="", sender=MessageSender(), extension_id=ID))
+
+
+async def test_streams_that_a_peer_may_not_open() -> None:
+    """A stream that is opened twice, in the other one's name, or for what is no call, is not opened."""
     network = MemoryNetwork()
-    async with share(1, network) as (_, (one,)):
+    async with share(1, network) as (_, (one,)), meet(network, one.name) as say:
         heard = Heard(one.page)
-        node, pairing = network.open_node("stranger"), Pairing()
-        while not pairing.has_met:
-            await node.send(one.name, pairing.pack([]))
-            match await node.receive():
-                case Arrived(_, data):
-                    pairing.receive_data(data)
-        call = Call(opener_id=ID, opener_url=URL, name="", sender=MessageSender(), extension_id=ID)
-        for item in (Open(1, call, False), Open(1, call, False), Open(-7, call, False), Ended(99)):
-            await node.send(one.name, pairing.pack([item]))
-        await wait_all_tasks_blocked()
+        for item in (
+            Open(1, CALL, False),
+            Open(1, CALL, False),
+            Open(-7, CALL, False),
+            Open(3, b"{}", False),
+            Ended(9),
+        ):
+            await say(item)
         assert len(heard.ports) == 1
-        await node.send(one.name, pairing.pack([Data(1, b"x" * 300_000)]))
-        await wait_all_tasks_blocked()
+        await say(Open(4, CALL, False))
+        assert (len(heard.ports), heard.ends) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        Data(1, b"x" * (WINDOW_BYTES + 1)),
+        Data(1, b""),
+        Credit(1, -1),
+        Credit(1, 0),
+        Credit(1, WINDOW_BYTES + 1),
+        Answer(1, True),
+    ],
+)
+async def test_what_a_peer_may_not_say(item: Item) -> None:
+    """Bytes or credit beyond the window, none of them, or an answer to what nobody asked break the stream, alone."""
+    network = MemoryNetwork()
+    async with share(1, network) as (_, (one,)), meet(network, one.name) as say:
+        heard = Heard(one.page)
+        await say(Open(1, CALL, False))
+        await say(Open(2, CALL, False))
+        heard.ports[0].post_message("a message that needs credit")
+        await say(item)
+        assert (heard.ports[0].error is None, heard.ports[1].error) == (False, None)
         assert heard.ends == [trio_ports.Cause.WIRE_BROKEN]
+
+
+async def test_a_call_from_what_is_no_url() -> None:
+    """A web page whose URL cannot be taken apart, which only a peer can name, is not let in."""
+    network = MemoryNetwork()
+    async with share(1, network) as (_, (one,)), meet(network, one.name) as say:
+        key = {"matches": ["https://example.org/*"]}
+        heard = Heard(one.browser.install("shop", externally_connectable=key).open_page(), external=True)
+        call = Call(opener_id=None, opener_url="http://[", name="", sender=MessageSender(), extension_id="shop")
+        await say(Open(1, encode_call(call), False))
+        await say(Open(2, encode_call(attrs.evolve(call, opener_url=URL)), False))
+        assert [port.name for port in heard.ports] == [""]
 
 
 def test_its_names() -> None:

@@ -91,7 +91,7 @@ async def test_a_node_that_hangs_and_comes_back() -> None:
 
 
 async def test_two_that_hang() -> None:
-    """Of two nodes that hung, the first to go on sees the other one when that goes on too."""
+    """Of two nodes that hung and were taken for gone, the first to go on sees the other one when that goes on too."""
     async with share(2) as (network, (one, two)):
         for place in (one, two):
             network.hang(place.name)
@@ -173,6 +173,50 @@ async def test_a_lost_end_is_noticed_within_a_second(autojump_clock: MockClock) 
         assert talk.told == ([], [])
         await trio.sleep(BEAT_SECONDS * 1.5)
         assert talk.told == ([], [Cause.WIRE_BROKEN])
+
+
+async def test_a_lost_end_of_the_last_word(autojump_clock: MockClock) -> None:
+    """When the side that has nothing open any more loses its last packet, the other one is told all the same."""
+    async with share() as (network, places):
+        talk = Talk(*places)
+        await wait_all_tasks_blocked()
+        talk.heard.port.disconnect()
+        network.drop(places[0].name, places[1].name)
+        await wait_all_tasks_blocked()
+        (peer,) = places[1].bus._peers.values()
+        assert (talk.told, peer.is_busy) == (([None], []), True)
+        await trio.sleep(BEAT_SECONDS * 1.5)
+        assert not peer.is_busy
+        again = Talk(*places)
+        await wait_all_tasks_blocked()
+        assert (again.told, len(again.heard.ports)) == (([], []), 1)
+
+
+async def test_lost_words_about_a_new_beginning(autojump_clock: MockClock) -> None:
+    """A node that begins again, and whose saying so is lost, says so again before the other one calls it in vain."""
+    async with share() as (network, (one, two)):
+        await wait_all_tasks_blocked()
+        network.drop(one.name, two.name)
+        network._nodes[one.name].happen(Arrived(two.name, b"nonsense"))
+        await trio.sleep(BEAT_SECONDS * 1.5)
+        talk = Talk(two, one)
+        talk.port.post_message("hello")
+        await wait_all_tasks_blocked()
+        assert (talk.heard.messages, talk.told) == (["hello"], ([], []))
+
+
+async def test_healing_wakes_nobody() -> None:
+    """Who hangs, and was taken for gone, is not there again because a split is healed, nor for a new node."""
+    async with share(2) as (network, (one, two)):
+        network.hang(two.name)
+        network.expire(two.name)
+        network.heal()
+        node = network.open_node()
+        await wait_all_tasks_blocked()
+        assert one.bus.peers == (node.name,)
+        network.resume(two.name)
+        await wait_all_tasks_blocked()
+        assert one.bus.peers == (node.name, two.name)
 
 
 async def test_lost_first_words(autojump_clock: MockClock) -> None:

@@ -54,6 +54,15 @@ async def test_the_reader_opens_the_window_as_it_reads() -> None:
     assert posted == [Credit(1, WINDOW_BYTES // 2)]
 
 
+async def test_a_broken_stream_opens_no_window() -> None:
+    """What had arrived before a break can still be read, and nothing is said to the peer any more."""
+    stream, posted = open_stream()
+    stream.receive(Data(1, b"x" * WINDOW_BYTES))
+    stream.fail()
+    assert len(await stream.receive_some()) == WINDOW_BYTES
+    assert posted == []
+
+
 async def test_a_peer_that_ignores_the_window_is_refused() -> None:
     """More than the window is against the rules: both sides end with an error."""
     stream, posted = open_stream()

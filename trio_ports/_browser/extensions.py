@@ -34,7 +34,7 @@ class Extension:
         self.installed: bool = True
         self._contexts: dict[Context, None] = {}
         """Its live contexts, in the order they were made."""
-        installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id}#{browser._new_document_id()}")
+        installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id!r}#{browser._new_document_id()}")
         self._base = browser._setup.dialect.extension_url.format(id=extension_id, uuid=installation)
 
     def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:

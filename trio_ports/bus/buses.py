@@ -25,12 +25,13 @@ BEAT_SECONDS: Final = 1.0
 class Bus:
     """A browser's way to the others, for ``open_browser(bus=…)``. Made by `open_bus` and those that call it."""
 
-    __slots__ = ("_changed", "_links", "_node", "_nursery", "_peers", "_scope")
+    __slots__ = ("_changed", "_ended", "_links", "_node", "_nursery", "_peers", "_scope")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope(shield=True)
+        self._ended = False
         self._links: Links | None = None
         self._peers: dict[str, Peer] = {}
         self._changed = trio.lowlevel.ParkingLot()
@@ -52,10 +53,16 @@ class Bus:
 
         Raises:
             TypeError: if ``count`` is not an int.
+            trio.ClosedResourceError: the bus's own block has ended, or does so meanwhile.
+            trio.BrokenResourceError: its node has come to its end, so that nobody will ever be there.
         """
         check_type("count", count, int)
         await trio.lowlevel.checkpoint()
         while len(self._peers) < count:
+            if self._scope.cancel_called:
+                raise trio.ClosedResourceError(f"{self!r} is closed")
+            if self._ended:
+                raise trio.BrokenResourceError(f"the node of {self!r} has come to its end")
             await self._changed.park()
 
     @asynccontextmanager
@@ -100,18 +107,23 @@ class Bus:
                 try:
                     await self._listen()
                 finally:
+                    self._ended = True
                     for peer in self.peers:
                         self._lose(peer)
+                    self._changed.unpark_all()
                 self._nursery.cancel_scope.cancel()
 
+    @enable_ki_protection
     async def _leave(self) -> None:
         """Send what is still to be sent, for some seconds at most, and leave."""
-        with trio.move_on_after(GRACE_SECONDS, shield=True):
-            while not all(peer.is_idle for peer in self._peers.values()):
-                await self._changed.park()
-        self._scope.cancel()
-        with trio.move_on_after(GRACE_SECONDS, shield=True):
-            await self._node.aclose()
+        try:
+            with trio.move_on_after(GRACE_SECONDS, shield=True):
+                while not all(peer.is_idle for peer in self._peers.values()):
+                    await self._changed.park()
+        finally:  # A KeyboardInterrupt may end the waiting, and nobody else ends what is shielded.
+            self._scope.cancel()
+            with trio.move_on_after(GRACE_SECONDS, shield=True):
+                await self._node.aclose()
 
     # Its tasks ------------------------------------------------------------------------------------------------------
 
@@ -164,8 +176,7 @@ class Bus:
         while True:
             await trio.sleep(BEAT_SECONDS)
             for peer in self._peers.values():
-                if peer.is_busy:
-                    peer.owe_packet()
+                peer.beat()
 
 
 @asynccontextmanager

@@ -79,7 +79,10 @@ async def _withdraw_unheard(end: End, stream: BusStream, scope: trio.CancelScope
 def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
     """Tell each side how the other one ended."""
     if carrier.finish is Finish.LEFT:
-        stream.end(end.peer_error, vanished=end.peer_vanished)
+        error = end.peer_error
+        if error is None and (stream.is_sending or end.lane.used):
+            error = PortError("Not all that was posted could be sent in time.", cause=Cause.WIRE_BROKEN)
+        stream.end(error, vanished=end.peer_vanished)
         end.close()
         return
     ended = stream.peer_ended

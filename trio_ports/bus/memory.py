@@ -78,16 +78,17 @@ class MemoryNetwork:
     def expire(self, name: str) -> None:
         """Let the others have waited long enough for a node: for each other, they and it are gone."""
         node = self._find(name)
+        node.is_expired = True
         for other in self._nodes.values():
             self._part(node, other)
 
     def resume(self, name: str) -> None:
         """Let a node go on that hung. If it was taken for gone, it is there again."""
         node = self._find(name)
+        node.is_expired = False
         node.proceed()
         for other in self._nodes.values():
-            if other.is_running:
-                self._join(node, other)
+            self._join(node, other)
 
     def split(self, names: Iterable[str]) -> None:
         """Cut the network between these nodes and the others: each side is gone for the other one."""
@@ -98,7 +99,7 @@ class MemoryNetwork:
                 self._part(one, other)
 
     def heal(self) -> None:
-        """Undo `split`: everybody is there again for everybody."""
+        """Undo `split`: everybody is there again for everybody, apart from those who expired."""
         self._sides = dict.fromkeys(self._sides, 0)
         for one, other in itertools.combinations(self._nodes.values(), 2):
             self._join(one, other)
@@ -127,7 +128,8 @@ class MemoryNetwork:
 
     def _join(self, one: MemoryNode, other: MemoryNode) -> None:
         apart = one is other or self._sides[one.name] != self._sides[other.name]
-        if not apart and other.name not in one.peers:
+        expired = one.is_expired or other.is_expired
+        if not apart and not expired and other.name not in one.peers:
             for node, peer in ((one, other), (other, one)):
                 node.peers.add(peer.name)
                 node.happen(Joined(peer.name))
@@ -148,7 +150,7 @@ class MemoryNetwork:
 class MemoryNode:
     """A node of a `MemoryNetwork`: see `trio_ports.bus.Node`."""
 
-    __slots__ = ("_coming", "_happening", "_held", "_name", "_network", "_running", "drops", "peers")
+    __slots__ = ("_coming", "_happening", "_held", "_name", "_network", "_running", "drops", "is_expired", "peers")
 
     def __init__(self, name: str, network: MemoryNetwork) -> None:
         self._name = name
@@ -157,6 +159,8 @@ class MemoryNode:
         self._held: list[NodeEvent] = []
         self._running = trio.Event()
         self._running.set()
+        self.is_expired: bool = False
+        """The others have waited long enough for it."""
         self.drops: list[str] = []
         """To whom the next thing that is sent is lost."""
         self.peers: set[str] = set()

@@ -5,18 +5,22 @@ A stream has a number in the count of the node that opened it, and is written wi
 
 from __future__ import annotations
 
+import math
 from typing import Final, TypeAlias
 
 import msgspec
 
 from .._browser.calls import Call
+from .._protocol.errors import MalformedMessageError
+from .._protocol.messages import Decoder, Encoder
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """Somebody connects: here is a stream for it."""
 
     stream: int
-    call: Call
+    call: bytes
+    """As `encode_call` has it."""
     shared: bool
     """There are other receivers than those that the receiving node may find."""
 
@@ -71,6 +75,28 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Packet)
+_CALL_ENCODER: Final = Encoder(max_message_bytes=math.inf)
+_CALL_DECODER: Final = Decoder(Call)
+
+
+def encode_call(call: Call) -> bytes:
+    """Return a call as JSON, as messages are: MessagePack has no lone surrogates, and no numbers beyond 64 bits."""
+    return _CALL_ENCODER.encode(call)
+
+
+def decode_call(data: bytes) -> Call | None:
+    """Return the call that is written in ``data``; None if none is."""
+    try:
+        return _decode_call(data)
+    except MalformedMessageError:
+        return None
+
+
+def _decode_call(data: bytes) -> Call:
+    try:
+        return _CALL_DECODER.decode(data)
+    except Exception as error:  # noqa: BLE001 - what is rare is looked at again
+        return _CALL_DECODER.decode_unusual(data, error)
 
 
 def encode_packet(packet: Packet) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, final
 import trio
 
 from .._browser.calls import Call
-from .packets import Data, Item, Open
+from .packets import Data, Item, Open, decode_call, encode_call
 from .pairings import Pairing
 from .streams import BusStream
 
@@ -28,7 +28,18 @@ class Peer:
         accept: takes the streams that it opens.
     """
 
-    __slots__ = ("_accept", "_items", "_numbers", "_owes_packet", "_pairing", "_streams", "gone", "name", "woken")
+    __slots__ = (
+        "_accept",
+        "_has_said",
+        "_items",
+        "_numbers",
+        "_owes_packet",
+        "_pairing",
+        "_streams",
+        "gone",
+        "name",
+        "woken",
+    )
 
     def __init__(self, name: str, accept: Accept) -> None:
         self.name = name
@@ -38,6 +49,7 @@ class Peer:
         self._streams: dict[int, BusStream] = {}
         self._numbers = itertools.count(1)
         self._owes_packet = True  # By which the two meet.
+        self._has_said = False
         self.gone = trio.CancelScope()
         """Cancelled when the node is gone: what is sent to it then has no purpose."""
         self.woken = trio.Event()
@@ -62,7 +74,7 @@ class Peer:
         """Open a stream for a call; never waits."""
         stream = BusStream(next(self._numbers), self._post)
         self._streams[stream.number] = stream
-        self._post(Open(stream.number, call, shared))
+        self._post(Open(stream.number, encode_call(call), shared))
         return stream
 
     def next_packet(self) -> bytes:
@@ -75,10 +87,16 @@ class Peer:
             size += len(item.data) if isinstance(item, Data) else 64
             items.append(item)
             self._forget(item.stream)
+        self._has_said = self._has_said or bool(items)
         return self._pairing.pack(items)
 
-    def owe_packet(self) -> None:
-        """Send a packet, if only an empty one."""
+    def beat(self) -> None:
+        """Say where the count stands, while something is open and once after the last that was said; or who this is."""
+        if self._streams or self._has_said or not self._pairing.has_met:
+            self._has_said = False
+            self._owe_packet()
+
+    def _owe_packet(self) -> None:
         self._owes_packet = True
         self.woken.set()
 
@@ -88,7 +106,7 @@ class Peer:
         if reception.is_void:
             self.void()
         if reception.tells:
-            self.owe_packet()
+            self._owe_packet()
         if self.has_packet:
             self.woken.set()
         for item in reception.items:
@@ -106,11 +124,16 @@ class Peer:
         stream = self._streams.get(number)
         if isinstance(item, Open):
             if stream is None and number < 0:
-                stream = self._streams[number] = BusStream(number, self._post)
-                self._accept(item.call, stream, item.shared)
+                self._open(item, number)
         elif stream is not None and not stream.receive(item):
             stream.refuse()
         self._forget(number)
+
+    def _open(self, item: Open, number: int) -> None:
+        call = decode_call(item.call)
+        if call is not None:  # Otherwise it is the peer's mistake, and its stream stays unanswered.
+            stream = self._streams[number] = BusStream(number, self._post)
+            self._accept(call, stream, item.shared)
 
     def _post(self, item: Item) -> None:
         self._items.append(item)

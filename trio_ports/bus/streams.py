@@ -36,6 +36,7 @@ class BusStream:
         "broken",
         "ended",
         "heard",
+        "is_sending",
         "number",
         "peer_ended",
     )
@@ -55,6 +56,8 @@ class BusStream:
         """Everything that was open with the peer is void."""
         self.ended: bool = False
         """This side is through."""
+        self.is_sending: bool = False
+        """Something is not sent yet, or never was because its sending was cancelled."""
         self.peer_ended: Ended | None = None
         """How the peer's side ended; None while it goes on."""
 
@@ -71,6 +74,7 @@ class BusStream:
         Raises:
             trio.BrokenResourceError: if the connection with the peer has broken.
         """
+        self.is_sending = True
         rest = memoryview(data)
         while rest and self.peer_ended is None:
             self._require_whole()
@@ -81,6 +85,7 @@ class BusStream:
                 rest = rest[len(piece) :]
             else:
                 await self._changed.park()
+        self.is_sending = False
 
     async def receive_some(self) -> bytes:
         """Return what has arrived, waiting for something; ``b""`` once the peer's side is through. A checkpoint.
@@ -129,23 +134,32 @@ class BusStream:
         """Take what the peer says of this stream; False if it may not say that."""
         match item:
             case Answer(heard=heard):
-                self.heard = heard
-                self._answered.set()
-                if not heard:
-                    self.peer_ended = Ended(item.stream)
-            case Data(data=data) if not self.ended:
-                self._untaken += len(data)
-                if self._untaken > WINDOW_BYTES:
+                if self.number < 0 or self._answered.is_set():
                     return False
-                self._arrived.append(data)
-            case Data():
-                pass
+                self._receive_answer(heard=heard)
+            case Data(data=data):
+                if not data or self._untaken + len(data) > WINDOW_BYTES:
+                    return False
+                self._receive_data(data)
             case Credit(size=size):
+                if not 0 < size <= WINDOW_BYTES - self._credit:
+                    return False
                 self._credit += size
             case _:
                 self.peer_ended = item
         self._changed.unpark_all()
         return True
+
+    def _receive_answer(self, *, heard: bool) -> None:
+        self.heard = heard
+        self._answered.set()
+        if not heard:
+            self.peer_ended = Ended(self.number)
+
+    def _receive_data(self, data: bytes) -> None:
+        if not self.ended:
+            self._untaken += len(data)
+            self._arrived.append(data)
 
     def refuse(self) -> None:
         """Break off, because the peer said what it may not say."""
@@ -160,7 +174,7 @@ class BusStream:
 
     def _take(self, size: int) -> None:
         self._taken += size
-        if self._taken >= WINDOW_BYTES // 2 and self.peer_ended is None:
+        if self._taken >= WINDOW_BYTES // 2 and self.peer_ended is None and not self.broken:
             self._untaken -= self._taken
             self._post(Credit(self.number, self._taken))
             self._taken = 0
