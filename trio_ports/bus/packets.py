@@ -93,10 +93,12 @@ def decode_call(data: bytes) -> Call | None:
 
 
 def _decode_call(data: bytes) -> Call:
+    call: Call
     try:
-        return _CALL_DECODER.decode(data)
+        call = _CALL_DECODER.decode(data)
     except Exception as error:  # noqa: BLE001 - what is rare is looked at again
-        return _CALL_DECODER.decode_unusual(data, error)
+        call = _CALL_DECODER.decode_unusual(data, error)
+    return call
 
 
 def encode_packet(packet: Packet) -> bytes:
