@@ -232,7 +232,9 @@ async def test_after_the_browser_has_ended() -> None:
         tab.open_frame("https://example.org/")
 
 
-@pytest.mark.parametrize(("url", "error"), [(None, TypeError), (1, TypeError), ("", ValueError), ("http://[", ValueError)])
+@pytest.mark.parametrize(
+    ("url", "error"), [(None, TypeError), (1, TypeError), ("", ValueError), ("http://[", ValueError)]
+)
 async def test_bad_urls(url: Any, error: type[Exception]) -> None:
     """Each call that takes a URL checks it and changes nothing."""
     async with open_world() as world:

@@ -9,7 +9,7 @@ from typing import Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._browser.calls import Answer, Call
+from .._browser.calls import Answer, Call, Elsewhere
 from .._ports.blocks import open_body
 from .._util import check_type, require_trio
 from .links import GRACE_SECONDS, Links, open_links
@@ -66,7 +66,7 @@ class Bus:
             await self._changed.park()
 
     @asynccontextmanager
-    async def share(self, answer: Answer, *, max_message_bytes: float) -> AsyncGenerator[Links]:
+    async def share(self, answer: Answer, *, max_message_bytes: float) -> AsyncGenerator[Elsewhere]:
         """Let the others reach a browser for the block; called by `open_browser`.
 
         Args:

@@ -42,7 +42,7 @@ class Peer:
     )
 
     def __init__(self, name: str, accept: Accept) -> None:
-        self.name = name
+        self.name: str = name
         self._accept = accept
         self._pairing = Pairing()
         self._items: deque[Item] = deque()
@@ -50,9 +50,9 @@ class Peer:
         self._numbers = itertools.count(1)
         self._owes_packet = True  # By which the two meet.
         self._has_said = False
-        self.gone = trio.CancelScope()
+        self.gone: trio.CancelScope = trio.CancelScope()
         """Cancelled when the node is gone: what is sent to it then has no purpose."""
-        self.woken = trio.Event()
+        self.woken: trio.Event = trio.Event()
         """There is something to send; replaced by whoever has sent it."""
 
     @property

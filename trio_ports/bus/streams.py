@@ -42,7 +42,7 @@ class BusStream:
     )
 
     def __init__(self, number: int, post: Callable[[Item], None]) -> None:
-        self.number = number
+        self.number: int = number
         self._post = post
         self._credit = WINDOW_BYTES
         self._untaken = 0

@@ -20,10 +20,11 @@ import trio
 
 try:
     import zenoh
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
-        "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, trio_ports[bus]", name=error.name
-    ) from error
+        "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, 'trio_ports[bus]'",
+        name=_missing.name,
+    ) from _missing
 
 from .._ports.blocks import open_body
 from .._util import check_type, require_trio
