@@ -120,6 +120,20 @@ async def test_a_short_hang_goes_unnoticed() -> None:
         assert talk.told == ([], [])
 
 
+async def test_hanging_twice_is_hanging() -> None:
+    """A node that is told twice to hang goes on when it is told to once, and sends what it had to send."""
+    async with share() as (network, places):
+        talk = Talk(*places)
+        await wait_all_tasks_blocked()
+        network.hang(places[0].name)
+        talk.port.post_message("while it hangs")
+        await wait_all_tasks_blocked()
+        network.hang(places[0].name)
+        network.resume(places[0].name)
+        await wait_all_tasks_blocked()
+        assert talk.heard.messages == ["while it hangs"]
+
+
 async def test_a_split_and_its_healing() -> None:
     """A split ends what goes across it, at both sides, and nothing else; afterwards everybody can be called."""
     async with share(3) as (network, (one, two, three)):

@@ -201,7 +201,8 @@ class MemoryNode:
 
     def pause(self) -> None:
         """Let it hang."""
-        self._running = trio.Event()
+        if self.is_running:
+            self._running = trio.Event()
 
     def proceed(self) -> None:
         """Let it run, and see what has happened meanwhile."""
