@@ -14,6 +14,9 @@ from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Port, open_browser, open_port_pair
 
+ORDERS = 20
+"""How often to try what depends on the order in which Trio runs two tasks, which it draws."""
+
 
 def crashed(port: Port, dialect: str = "trio") -> bool:
     """Say whether the port was told of a crash, where the dialect tells."""
@@ -37,6 +40,98 @@ async def test_leaving_the_block_disconnects(nursery: trio.Nursery, dialect: Any
     assert opener.statistics().state == "closed"
     await settle()
     assert (witness.seen, own.seen, receiver.error) == ([1, "end"], [], None)
+
+
+@each_dialect
+async def test_a_reader_in_the_block_loses_nothing_on_its_way_in(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, dialect: Any
+) -> None:
+    """Rule 15: what arrives while the block is entered waits for its first step; the end comes after it."""
+    for _ in range(ORDERS):
+        opener, receiver = open_port_pair(nursery, dialect=dialect)
+        witness = Witness()
+        opener.on_disconnect.add_listener(witness.see_end)
+        await settle()
+        receiver.post_message(1)
+        receiver.disconnect()
+        with trio.fail_after(10):
+            async with opener as port:
+                assert await port.receive() == 1
+                assert witness.seen == []
+                with pytest.raises(trio.EndOfChannel):
+                    await port.receive()
+                await settle()
+                assert witness.seen == ["end"]
+
+
+@each_dialect
+async def test_a_listener_in_the_block_loses_nothing_on_its_way_in(nursery: trio.Nursery, dialect: Any) -> None:
+    """Rule 15: it is told what arrives while the block is entered, and then the end."""
+    for _ in range(ORDERS):
+        opener, receiver = open_port_pair(nursery, dialect=dialect)
+        await settle()
+        receiver.post_message(1)
+        receiver.disconnect()
+        async with opener as port:
+            witness = Witness(port)
+            await settle()
+            assert witness.seen == [1, "end"]
+
+
+@each_dialect
+async def test_a_block_that_does_not_listen(nursery: trio.Nursery, dialect: Any) -> None:
+    """Rule 15: what arrived on its way in is dropped in the browsers, kept in trio; the end is told at once."""
+    for _ in range(ORDERS):
+        opener, receiver = open_port_pair(nursery, dialect=dialect)
+        witness = Witness()
+        opener.on_disconnect.add_listener(witness.see_end)
+        await settle()
+        receiver.post_message(1)
+        receiver.disconnect()
+        async with opener as port:
+            await settle()
+            assert witness.seen == ["end"]
+            assert [message async for message in port] == ([1] if dialect == "trio" else [])
+
+
+@each_dialect
+async def test_whoever_connects_in_a_block_gets_the_greeting(
+    autojump_clock: trio.testing.MockClock, dialect: Any
+) -> None:
+    """Rule 15: the first ``receive`` gets what an on_connect listener posts, also in a block of an async listener."""
+    for _ in range(ORDERS):
+        with trio.fail_after(10):
+            await greet_and_answer(dialect)
+
+
+async def greet_and_answer(dialect: Any) -> None:
+    async with open_world(dialect=dialect) as world:
+
+        @world.background.runtime.on_connect.add_listener
+        async def greet(port: Port) -> None:
+            port.post_message("hello")
+            async with port:
+                await port.send(await port.receive())
+
+        async with world.page.runtime.connect() as port:
+            assert await port.receive() == "hello"
+            port.post_message("and you")
+            assert await port.receive() == "and you"
+
+
+@each_dialect
+async def test_a_cancelled_way_into_a_block_disconnects(nursery: trio.Nursery, dialect: Any) -> None:
+    """The other side is told once, in good order, whatever was on its way."""
+    opener, receiver = open_port_pair(nursery, dialect=dialect)
+    witness = Witness(receiver)
+    receiver.post_message(1)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async with opener:
+            raise NotImplementedError
+    await settle()
+    assert witness.seen == ["end"]
+    assert receiver.error is None
 
 
 @each_dialect

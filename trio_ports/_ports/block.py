@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 class Block:
     """One ``async with port:``. What the port's listeners raise cancels it and leaves through it."""
 
-    __slots__ = ("errors", "scope")
+    __slots__ = ("entered", "errors", "scope")
 
     def __init__(self) -> None:
+        self.entered = False
+        """The body is about to run. Until then nothing is dropped, and no end is told, that it could still ask for."""
         self.scope = trio.CancelScope()
         self.errors: list[BaseException] = []
 
@@ -49,6 +51,10 @@ async def enter_block(port: PortCore) -> None:
         block.raise_errors(None)
         raise
     block.scope.__enter__()
+    block.entered = True
+    # A pump that found something unheard meanwhile has left it, and finished. What starts here runs after the first
+    # step of the body, which may be to receive.
+    port._start_wanted_pump()
 
 
 async def leave_block(port: PortCore, error: BaseException | None) -> None:

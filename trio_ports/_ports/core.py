@@ -111,7 +111,12 @@ class PortCore:
     @property
     def _drops_messages(self) -> bool:
         """What nobody listens for is dropped on arrival."""
-        return not self._dialect.keeps_unheard_messages and not self._has_read
+        return not (self._dialect.keeps_unheard_messages or self._has_read or self._is_entering)
+
+    @property
+    def _is_entering(self) -> bool:
+        """A task is on its way into the port's block, and could not listen or read yet."""
+        return self._block is not None and not self._block.entered
 
     def _hold(self) -> None:
         """Deliver nothing until `_release` was called as often."""
@@ -124,9 +129,7 @@ class PortCore:
             lane.heard = self._has_read or bool(self._on_message.listeners)
             if lane.direction.blocked:
                 lane.direction.settle()
-            wanted = self._on_message.listeners or self._drops_messages
-            if self._state is State.ENDING or (self._state is State.OPEN and wanted):
-                self._start_pump()
+            self._start_wanted_pump()
 
     def _before_message_listener(self, _: Callable[..., object]) -> None:
         if self._reading:
@@ -139,6 +142,12 @@ class PortCore:
         if late and listener not in self._told:
             self._told.append(listener)
             self._untold = (*self._untold, listener)
+            self._start_pump()
+
+    def _start_wanted_pump(self) -> None:
+        """Start the pump, if there is something for it to do."""
+        wanted = self._on_message.listeners or self._drops_messages
+        if self._state is State.ENDING or (self._state is State.OPEN and wanted):
             self._start_pump()
 
     def _start_pump(self) -> None:

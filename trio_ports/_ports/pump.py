@@ -181,8 +181,8 @@ class Pump:
         """Deliver the end, if it is time, and call the on_disconnect listeners."""
         port = self.port
         lane = port._end.lane
-        waits_for_reader = port._has_read and lane.used and not port._abandoned
-        if port._state is State.ENDING and not waits_for_reader:
+        waits_for_reader = port._is_entering or (port._has_read and lane.used)
+        if port._state is State.ENDING and (port._abandoned or not waits_for_reader):
             port._deliver_end()
         cancelled: trio.Cancelled | None = None
         while port._untold:
