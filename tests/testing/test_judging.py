@@ -61,7 +61,8 @@ def imitate(reference: Model) -> Any:
         player.contexts[name] = SimpleNamespace(ports=ports, log=log, over=over, context=None, player=player)
     for name, call in reference.calls.items():
         message = call.message.value if call.message else None
-        player.calls[name] = SimpleNamespace(outcome=call.outcome, message=message)
+        cause = call.port.error if call.port and call.outcome == "broken" else None
+        player.calls[name] = SimpleNamespace(outcome=call.outcome, message=message, cause=cause)
     return player
 
 
@@ -205,8 +206,8 @@ def test_results(rule: int | None, history: History, index: int, value: str) -> 
     assert judge(history, result(index, value)) == rule
 
 
-def call(outcome: str, message: Any = None) -> Callable[[Any], object]:
-    return lambda player: player.calls["c"].__dict__.update(outcome=outcome, message=message)
+def call(outcome: str, message: Any = None, cause: str | None = None) -> Callable[[Any], object]:
+    return lambda player: player.calls["c"].__dict__.update(outcome=outcome, message=message, cause=cause)
 
 
 SENDS = start_send("c", "opener", 1)
@@ -225,11 +226,19 @@ RECEIVES = start_receive("c", "receiver")
         (10, [turn("opener", post(1), post(2)), RECEIVES], call("ok", 2)),
         (15, [RECEIVES], call("busy")),
         (25, [turn("opener", disconnect()), RECEIVES], call("ok", None)),
+        (20, [turn("opener", disconnect()), RECEIVES], call("broken", None, "crashed")),
+        (25, [enter("opener"), leave("opener", "crash"), RECEIVES], call("broken")),
     ],
 )
 def test_calls(rule: int, history: History, tamper: Callable[[Any], object]) -> None:
     """What became of a call that may wait names the rule."""
     assert judge(history, tamper) == rule
+
+
+def test_a_reader_that_is_overtaken() -> None:
+    """A later message instead of the one that was next is another order, whatever the history was about."""
+    assert judge([turn("opener", post(1), post(2), post(3)), RECEIVES], call("ok", 3)) == 10
+    assert judge([turn("opener", post(0), post(2)), RECEIVES], call("ok", 2)) == 10
 
 
 def statistics(state: str = "open", waiting: int = 0, senders: int = 0) -> Callable[[Any], object]:

@@ -220,7 +220,8 @@ def make_port_subject(
         rules = replace(rules, bound=math.inf)
     if tells_crashes is not None:
         rules = replace(rules, tells_crashes=tells_crashes)
-    scope = Scope(receivers=receivers, narrows=narrows, raises=_logs(dialect, listener_errors))
+    rules = replace(rules, logs=_logs(dialect, listener_errors))
+    scope = Scope(receivers=receivers, narrows=narrows, raises=rules.logs)
     subject = Subject(
         lambda: open_ends_player(maker, remote=remote),
         lambda: Model.of_ends(rules, receivers, narrows=narrows),
@@ -233,8 +234,8 @@ def make_browser_subject(
     maker: Callable[[], Any], *, dialect: DialectName, limits: Limits, listener_errors: ListenerErrors | None
 ) -> tuple[Subject, Scope, Dialect]:
     """Return what `check_browser` checks, what may be done to it, and the rules for it."""
-    rules = _make_rules(dialect, limits)
-    scope = Scope(world=True, raises=_logs(dialect, listener_errors))
+    rules = replace(_make_rules(dialect, limits), logs=_logs(dialect, listener_errors))
+    scope = Scope(world=True, raises=rules.logs)
     return Subject(lambda: open_world_player(maker), lambda: Model.of_world(rules, EXTENSIONS)), scope, rules
 
 

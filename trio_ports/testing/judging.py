@@ -9,9 +9,10 @@ import attrs
 
 from . import model
 from .moves import Move
-from .players import STRANGER, Actor, Player, cause_of
+from .players import STRANGER, Actor, CallTask, Player, cause_of
 from .verdicts import (
     RULE_OF_CAUSE,
+    UNSURE,
     Record,
     ended_unread,
     is_unusual,
@@ -100,8 +101,31 @@ def _differences(
         value = call.message.value if call.message is not None else None
         if text_of(found) != text_of((call.outcome, value)):
             rule = _rule_of_call(call, task.outcome, value)
-            sure = call.kind == "receive" and {call.outcome, task.outcome} == {"broken", "end"}
+            sure = call.kind == "receive" and (_ends_otherwise(call, task) or _is_overtaken(call, task.message))
+            if "crashed" in (task.cause, call.port.error if call.port else None) and call.outcome == "end":
+                rule = 20
             yield Difference(rule, f"the call {name}", _said(call.outcome, value), _said(*found), sure)
+        elif call.kind == "receive" and task.outcome == "broken":
+            yield from _compare_cause(f"the call {name}", call, task)
+
+
+def _compare_cause(at: str, call: model.Call, task: CallTask) -> Iterator[Difference]:
+    """Compare what the BrokenResourceError of a reader comes from."""
+    assert call.port is not None
+    if task.cause != call.port.error:
+        wanted, found = f"broken from the error {call.port.error}", f"broken from {task.cause}"
+        yield Difference(25, at, wanted, found, sure=True)
+
+
+def _ends_otherwise(call: model.Call, task: CallTask) -> bool:
+    return {call.outcome, task.outcome} == {"broken", "end"}
+
+
+def _is_overtaken(call: model.Call, value: Any) -> bool:
+    """Say whether a reader got a message that should have come to the next one."""
+    if call.port is None or call.message is None or is_unusual(call.message.value):
+        return False
+    return text_of(value) in [text_of(message.value) for message in call.port.inbox.messages]
 
 
 # Calls and steps ----------------------------------------------------------------------------------------------------
@@ -165,8 +189,9 @@ def _compare_strangers(context: model.Context, actor: Actor, move: Move) -> Iter
         wanted = [context.ports[other].event for other in missing]
         rule = 8 if events[:1] == wanted[:1] and wanted else _rule_of_stranger(context, events, move)
         yield Difference(rule, context.name, _named(wanted, missing), _named(events, [label]), sure=True)
+    sure = _calls_itself(context, move)
     yield from (
-        Difference(2, context.name, _named([context.ports[label].event], [label]), "nothing") for label in missing
+        Difference(2, context.name, _named([context.ports[label].event], [label]), "nothing", sure) for label in missing
     )
 
 
@@ -175,11 +200,22 @@ def _named(events: list[str], labels: list[str]) -> str:
 
 
 def _rule_of_stranger(context: model.Context, events: list[str], move: Move) -> int:
+    if _calls_itself(context, move):
+        return 2
     if any(step["do"] == "tabs_connect" for step in move.get("steps", [])):
         return 4
+    if events[:1] == ["on_connect_external"] and not any(p.event == events[0] for p in context.ports.values()):
+        return 3
     if context.kind == "script" or (events and any(port.event != events[0] for port in context.ports.values())):
         return 3
     return 2
+
+
+def _calls_itself(context: model.Context, move: Move) -> bool:
+    """Say whether it is this context that has called a tab."""
+    return any(
+        step["do"] == "tabs_connect" and step.get("at", move["at"]) == context.name for step in move.get("steps", [])
+    )
 
 
 def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: tuple[int, int]) -> Iterator[Difference]:
@@ -190,12 +226,15 @@ def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: t
         should = [seen.record for seen in port.context.log if seen.record["port"] == label]
         did = [record for record in actor.log if record["port"] == label]
         rule, sure = judge_log(port, should, did)
-        yield Difference(rule, at, _list(should), _list(did), sure)
+        expected_text, found_text = _list(should), _list(did)
+        if expected_text == found_text:  # They differ in what is not written of them otherwise.
+            expected_text, found_text = text_of(should), text_of(did)
+        yield Difference(rule, at, expected_text, found_text, sure)
 
 
 def _compare_end(at: str, label: str, port: model.Port, actor: Actor, *, remote: bool) -> Iterator[Difference]:
     real = actor.ports[label]
-    yield from _compare_error(at, port, real)
+    yield from _compare_error(at, label, port, actor)
     yield from _compare_statistics(at, port, real, remote=remote)
     over = port.state in ("closed", "ended")
     if over != (label in actor.over):
@@ -205,13 +244,16 @@ def _compare_end(at: str, label: str, port: model.Port, actor: Actor, *, remote:
         yield Difference(24 if tells else rule_of_end(port), at, said[over], said[not over], sure)
 
 
-def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]:
-    error, shown = port.error if port.rules.keeps_error else None, cause_of(real.error)
+def _compare_error(at: str, label: str, port: model.Port, actor: Actor) -> Iterator[Difference]:
+    error, shown = port.error if port.rules.keeps_error else None, cause_of(actor.ports[label].error)
     if error == shown:
         return
     causes = (error, str(shown).partition(":")[0])
     rule = next((rule for cause, rule in RULE_OF_CAUSE.items() if cause in causes), 25)
-    yield Difference(rule, at, f"error={error}", f"error={shown}", sure=rule != 20)
+    told = [record["error"] for record in actor.log if record["port"] == label and record["event"] == "on_disconnect"]
+    if not port.rules.keeps_error or (error in told and shown is None):
+        rule = 25  # Where it is shown is wrong, and not what.
+    yield Difference(rule, at, f"error={error}", f"error={shown}", sure=rule not in UNSURE)
 
 
 def _compare_face(at: str, port: model.Port, real: Any, actor: Actor) -> Iterator[Difference]:
@@ -249,7 +291,8 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
         )
     senders = sum(entry[0] is port for entry in port.out.waiting)
     if told.tasks_waiting_send != senders:
-        yield Difference(17, at, f"{senders} waiting to send", f"{told.tasks_waiting_send} waiting to send")
+        found = f"{told.tasks_waiting_send} waiting to send"
+        yield Difference(17, at, f"{senders} waiting to send", found, sure=port.state == "open")
 
 
 # What listeners were told -------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ is how a race is written down.
 move                      what is done
 ========================= =======================================================================================
 ``turn``                  the *steps*, in one turn, by the context ``at`` (a step's own ``at`` comes first)
-``start``                 a call that may wait begins: ``call`` is ``send`` or ``receive``, ``as`` is its name
+``start``                 a call that may wait begins: ``call`` is ``send``, ``receive``, ``__anext__`` (that of ``async
+                          for``) or ``wait_disconnected``, and ``as`` is its name
 ``cancel``                such a call is cancelled
 ``release``               listeners that ``hold`` at a port go on
 ``enter``, ``leave``      ``async with`` a port (``port``) or a context (no ``port``); ``how`` to leave it is
@@ -19,6 +20,7 @@ move                      what is done
 ``open_page``             an extension's page, in a tab of its own; ``hidden``: in none
 ``open_frame``            a frame in a tab's page
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
+``install``               another extension, with a background, that only the one that it ``allows`` may connect to
 ``uninstall``             an extension goes away
 ========================= =======================================================================================
 
@@ -116,6 +118,11 @@ def hold() -> Step:
     return {"do": "hold"}
 
 
+def stay() -> Step:
+    """Be an async function, in a listener of connections, and never return."""
+    return {"do": "stay"}
+
+
 def change() -> Step:
     """Change what was posted last in this turn, in place."""
     return {"do": "change"}
@@ -160,6 +167,11 @@ def start_send(name: str, at: str, message: Any, port: str = "p") -> Move:
 def start_receive(name: str, at: str, port: str = "p") -> Move:
     """Begin to ``receive``."""
     return {"move": "start", "at": at, "port": port, "call": "receive", "as": name}
+
+
+def start_next(name: str, at: str, port: str = "p") -> Move:
+    """Begin a turn of ``async for``."""
+    return {"move": "start", "at": at, "port": port, "call": "__anext__", "as": name}
 
 
 def start_wait(name: str, at: str, port: str = "p") -> Move:
@@ -210,6 +222,11 @@ def navigate(frame: str) -> Move:
 def close(frame: str) -> Move:
     """Close a tab or a frame."""
     return {"move": "close", "frame": frame}
+
+
+def install(extension: str, *, allows: str) -> Move:
+    """Install an extension that only this one, and no web page, may connect to; Firefox does not look at that."""
+    return {"move": "install", "extension": extension, "allows": allows}
 
 
 def uninstall(extension: str) -> Move:

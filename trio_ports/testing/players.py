@@ -7,7 +7,6 @@ with the same histories.
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -20,6 +19,7 @@ from .._ports.blocks import open_body
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import MessageTooLargeError
 from .._protocol.patterns import origin_of
+from .answers import is_list, is_object
 from .model.dialects import is_special
 from .moves import EXTENSIONS, NOBODY, EventName, Move, Step
 
@@ -32,6 +32,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.WouldBlock, "full"),
     (trio.BusyResourceError, "busy"),
     (trio.EndOfChannel, "end"),
+    (StopAsyncIteration, "end"),
     (MessageTooLargeError, "too-large"),
     (TypeError, "not-json"),
     (ValueError, "not-json"),
@@ -94,11 +95,13 @@ def make_message(value: Any) -> Any:
             "NaN": float("nan"),
             "Infinity": float("inf"),
             "function": make_message,
-            "bytes": b"bytes",
+            "bytes": b"bytes" + bytes(value.get("length", 0)),
             "cycle": cycle,
         }
         return special[value["$"]]
-    return copy.deepcopy(value)
+    if is_list(value):
+        return [make_message(item) for item in value]
+    return {key: make_message(item) for key, item in value.items()} if is_object(value) else value
 
 
 def show_message(value: Any) -> Any:
@@ -132,6 +135,8 @@ class Block:
             except trio.Cancelled:
                 self.outcome = "cancel"
                 raise
+            except BaseExceptionGroup as errors:
+                self.outcome = repr(errors) if errors.split(ScriptedError)[1] else "raised"
             except BaseException as error:  # noqa: BLE001 - It is noted.
                 self.outcome = repr(error)
 
@@ -151,6 +156,8 @@ class CallTask:
         self.scope: trio.CancelScope = trio.CancelScope()
         self.outcome: str = "blocked"
         self.message: Any = None
+        self.cause: str | None = None
+        """Of the error that a BrokenResourceError came from."""
 
     async def run(self, function: Callable[[], Awaitable[Any]]) -> None:
         with self.scope:
@@ -160,7 +167,7 @@ class CallTask:
             except trio.Cancelled:
                 raise
             except BaseException as error:  # noqa: BLE001 - It is noted.
-                self.outcome = word_for(error)
+                self.outcome, self.cause = word_for(error), cause_of(error.__cause__)
         if self.scope.cancelled_caught:
             self.outcome = "cancelled"
 
@@ -336,7 +343,15 @@ class Actor:
                 else:
                     act(action, message, port, label)
 
-        return listen_and_hold if any(action["do"] == "hold" for action in actions) else listen
+        async def listen_and_stay(*args: Any) -> None:
+            message, port, label = note(*args)
+            for action in actions:
+                if action["do"] != "stay":
+                    act(action, message, port, label)
+            await trio.sleep_forever()
+
+        kinds = {action["do"] for action in actions}
+        return listen_and_stay if "stay" in kinds else listen_and_hold if "hold" in kinds else listen
 
     def _label_of(self, port: Any) -> str:
         labels = [label for label, other in self.ports.items() if other is port]
@@ -402,7 +417,8 @@ class Player:
         port = self.contexts[move["at"]].ports[move["port"]]
         call = self.calls[move["as"]] = CallTask()
         arguments = (make_message(move["message"]),) if move["call"] == "send" else ()
-        self.nursery.start_soon(self._run_call, call, lambda: getattr(port, move["call"])(*arguments))
+        function = getattr(port, move["call"], None) or port.receive  # Not everything that is a port has __anext__.
+        self.nursery.start_soon(self._run_call, call, lambda: function(*arguments))
 
     async def _run_call(self, call: CallTask, function: Callable[[], Awaitable[Any]]) -> None:
         await call.run(function)
@@ -485,7 +501,8 @@ class WorldPlayer(Player):
             self.contexts[f"{name}#{number}"] = old
         self.contexts[name] = Actor(self, name, context)
         self._urls[context.url] = place
-        self._documents[context.document_id] = document
+        # What an earlier document was called, a later one with its id is called too: it should have had another one.
+        self._documents.setdefault(context.document_id, document)
 
     def _fill(self, frame: Any, name: str, *, web: bool = False) -> None:
         self._frames[name] = frame
@@ -529,6 +546,12 @@ class WorldPlayer(Player):
     def _play_close(self, move: Move) -> None:
         self._frames[move["frame"]].close()
 
+    def _play_install(self, move: Move) -> None:
+        name = move["extension"]
+        key = {"ids": [move["allows"]]}
+        extension = self.extensions[name] = self.browser.install(name, externally_connectable=key)
+        self._add(name, extension.open_page("background.html"), name, name)
+
     def _play_uninstall(self, move: Move) -> None:
         self.extensions.pop(move["extension"]).uninstall()
 
@@ -556,11 +579,16 @@ class WorldPlayer(Player):
             "id": sender.id,
             "url": self._urls.get(url, url),
             "origin": sender.origin is not None and sender.origin == origin_of(url),
-            "tab": None if tab is None else tabs.get(tab, tab),
+            "tab": None if sender.tab is None else _called(tabs.get(tab, tab), sender.tab.url),
             "frame": None if sender.frame_id is None else frames.get((tab or 0, sender.frame_id), sender.frame_id),
             "document": self._documents.get(sender.document_id, sender.document_id),
             "lifecycle": sender.document_lifecycle,
         }
+
+
+def _called(tab: Any, url: str) -> Any:
+    """Return a tab's name, or more than that, if it is said to show what it does not."""
+    return tab if str(tab) in url else f"{tab} with {url!r}"
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from .choosing import FILLED, Scope
 from .model import MIB, Rules
 from .moves import (
     NOBODY,
+    EventName,
     History,
     Leaving,
     Step,
@@ -31,6 +32,7 @@ from .moves import (
     has_listener,
     hear,
     hold,
+    install,
     leave,
     listen,
     navigate,
@@ -40,9 +42,11 @@ from .moves import (
     post,
     release,
     remove_listener,
+    start_next,
     start_receive,
     start_send,
     start_wait,
+    stay,
     tabs_connect,
     throw,
     turn,
@@ -52,7 +56,11 @@ from .moves import (
 OPENER, RECEIVER = "opener", "receiver"
 BOTH = ((OPENER, RECEIVER), (RECEIVER, OPENER))
 HOW: tuple[Leaving, ...] = ("return", "cancel", "crash")
-TRAPS: tuple[Any, ...] = (None, False, 0, "", [], {}, 0.5, "text", "\u2028", "\ud800", [None, {"": 0}], -(2**53) + 1)
+TRAPS: tuple[Any, ...] = (
+    *(None, False, 0, "", [], {}, 0.5),
+    *("text", "\u2028", "\ud800", "e\u0301"),
+    *([None, {"": 0}], {"a": None}, -(2**53) + 1),
+)
 BURST = 200
 """More messages than a loop is likely to take before it lets others run."""
 
@@ -81,12 +89,16 @@ def ends_stories(rules: Rules, scope: Scope) -> Iterator[Story]:
         yield from _bounded(int(rules.bound))
     if rules.largest < math.inf:
         yield from _sizes(int(rules.largest))
+    elif not rules.tells_late:
+        yield Story(16, [*_told(RECEIVER), turn(OPENER, post({"$": "long", "length": 64 * MIB}))])
     if rules.bound <= FILLED:
         yield from _bounded_ending(int(rules.bound))
     yield from _late()
     yield from _scopes()
     if scope.raises:
         yield from _raising()
+    elif scope.narrows:
+        yield from _failing()
 
 
 def _told(here: str, *actions: Step) -> History:
@@ -104,6 +116,8 @@ def _messages() -> Iterator[Story]:
             yield Story(12, [*_told(there), turn(here, post({"$": name}), post("after"))])
         for name in ("NaN", "Infinity"):
             yield Story(12, [*_told(there), turn(here, post({"$": name}))])
+        for inner in ({"$": "bytes"}, {"$": "bytes", "length": 300}, {"$": "function"}, {"$": "NaN"}):
+            yield Story(12, [*_told(there), turn(here, post(["\ud800", {"a": inner}]), post([inner]), post("after"))])
         yield Story(12, [*_told(there), turn(here, post([1]), change())])
     both = [turn(OPENER, hear()), turn(RECEIVER, hear())]
     yield Story(10, [*both, turn(OPENER, post(1), by(RECEIVER, post(2)), post(3), by(RECEIVER, post(4)))])
@@ -164,6 +178,8 @@ def _ending() -> Iterator[Story]:
         yield Story(24, [turn(here, disconnect()), turn(there, end), turn(there, end, again), turn(there, again)])
         over = [turn(here, disconnect()), turn(there, end), turn(there, remove_listener("on_disconnect", "end"))]
         yield Story(24, [*over, turn(there, end)])
+        told = [turn(there, end), turn(here, disconnect()), turn(there, remove_listener("on_disconnect", "end"))]
+        yield Story(24, [*told, turn(there, end)])
         yield Story(24, [start_wait("wait", there), start_wait("own", here), turn(here, disconnect())])
         yield Story(24, [turn(here, disconnect()), start_wait("wait", there), start_wait("own", here)])
         holds = add_listener("on_message", "holds", hold())
@@ -217,7 +233,10 @@ def _reading() -> Iterator[Story]:
         end = add_listener("on_disconnect", "end")
         yield Story(21, [turn(there, end), *read[:1], turn(here, post(1), post(2), disconnect()), *read[1:]])
         yield Story(24, [turn(there, end), turn(here, post(1), disconnect()), *read[:2]])
+        each = [start_next(name, there) for name in ("a", "b", "c")]
+        yield Story(25, [each[0], turn(here, post(1), post(None), disconnect()), *each[1:]])
         yield Story(17, [start_send("send", here, 1), start_send("again", here, None), *read[:2]])
+        yield Story(21, [read[0], turn(here, post(1), post(2), by(there, disconnect())), read[1]])
 
 
 def _late() -> Iterator[Story]:
@@ -239,10 +258,13 @@ def _scopes() -> Iterator[Story]:
                     leave(here, how),
                     start_receive("a", there),
                     start_receive("b", there),
+                    start_next("c", there),
                     start_wait("own", here),
                 ],
             )
         yield Story(20, [*_told(here), enter(here), turn(there, disconnect()), leave(here)])
+        kept = [enter(here), turn(there, post(1), disconnect()), leave(here)]
+        yield Story(20, [*kept, start_receive("a", here)])
 
 
 def _raising() -> Iterator[Story]:
@@ -251,6 +273,14 @@ def _raising() -> Iterator[Story]:
         yield Story(31, [turn(there, raises, one), turn(here, hear(), post(1), post(2)), turn(there, post(3))])
         ends = [add_listener("on_disconnect", "raises", throw()), add_listener("on_disconnect", "end")]
         yield Story(31, [turn(there, *ends), turn(here, disconnect())])
+
+
+def _failing() -> Iterator[Story]:
+    """Tell what follows where a listener's exception leaves through the block of its port."""
+    one, raises = add_listener("on_message", "one"), add_listener("on_message", "raises", throw())
+    for here, there in BOTH:
+        told = [turn(there, raises, one), enter(there), turn(here, hear(), post(1), post(2))]
+        yield Story(31, [*told, leave(there), start_receive("a", there)])
 
 
 def _bounded(bound: int) -> Iterator[Story]:
@@ -286,6 +316,8 @@ def _sizes(limit: int) -> Iterator[Story]:
         yield Story(16, [*_told(there), start_send("send", here, over), turn(here, post("after"))])
         if small or here == OPENER:
             yield Story(16, [*_told(there), turn(here, post({"$": "long", "length": limit - 2}))])
+        if small:
+            yield Story(16, [*_told(there), turn(here, post("\u00e9" * (limit // 2)), post("after"))])
 
 
 def _several(rules: Rules) -> Iterator[Story]:
@@ -309,6 +341,24 @@ def _several(rules: Rules) -> Iterator[Story]:
         holds = add_listener("on_message", "holds", hold())
         held = [turn(RECEIVER, holds), turn(second, one), turn(OPENER, post("held")), turn(OPENER, *fill, post("over"))]
         yield Story(17, [*held, release(RECEIVER)])
+        yield from _one_is_slow(fill, second)
+
+
+def _one_is_slow(fill: list[Step], second: str) -> Iterator[Story]:
+    """Tell what follows when one of two receivers does not keep up."""
+    one, holds = add_listener("on_message", "one"), add_listener("on_message", "holds", hold())
+    slow = [turn(RECEIVER, holds), turn(second, one), turn(OPENER, post("held")), turn(OPENER, *fill)]
+    waits = [start_send(name, OPENER, name) for name in ("first", "second")]
+    yield Story(17, [*slow, turn(OPENER, post("over")), release(RECEIVER)])
+    yield Story(26, [*slow, *waits, turn(RECEIVER, disconnect())])
+    read = [start_receive("a", RECEIVER), turn(OPENER, post("read")), turn(second, one)]
+    yield Story(17, [*read, turn(OPENER, *fill), turn(OPENER, post("over")), start_receive("b", RECEIVER)])
+    # One receiver's send stands before the answers that another one's listener has posted beyond the bound.
+    answers = add_listener("on_message", "answers", post("answer", None))
+    asked = [turn(RECEIVER, *fill, answers), start_send("sent", second, "sent")]
+    asked += [turn(OPENER, post("question")), turn(OPENER, post("another")), start_receive("c", OPENER)]
+    yield Story(17, [*asked, cancel("sent")])
+    yield Story(26, [*asked, turn(second, disconnect())])
 
 
 # In a browser -------------------------------------------------------------------------------------------------------
@@ -317,6 +367,7 @@ def _several(rules: Rules) -> Iterator[Story]:
 def world_stories(scope: Scope) -> Iterator[Story]:
     """Tell the stories of who reaches whom."""
     yield from _routes()
+    yield from _installed()
     yield from _nobody()
     yield from _connecting(scope)
     yield from _describing()
@@ -360,6 +411,8 @@ def _routes() -> Iterator[Story]:
     for opener in ("a", "t1/a"):
         yield Story(3, [*everywhere, turn(opener, *_opened(extension="b"), post(1, "c"))])
         yield Story(3, [*everywhere, turn(opener, *_opened(extension="a"), post(1, "c"))])
+    for opener in ("b", "t1/b"):
+        yield Story(3, [*everywhere, turn(opener, *_opened(extension="a"), post(1, "c"))])
     for extension in ("a", "b"):
         yield Story(3, [*everywhere, turn("t1/web", *_opened(extension=extension), post(1, "c"))])
     for opener in ("a", "p1/a", "b"):
@@ -368,6 +421,19 @@ def _routes() -> Iterator[Story]:
         for frame in ("t1", "f1", "nowhere"):
             yield Story(4, [*everywhere, turn(opener, *_opened_in("t1", frame=frame), post(1, "c"))])
             yield Story(4, [*everywhere, turn(opener, *_opened_in("t1", document=frame), post(1, "c"))])
+        for place, within in (("t2", None), ("t2", "t2"), ("t1", "t1"), ("t1", "f1"), ("t3", None)):
+            opened = _opened_in(place, frame=within, document="f1")
+            yield Story(4, [*everywhere, turn(opener, *opened, post(1, "c"))])
+
+
+def _installed() -> Iterator[Story]:
+    world = [
+        open_tab("t1", web=True),
+        install("c", allows="b"),
+        turn("c", listen(), listen(event="on_connect_external")),
+    ]
+    for opener in ("a", "b", "t1/a", "t1/b", "t1/web"):
+        yield Story(3, [*world, turn(opener, *_opened(extension="c"), post(1, "c"))])
 
 
 def _nobody() -> Iterator[Story]:
@@ -377,21 +443,30 @@ def _nobody() -> Iterator[Story]:
     yield Story(6, [open_tab("t1", web=True), *_all_listen("a"), turn("t1/web", *_opened(extension="a"))])
     for tab in ("t1", "t2"):
         yield Story(6, [open_tab("t1"), turn("b", listen()), turn("a", *_opened_in(tab), post(1, "c"))])
-    yield Story(6, [open_tab("t1"), turn("a", listen(), connect("c", extension="b")), turn("a", hear("c"))])
     gone = remove_listener("on_connect", "on_connect", port=None)
     yield Story(6, [open_tab("t1"), turn("a", listen()), turn("t1/a", *_opened(), post(1, "c"), by("a", gone))])
     yield Story(6, [*[open_tab("t1"), turn("a", listen())], turn("a", gone), turn("t1/a", *_opened())])
+    yield Story(24, [open_tab("t1"), turn("a", listen(), connect("c", extension="b")), turn("a", hear("c"))])
 
 
 def _connecting(scope: Scope) -> Iterator[Story]:
     tab = [open_tab("t1")]
     yield Story(7, [*tab, turn("a", listen(disconnect(None))), turn("t1/a", *_opened(), post(1, "c"))])
     yield Story(7, [*tab, turn("a", listen(post("hello", None))), turn("t1/a", *_opened(), post(1, "c"))])
+    stays = [*tab, turn("a", listen(stay()))]
+    yield Story(15, [*stays, turn("t1/a", *_opened(), post(1, "c"), post(2, "c")), turn("t1/a", disconnect("c"))])
+    if not scope.raises:
+        raises = add_listener("on_message", "raises", throw(), port=None)
+        told = [*tab, turn("a", listen(raises, heard=False)), turn("t1/a", *_opened()), enter("a", "c")]
+        yield Story(31, [*told, turn("t1/a", post(1, "c")), leave("a", "return", "c")])
     if scope.raises:
         yield Story(7, [*tab, turn("a", listen(throw())), turn("t1/a", *_opened(), post(1, "c"), post(2, "c"))])
     yield Story(
         15, [*tab, turn("a", listen(heard=False)), turn("t1/a", *_opened("c"), post(1, "c")), turn("a", hear("c"))]
     )
+    drops = add_listener("on_connect", "drops", remove_listener("on_connect", "second", port=None), port=None)
+    second = add_listener("on_connect", "second", port=None)
+    yield Story(29, [*tab, turn("a", drops, second, listen()), turn("t1/a", *_opened(), post(1, "c"))])
     for name in ("", "a name", "c"):
         yield Story(8, [*tab, turn("a", listen()), turn("t1/a", *_opened(name=name))])
         yield Story(8, [*tab, turn("t1/a", listen()), turn("a", *_opened_in("t1", name=name))])
@@ -412,7 +487,6 @@ def _describing() -> Iterator[Story]:
     yield Story(9, [*world, turn("t1/web", *_opened(extension="b"))])
     for opener in ("a", "p1/a", "g1/a"):
         yield Story(9, [*world, turn(opener, *_opened_in("t1"))])
-    yield Story(9, [*world, navigate("t1"), turn("t1/a", *_opened())])
 
 
 def _leaving() -> Iterator[Story]:
@@ -425,11 +499,10 @@ def _leaving() -> Iterator[Story]:
             yield Story(20, [*tab, enter(at, None), opened, leave(at, how, None)])
     for last in (navigate("t1"), close("t1")):
         yield Story(27, [*tab, opened, last])
+        yield Story(27, [open_tab("t1"), open_frame("f1", "t1"), turn("a", listen()), turn("f1/a", *_opened()), last])
+        yield Story(27, [open_tab("t1"), turn("b", listen()), turn("t1/b", *_opened()), last])
     yield Story(
         27, [open_tab("t1"), open_frame("f1", "t1"), turn("a", listen()), turn("f1/a", *_opened()), close("f1")]
-    )
-    yield Story(
-        27, [open_tab("t1"), open_frame("f1", "t1"), turn("a", listen()), turn("f1/a", *_opened()), navigate("t1")]
     )
     yield Story(27, [*tab, opened, turn("t1/a", *_opened("d"), disconnect("c")), turn("t1/a", post(2, "d"))])
     yield Story(
@@ -448,5 +521,20 @@ def _leaving() -> Iterator[Story]:
         yield Story(26, [*two, turn(first, disconnect("c")), turn(other, disconnect("c"))])
         yield Story(26, [*two, turn(first, close_context()), turn("t1/a", post(1, "c")), turn(other, post(2, "c"))])
     yield Story(27, [*two, turn("t1/a", post(1, "c"), disconnect("c"))])
+    yield Story(9, [*tab, opened, navigate("t1"), turn("t1/a", *_opened())])
     yield Story(20, [*tab, turn("t1/a", *_opened(), post(1, "c"), by("a", close_context()))])
     yield Story(5, [*tab, turn("t1/a", *_opened(), post(1, "c"), post(2, "c"), close_context())])
+    yield from _closing_itself()
+
+
+def _closing_itself() -> Iterator[Story]:
+    """Tell of contexts that a listener closes: no other one runs there."""
+    tab = [open_tab("t1"), turn("a", listen())]
+    opened = turn("t1/a", *_opened())
+    events: tuple[EventName, ...] = ("on_message", "on_disconnect")
+    for event in events:
+        closes, more = add_listener(event, "closes", close_context(), port="c"), add_listener(event, "more", port="c")
+        told = [*tab, opened, turn("a", closes, more), turn("t1/a", post(1, "c"), post(2, "c"))]
+        yield Story(20, [*told, turn("t1/a", disconnect("c"))])
+    second = add_listener("on_connect", "second", port=None)
+    yield Story(20, [open_tab("t1"), turn("a", listen(close_context()), second), opened])

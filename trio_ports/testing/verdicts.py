@@ -12,8 +12,9 @@ Verdict: TypeAlias = tuple[int | None, bool]
 """The rule, and whether it is that one whatever the history was about."""
 
 CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
-RULE_OF_CAUSE: Final = {"no-receiver": 6, "unread": 17, "crashed": 20}
-"""The rules about the causes of an error; what else may be wrong about one is rule 25."""
+RULE_OF_CAUSE: Final = {"no-receiver": 6, "malformed": 12, "unread": 17, "crashed": 20}
+UNSURE: Final = (12, 20)
+"""The rules about the causes of an error; what else may be wrong about one is rule 25. Two may have other reasons."""
 _encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
 _UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
 
@@ -43,7 +44,8 @@ def judge_log(port: model.Port, expected: list[Record], found: list[Record]) -> 
         return _judge_ends(port, should, did)
     should, did = _of("raised", expected), _of("raised", found)
     if should != did:
-        return _judge_raised(should, did), False
+        rule = _judge_raised(should, did)
+        return rule, rule == 17
     if _is_shuffled(expected, found) and text_of(_of("on_message", expected)) == text_of(_of("on_message", found)):
         return (5 if _connects(found) and found[0] not in _connects(found) else 21), False
     rule = _judge_messages(port, _of("on_message", expected), _of("on_message", found))
@@ -64,7 +66,7 @@ def rule_of_end(port: model.Port) -> int:
         return 18
     if "no-receiver" in (port.error, port.peer_error):
         return 6
-    if ended_unread(port):
+    if ended_unread(port) or (port.state == "ending" and port.has_read and port.inbox.messages):
         return 24
     if port.connection.size > 1:
         return 26 if port.side == "opener" else 27
@@ -98,13 +100,13 @@ def _judge_connects(should: list[Record], did: list[Record]) -> Verdict:
 def _judge_ends(port: model.Port, should: list[Record], did: list[Record]) -> Verdict:
     names, told = [record["listener"] for record in should], [record["listener"] for record in did]
     if not should:
-        return {"closed": 18, "ended": 24}.get(port.state, 26), False
+        return {"closed": 18, "ended": 24}.get(port.state, 26), port.state == "ended"
     if len(set(told)) < len(told):
         return 19, False
     if told == names:
         causes = {str(record["error"]).partition(":")[0] for record in (*should, *did)}
         rule = next((rule for cause, rule in RULE_OF_CAUSE.items() if cause in causes), 25)
-        return rule, rule != 20
+        return rule, rule not in UNSURE
     if len(told) < len(names):
         return (24 if told else rule_of_end(port)), False
     return (28 if len(told) == len(names) else 29), False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeGuard
 
 Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
@@ -39,6 +39,10 @@ class Rules:
     """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
     reaches_opener: bool = False
     """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
+    key_for_extensions: bool = True
+    """Rule 3: ``externally_connectable`` speaks of extensions too."""
+    logs: bool = True
+    """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
     tells_late: bool = False
     """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
 
@@ -47,12 +51,27 @@ MIB = 1024 * 1024
 RULES = {
     "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
     "firefox": Rules(
-        False, True, False, "all", "all", False, math.inf, math.inf, True, True, True, None, "tab and frame", True
+        False,
+        True,
+        False,
+        "all",
+        "all",
+        False,
+        math.inf,
+        math.inf,
+        True,
+        True,
+        True,
+        None,
+        "tab and frame",
+        reaches_opener=True,
     ),
     "chrome": Rules(
         False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active", "tab"
     ),
 }
+
+RULES["firefox"] = replace(RULES["firefox"], key_for_extensions=False)
 
 
 class UnserializableError(Exception):
@@ -82,6 +101,10 @@ def show(value: Any) -> Any:
         if kind in ("NaN", "Infinity"):
             return None
         raise UnserializableError
+    if isinstance(value, list):
+        return [show(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {key: show(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     return value
 
 

@@ -24,6 +24,8 @@ class Model:
         """The extensions that let web pages connect."""
         self.documents: dict[str, int] = {}
         """How many documents a frame has shown."""
+        self.allows: dict[str, str] = {}
+        """The one extension that may connect to another one, where that is so."""
 
     @classmethod
     def of_ends(cls, rules: Rules, receivers: int = 1, *, narrows: bool = True) -> Model:
@@ -123,7 +125,7 @@ class Model:
         port = self.contexts[move["at"]].ports[move["port"]]
         if move["call"] == "send":
             call = port.send(move["message"])
-        elif move["call"] == "receive":
+        elif move["call"] in ("receive", "__anext__"):
             call = port.receive()
         else:
             call = port.wait_disconnected()
@@ -187,12 +189,13 @@ class Model:
     def _play_leave(self, move: dict[str, Any]) -> None:
         context = self.contexts[move["at"]]
         error = "crashed" if move["how"] == "crash" else None
-        self.results.append(move["how"])
-        if move["port"] is None:
+        port = None if move["port"] is None else context.ports[move["port"]]
+        self.results.append("raised" if port is not None and port.failed else move["how"])
+        if port is None:
             context.inside = False
             context.close(error)
         else:
-            context.ports[move["port"]].leave_block(error)
+            port.leave_block(error)
 
     # The world ------------------------------------------------------------------------------------------------------
 
@@ -244,6 +247,15 @@ class Model:
         for context in self._living():
             if context.extension == move["extension"]:
                 context.close()
+
+    def _may_install(self, move: dict[str, Any]) -> bool:
+        return move["extension"] not in self.contexts
+
+    def _play_install(self, move: dict[str, Any]) -> None:
+        name = move["extension"]
+        self.add_context(Context(name, "background", name, document=name))
+        self.extensions.append(name)
+        self.allows[name] = move["allows"]
 
     def _living(self) -> list[Context]:
         return [context for context in self.contexts.values() if context.alive]
@@ -298,9 +310,13 @@ class Model:
         else:
             target = step["extension"] or opener.extension
             event = "on_connect" if target == opener.extension else "on_connect_external"
-            let_in = opener.kind != "web" or target in self.connectable
+            let_in = target in self.connectable if opener.kind == "web" else self._lets_in(target, opener.extension)
             heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
         return [context for context in heard if context.listeners.get(event)], event
+
+    def _lets_in(self, target: str | None, extension: str | None) -> bool:
+        allowed = self.allows.get(target or "")
+        return extension == target or allowed in (None, extension) or not self.rules.key_for_extensions
 
     def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
         """Say how an opener is described. Rule 9."""
@@ -373,6 +389,8 @@ class Model:
             for action in context.functions[port.event, name]:
                 if not port.act(action):
                     break
+            if port.gone:
+                return
         if not port.inbox.heard or not port.listeners:
             port.inbox.heard = bool(port.listeners) or port.has_read
         port.connection.directions["receiver"].admit()

@@ -94,6 +94,8 @@ class Port:
         self.had_block = False
         self.inside: bool = False
         """Somebody is in its ``async with``."""
+        self.failed: bool = False
+        """A listener's exception has ended its block."""
         self.has_read: bool = False
         self.holding: bool = False
         """A listener waits, in the middle of a message."""
@@ -300,6 +302,8 @@ class Port:
                     yield lambda: not self.holding
                 elif not self.act(action, message, own=True):
                     break
+            if self.gone or self.failed:
+                return
 
     def act(self, action: dict[str, Any], message: Message | None = None, *, own: bool = False) -> bool:
         """Carry out a listener's action; False: it raised, and the others are not carried out."""
@@ -309,6 +313,11 @@ class Port:
             outcome = self.post(value, own=own)
         elif do == "disconnect":
             self.close()
+        elif do == "close_context":
+            self.context.close()
+        elif do == "throw" and not self.rules.logs:
+            self.failed = True
+            self.close("crashed")
         elif action.get("event") in CONNECT_EVENTS:
             self.context.listen(action)
         elif do == "add_listener":
