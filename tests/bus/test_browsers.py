@@ -226,6 +226,39 @@ async def test_a_page_that_never_reads_stops_no_broadcast() -> None:
         assert [await deaf.port.receive() for _ in range(3)] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("listens_here", [True, False])
+async def test_a_single_receiver_is_waited_for_whoever_else_is_there(listens_here: bool) -> None:
+    """Browsers where nobody listens make no difference: the only receiver loses nothing by reading late."""
+    async with share(3, max_buffer_size=3) as (_, (one, two, _three)):
+        heard = Heard(one.extension.open_page("late.html") if listens_here else two.page, listens=False)
+        port = one.page.runtime.connect()
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                for number in range(50):
+                    await port.send(number)
+
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            assert [await heard.port.receive() for _ in range(50)] == list(range(50))
+        assert heard.port.error is None
+
+
+async def test_a_page_that_never_reads_is_no_burden_beside_one_elsewhere() -> None:
+    """Of a receiver here and one elsewhere the one that never reads is disconnected as unread, wherever it is."""
+    for deaf_here in (True, False):
+        async with share(2, max_buffer_size=3) as (_, (one, two)):
+            near = Heard(one.extension.open_page("near.html"), listens=not deaf_here)
+            far = Heard(two.page, listens=deaf_here)
+            port = one.page.runtime.connect()
+            for number in range(20):
+                await port.send(number)
+                await wait_all_tasks_blocked()
+            deaf, hearing = (near, far) if deaf_here else (far, near)
+            assert hearing.messages == list(range(20))
+            assert cause_of(deaf.port) is Cause.UNREAD
+
+
 async def test_a_message_over_the_other_browsers_limit() -> None:
     """Each browser has its own limit: what is too large for the other one ends the connection, at both sides."""
     network = MemoryNetwork()

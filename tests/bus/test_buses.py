@@ -152,15 +152,15 @@ async def test_streams_that_a_peer_may_not_open() -> None:
     async with share(1, network) as (_, (one,)), meet(network, one.name) as say:
         heard = Heard(one.page)
         for item in (
-            Open(1, CALL, False),
-            Open(1, CALL, False),
-            Open(-7, CALL, False),
-            Open(3, b"{}", False),
+            Open(1, CALL),
+            Open(1, CALL),
+            Open(-7, CALL),
+            Open(3, b"{}"),
             Ended(9),
         ):
             await say(item)
         assert len(heard.ports) == 1
-        await say(Open(4, CALL, False))
+        await say(Open(4, CALL))
         assert (len(heard.ports), heard.ends) == (2, [])
 
 
@@ -180,8 +180,8 @@ async def test_what_a_peer_may_not_say(item: Item) -> None:
     network = MemoryNetwork()
     async with share(1, network) as (_, (one,)), meet(network, one.name) as say:
         heard = Heard(one.page)
-        await say(Open(1, CALL, False))
-        await say(Open(2, CALL, False))
+        await say(Open(1, CALL))
+        await say(Open(2, CALL))
         heard.ports[0].post_message("a message that needs credit")
         await say(item)
         assert (heard.ports[0].error is None, heard.ports[1].error) == (False, None)
@@ -195,8 +195,8 @@ async def test_a_call_from_what_is_no_url() -> None:
         key = {"matches": ["https://example.org/*"]}
         heard = Heard(one.browser.install("shop", externally_connectable=key).open_page(), external=True)
         call = Call(opener_id=None, opener_url="http://[", name="", sender=MessageSender(), extension_id="shop")
-        await say(Open(1, encode_call(call), False))
-        await say(Open(2, encode_call(attrs.evolve(call, opener_url=URL)), False))
+        await say(Open(1, encode_call(call)))
+        await say(Open(2, encode_call(attrs.evolve(call, opener_url=URL))))
         assert [port.name for port in heard.ports] == [""]
 
 

@@ -7,7 +7,7 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from trio_ports import Cause, PortError
-from trio_ports.bus.packets import Answer, Credit, Data, Ended, Item
+from trio_ports.bus.packets import Answer, Credit, Data, Ended, Item, Shared
 from trio_ports.bus.streams import PIECE_BYTES, WINDOW_BYTES, BusStream, error_of
 
 
@@ -52,6 +52,19 @@ async def test_the_reader_opens_the_window_as_it_reads() -> None:
         await stream.receive_some()
     await stream.receive_some()
     assert posted == [Credit(1, WINDOW_BYTES // 2)]
+
+
+def test_the_peer_is_told_once_that_others_hear_its_call_too() -> None:
+    """It is told once, and not after the end; who opened the stream cannot be told that."""
+    stream, posted = open_stream()
+    stream.share()
+    stream.share()
+    assert posted == [Shared(1)]
+    assert not stream.receive(Shared(1))
+    ended, said = open_stream()
+    ended.end()
+    ended.share()
+    assert said == [Ended(1)]
 
 
 async def test_a_broken_stream_opens_no_window() -> None:

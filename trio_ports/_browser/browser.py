@@ -129,33 +129,27 @@ class Browser:
         self._announce(call, event, receivers, fars)
         if self._elsewhere is not None and peers:
             ends = dict(zip(peers, fars[len(receivers) :], strict=True))
-            self._elsewhere.call(call, ends, shared=len(fars) > 1)
+            self._elsewhere.call(call, ends)
         if not fars:
             near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
         return near
 
-    def _answer(self, call: Call, shared: bool) -> End | None:
-        """Connect an opener that lives elsewhere to whoever hears ``call`` here; None if nobody does.
-
-        Args:
-            call: what is asked for.
-            shared: it has other receivers than those here.
-        """
+    def _answer(self, call: Call) -> End | None:
+        """Connect an opener that lives elsewhere to whoever hears ``call`` here; None if nobody does."""
         receivers, event = find_receivers(self, call, None)
         if not receivers:
             return None
-        near, fars = self._connect(len(receivers), shared=shared)
+        near, fars = self._connect(len(receivers))
         self._announce(call, event, receivers, fars)
         return near
 
-    def _connect(self, receivers: int, *, shared: bool = False) -> tuple[End, list[End]]:
+    def _connect(self, receivers: int) -> tuple[End, list[End]]:
         dialect = self._setup.dialect
         return open_connection(
             receivers,
             max_buffer_size=self._setup.max_buffer_size,
             receiver_disconnects=dialect.receiver_disconnects,
             receiver_vanishes=dialect.receiver_vanishes,
-            shared=shared,
         )
 
     def _announce(self, call: Call, event: ConnectEvent, receivers: list[Context], ends: list[End]) -> None:

@@ -42,21 +42,17 @@ class Elsewhere(Protocol):
         """Return the names of those that are there."""
         ...
 
-    def call(self, call: Call, ends: Mapping[str, End], *, shared: bool) -> None:
+    def call(self, call: Call, ends: Mapping[str, End]) -> None:
         """Hand a call to other browsers; never waits.
 
         Args:
             call: what is asked for.
             ends: the receiver's end for each of them, by name, which now belongs to this object.
-            shared: there are other receivers than those at a single one of these ends.
         """
 
 
-Answer: TypeAlias = Callable[[Call, bool], End | None]
-"""Connects an opener that lives elsewhere to whoever hears its call here, and returns its end; None if nobody does.
-
-The second argument says that the opener has other receivers than those here.
-"""
+Answer: TypeAlias = Callable[[Call], End | None]
+"""Connects an opener that lives elsewhere to whoever hears its call here, and returns its end; None if nobody does."""
 
 
 class Bus(Protocol):

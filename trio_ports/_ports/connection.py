@@ -59,7 +59,7 @@ class End:
         """What is sent from here."""
         self.sources: list[trio.MemorySendChannel[Batch]] = [lane.source.clone() for lane in out.lanes]
         """This end's own send channels, one for each lane of ``out``."""
-        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 and not out.shared else None
+        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
         """The one lane that this end sends into, while somebody is there; None if there are several receivers."""
         self.send_only: Callable[[Batch], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
         """Put a batch into that lane's channel."""
@@ -136,7 +136,7 @@ class End:
             raise trio.BrokenResourceError
         unread: list[Lane] = []
         for source, lane in zip(self.sources, self.out.lanes, strict=True):
-            if not lane.heard and lane.used >= self.out.bound:
+            if not self.out.counts(lane) and lane.used >= self.out.bound:
                 unread.append(lane)
                 continue
             lane.put(source.send_nowait, frame)
@@ -191,6 +191,12 @@ class End:
         if connection is not None:
             connection.withdraw(self, error)
         self.close()
+
+    def share(self) -> None:
+        """Take note that what is sent from here goes to others too: a receiver that never reads holds nobody back."""
+        self.only = None
+        self.out.shared = True
+        self.out.settle()
 
     def cut(self, refusal: Callable[[], Exception] = trio.BrokenResourceError) -> None:
         """Stop sending from here."""
@@ -308,7 +314,6 @@ def open_connection(
     max_buffer_size: float,
     receiver_disconnects: Leaving = "last",
     receiver_vanishes: Leaving = "last",
-    shared: bool = False,
 ) -> tuple[End, list[End]]:
     """Open a connection and return its opener's end and the ends of its receivers. Without receivers it is over.
 
@@ -317,10 +322,9 @@ def open_connection(
         max_buffer_size: how many messages may wait in each direction.
         receiver_disconnects: what follows when a receiver disconnects; see rule 26.
         receiver_vanishes: what follows when its owner goes away.
-        shared: the opener has other receivers in other connections: one that never reads holds nobody back.
     """
     connection = Connection(receiver_disconnects, receiver_vanishes)
-    forth, back = Direction(max_buffer_size, shared=shared), Direction(max_buffer_size)
+    forth, back = Direction(max_buffer_size), Direction(max_buffer_size)
     back.lanes.append(Lane(back))
     forth.lanes.extend(Lane(forth) for _ in range(receivers))
     opener = connection.opener = End("opener", connection, back.lanes[0], forth)

@@ -170,13 +170,15 @@ class Lane:
 class Direction:
     """The lanes that one side of a connection sends into, and who waits for room in them."""
 
-    __slots__ = ("blocked", "bound", "lanes", "shared")
+    __slots__ = ("blocked", "bound", "lanes", "shared", "undecided")
 
-    def __init__(self, bound: float, *, shared: bool = False) -> None:
+    def __init__(self, bound: float) -> None:
         self.lanes: list[Lane] = []
         self.bound: float = bound
-        self.shared: bool = shared
+        self.shared: bool = False
         """What is sent here is sent to others as well."""
+        self.undecided: int = 0
+        """Of how many lanes it is not known yet whether anybody is there: until it is, each one's bound counts."""
         self.blocked: OrderedDict[Task, tuple[Sender, bytes | None]] = OrderedDict()
         """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
 
@@ -184,7 +186,11 @@ class Direction:
         """Say whether ``more`` messages fit. Among several receivers, one that never read holds nobody back."""
         if len(self.lanes) == 1 and not self.shared:
             return self.lanes[0].used + more <= self.bound
-        return all(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
+        return all(not self.counts(lane) or lane.used + more <= self.bound for lane in self.lanes)
+
+    def counts(self, lane: Lane) -> bool:
+        """Say whether a lane's bound holds the sender back, though there are others."""
+        return lane.heard or self.undecided > 0
 
     @enable_ki_protection
     def settle(self) -> None:

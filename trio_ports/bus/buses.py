@@ -94,9 +94,9 @@ class Bus:
 
     # For the package ------------------------------------------------------------------------------------------------
 
-    def _open_stream(self, peer: str, call: Call, *, shared: bool) -> BusStream:
+    def _open_stream(self, peer: str, call: Call) -> BusStream:
         """Open a stream to one of the peers that are there."""
-        return self._peers[peer].open_stream(call, shared=shared)
+        return self._peers[peer].open_stream(call)
 
     @enable_ki_protection
     async def _run(self) -> None:
@@ -157,11 +157,11 @@ class Bus:
             peer.void()
             self._changed.unpark_all()
 
-    def _accept(self, call: Call, stream: BusStream, shared: bool) -> None:
+    def _accept(self, call: Call, stream: BusStream) -> None:
         if self._links is None:
             stream.answer(heard=False)
         else:
-            self._links.accept(call, stream, shared)
+            self._links.accept(call, stream)
 
     async def _write(self, peer: Peer) -> None:
         with peer.gone:

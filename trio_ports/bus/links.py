@@ -40,29 +40,39 @@ class Links:
         """Return the names of the nodes that are there."""
         return self._bus.peers
 
-    def call(self, call: Call, ends: Mapping[str, End], *, shared: bool) -> None:
+    def call(self, call: Call, ends: Mapping[str, End]) -> None:
         """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
+        streams: list[BusStream] = []
         for peer, end in ends.items():
-            end.lane.heard = True  # Until it is known whether anybody listens there, the sender is held back.
-            stream = self._bus._open_stream(peer, call, shared=shared)
-            self._nursery.start_soon(self._carry, end, stream, True)
+            end.lane.heard = True  # Whoever does not read there is that node's business.
+            end.lane.direction.undecided += 1
+            stream = self._bus._open_stream(peer, call)
+            streams.append(stream)
+            self._nursery.start_soon(self._carry, end, stream, streams)
 
-    def accept(self, call: Call, stream: BusStream, shared: bool) -> None:
+    def accept(self, call: Call, stream: BusStream) -> None:
         """Take a stream that another node has opened."""
-        end = self._answer(call, shared)
+        end = self._answer(call)
         stream.answer(heard=end is not None)
         if end is not None:
-            self._nursery.start_soon(self._carry, end, stream, False)
+            stream.on_shared = end.share
+            self._nursery.start_soon(self._carry, end, stream, None)
 
     @enable_ki_protection
-    async def _carry(self, end: End, stream: BusStream, is_call: bool) -> None:
-        """Carry frames between ``end``, which it owns, and a stream, until one side is through."""
+    async def _carry(self, end: End, stream: BusStream, streams: Sequence[BusStream] | None) -> None:
+        """Carry frames between ``end``, which it owns, and a stream, until one side is through.
+
+        Args:
+            end: of a connection here.
+            stream: to another node.
+            streams: all those of the same call, if that comes from here.
+        """
         decoder = FrameDecoder(max_frame_bytes=self._max_message_bytes, names_printed_text=False)
         carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
         try:
             async with trio.open_nursery() as nursery:
-                if is_call:
-                    nursery.start_soon(_withdraw_unheard, end, stream, nursery.cancel_scope)
+                if streams is not None:
+                    nursery.start_soon(_hear_answer, end, stream, streams, nursery.cancel_scope)
                 await carrier.run()
                 nursery.cancel_scope.cancel()
         finally:
@@ -70,10 +80,22 @@ class Links:
 
 
 @enable_ki_protection
-async def _withdraw_unheard(end: End, stream: BusStream, scope: trio.CancelScope) -> None:
-    if not await stream.wait_answered():
+async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream], scope: trio.CancelScope) -> None:
+    """Once it is known whether anybody hears a call there, let it count, or withdraw its end."""
+    direction = end.lane.direction
+    try:
+        heard = await stream.wait_answered()
+    finally:
+        direction.undecided -= 1
+    if not heard:
         end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
         scope.cancel()
+        return
+    if len(direction.lanes) - direction.undecided > 1:
+        for other in streams:
+            if other.heard:
+                other.share()
+    direction.settle()
 
 
 def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:

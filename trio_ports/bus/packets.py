@@ -21,8 +21,6 @@ class Open(msgspec.Struct, frozen=True, array_like=True, tag=0):
     stream: int
     call: bytes
     """As `encode_call` has it."""
-    shared: bool
-    """There are other receivers than those that the receiving node may find."""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -58,7 +56,13 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The owner went away, instead of asking for a disconnect."""
 
 
-Item: TypeAlias = Open | Answer | Data | Credit | Ended
+class Shared(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """The call of a stream is heard elsewhere too."""
+
+    stream: int
+
+
+Item: TypeAlias = Open | Answer | Data | Credit | Ended | Shared
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):

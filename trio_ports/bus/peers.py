@@ -14,7 +14,7 @@ from .packets import Data, Item, Open, decode_call, encode_call
 from .pairings import Pairing
 from .streams import BusStream
 
-Accept: TypeAlias = Callable[[Call, BusStream, bool], None]
+Accept: TypeAlias = Callable[[Call, BusStream], None]
 
 _PACKET_BYTES: Final = 64 * 1024
 
@@ -70,11 +70,11 @@ class Peer:
         """All that was said to it is sent."""
         return not self._items and not self.woken.is_set()
 
-    def open_stream(self, call: Call, *, shared: bool) -> BusStream:
+    def open_stream(self, call: Call) -> BusStream:
         """Open a stream for a call; never waits."""
         stream = BusStream(next(self._numbers), self._post)
         self._streams[stream.number] = stream
-        self._post(Open(stream.number, encode_call(call), shared))
+        self._post(Open(stream.number, encode_call(call)))
         return stream
 
     def next_packet(self) -> bytes:
@@ -133,7 +133,7 @@ class Peer:
         call = decode_call(item.call)
         if call is not None:  # Otherwise it is the peer's mistake, and its stream stays unanswered.
             stream = self._streams[number] = BusStream(number, self._post)
-            self._accept(call, stream, item.shared)
+            self._accept(call, stream)
 
     def _post(self, item: Item) -> None:
         self._items.append(item)

@@ -9,7 +9,7 @@ from typing import Final, final
 import trio
 
 from .._protocol.errors import Cause, PortError
-from .packets import Answer, Credit, Data, Ended, Item
+from .packets import Answer, Credit, Data, Ended, Item, Shared
 
 WINDOW_BYTES: Final = 256 * 1024
 """How many bytes may be on their way in each direction."""
@@ -38,7 +38,9 @@ class BusStream:
         "heard",
         "is_sending",
         "number",
+        "on_shared",
         "peer_ended",
+        "shared",
     )
 
     def __init__(self, number: int, post: Callable[[Item], None]) -> None:
@@ -50,6 +52,10 @@ class BusStream:
         self._arrived: deque[bytes] = deque()
         self._changed = trio.lowlevel.ParkingLot()
         self._answered = trio.Event()
+        self.on_shared: Callable[[], None] | None = None
+        """Called when the peer says that its call is heard elsewhere too."""
+        self.shared: bool = False
+        """The peer was told that."""
         self.heard: bool = False
         """Somebody at the peer hears the call of this stream."""
         self.broken: bool = False
@@ -113,6 +119,12 @@ class BusStream:
         self._post(Answer(self.number, heard))
         self.ended = not heard
 
+    def share(self) -> None:
+        """Tell the peer, once, that the call of this stream is heard elsewhere too."""
+        if not self.shared and not self.ended and not self.broken:
+            self.shared = True
+            self._post(Shared(self.number))
+
     def end(self, error: PortError | None = None, *, vanished: bool = False) -> None:
         """Be through: what was sent arrives, what arrives is thrown away. Idempotent.
 
@@ -130,7 +142,7 @@ class BusStream:
 
     # What the peer does ---------------------------------------------------------------------------------------------
 
-    def receive(self, item: Answer | Data | Credit | Ended) -> bool:
+    def receive(self, item: Answer | Data | Credit | Ended | Shared) -> bool:
         """Take what the peer says of this stream; False if it may not say that."""
         match item:
             case Answer(heard=heard):
@@ -145,6 +157,10 @@ class BusStream:
                 if not 0 < size <= WINDOW_BYTES - self._credit:
                     return False
                 self._credit += size
+            case Shared():
+                if self.on_shared is None:
+                    return False
+                self.on_shared()
             case _:
                 self.peer_ended = item
         self._changed.unpark_all()

@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import secrets
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ import trio
 
 try:
     import zenoh
+    from zenoh.handlers import Callback
 except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, 'trio_ports[bus]'",
@@ -29,12 +31,14 @@ except ModuleNotFoundError as _missing:
 from .._ports.blocks import open_body
 from .._util import check_type, require_trio
 from .buses import Bus, open_bus
+from .greetings import Greetings
 from .nodes import Arrived, Gone, Joined, NodeEvent
 
 LEASE_SECONDS: Final = 2.0
 """How long a node may be silent before the others take it for gone."""
 _GREETING_SECONDS: Final = (0.02, 1.0)
 """How soon a node that has not answered is asked again, at first and in the end."""
+_DROP_SECONDS: Final = 1.0
 _QUESTION: Final = b"?"
 _ANSWER: Final = b"!"
 _VERSION: Final = "1"
@@ -138,24 +142,20 @@ class _Greeting:
 
 @final
 class ZenohNode:
-    """A node on Zenoh: see `trio_ports.bus.Node`.
-
-    Zenoh tells of a node before its own routes lead there, and what is sent too soon is lost. So a node is there once
-    it has answered.
-    """
+    """A node on Zenoh: see `trio_ports.bus.Node`."""
 
     def __init__(self, prefix: str) -> None:
         self._name = secrets.token_hex(16)
         self._prefix = prefix
         self._happening, self._coming = trio.open_memory_channel[NodeEvent | _Greeting](math.inf)
         self._next: deque[NodeEvent] = deque()
-        self._known: set[str] = set()
-        self._strangers: set[str] = set()
+        self._greetings = Greetings()
         self._asked_by: set[str] = set()
         self._has_to_greet = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._session: zenoh.Session | None = None
-        self._declared: tuple[object, ...] = ()  # What nobody refers to is withdrawn.
+        self._declared: list[zenoh.Subscriber[None] | zenoh.LivelinessToken] = []
+        self._dropped: list[threading.Event] = []
         self._publishers: dict[str, zenoh.Publisher] = {}
 
     @property
@@ -178,20 +178,22 @@ class ZenohNode:
     def _open(self, config: zenoh.Config) -> None:
         session = self._session = zenoh.open(config)
         # In this order: whoever sees that this node is there can send to it, and this node sees who is there.
-        self._declared = (
+        self._declared = [
             session.declare_subscriber(f"{self._prefix}/to/{self._name}/*", self._called(self._take)),
             session.liveliness().declare_subscriber(f"{self._prefix}/here/*", self._called(self._see), history=True),
             session.liveliness().declare_token(f"{self._prefix}/here/{self._name}"),
-        )
+        ]
 
-    def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> Callable[[Any], None]:
+    def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> Callback[Any]:
         def call(sample: Any) -> None:
             event = function(sample)
             if event is not None:
                 with suppress(trio.RunFinishedError):
                     self._token.run_sync_soon(self._happen, event)
 
-        return call
+        dropped = threading.Event()
+        self._dropped.append(dropped)
+        return Callback(call, dropped.set)
 
     def _happen(self, event: NodeEvent | _Greeting) -> None:
         with suppress(trio.ClosedResourceError):  # It came while the session closed.
@@ -216,11 +218,11 @@ class ZenohNode:
             while True:
                 for peer in self._asked_by:
                     nursery.start_soon(_in_thread, self._send, peer, b"", _ANSWER)
-                for peer in self._strangers:
+                for peer in self._greetings.ask():
                     nursery.start_soon(_in_thread, self._send, peer, b"", _QUESTION)
                 self._asked_by.clear()
                 self._has_to_greet = trio.Event()
-                with trio.move_on_after(seconds if self._strangers else math.inf):
+                with trio.move_on_after(seconds if self._greetings.has_strangers else math.inf):
                     await self._has_to_greet.wait()
                     seconds = first
                 seconds = min(2 * seconds, last)
@@ -250,29 +252,18 @@ class ZenohNode:
         """Decide what an event means for whoever receives."""
         match event:
             case Joined(peer):
-                if peer not in self._known:
-                    self._strangers.add(peer)
-                    self._has_to_greet.set()
+                self._greetings.announce(peer)
             case _Greeting(peer, word) if word == _QUESTION:
                 self._asked_by.add(peer)
-                self._has_to_greet.set()
             case _Greeting(peer, _):
-                self._know(peer)
-            case Arrived(peer, _):
-                self._know(peer)  # It has had an answer from here, so both ways are open.
-                self._next.append(event)
+                self._next += self._greetings.answer(peer)
+            case Arrived():
+                self._next += self._greetings.hear(event)
             case _:
-                self._strangers.discard(event.peer)
                 self._publishers.pop(event.peer, None)
-                if event.peer in self._known:
-                    self._known.remove(event.peer)
-                    self._next.append(event)
-
-    def _know(self, peer: str) -> None:
-        self._strangers.discard(peer)
-        if peer not in self._known:
-            self._known.add(peer)
-            self._next.append(Joined(peer))
+                self._next += self._greetings.lose(event.peer)
+        if self._asked_by or self._greetings.has_strangers:
+            self._has_to_greet.set()
 
     async def aclose(self) -> None:
         """Leave; see `Node.aclose`."""
@@ -283,13 +274,16 @@ class ZenohNode:
         session, self._session = self._session, None
         if session is not None:
             with trio.CancelScope(shield=True):
-                await _in_thread(_close, session)
+                await _in_thread(self._close_session, session)
         self._happening.close()
 
-
-def _close(session: zenoh.Session) -> None:
-    # It returns nothing, which its stubs do not say.
-    session.close()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
+    def _close_session(self, session: zenoh.Session) -> None:
+        """Close, once Zenoh's threads call nothing here any more: one that does so as Python ends aborts the process."""
+        for each in self._declared:
+            each.undeclare()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
+        for dropped in self._dropped:
+            dropped.wait(_DROP_SECONDS)
+        session.close()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
 
 
 def _last_part(sample: zenoh.Sample) -> str:
