@@ -21,7 +21,6 @@ import trio
 
 try:
     import zenoh
-    from zenoh.handlers import Callback
 except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         "trio_ports.bus.open_zenoh_bus needs Zenoh: install trio_ports with its extra, 'trio_ports[bus]'",
@@ -184,7 +183,7 @@ class ZenohNode:
             session.liveliness().declare_token(f"{self._prefix}/here/{self._name}"),
         ]
 
-    def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> Callback[Any]:
+    def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> zenoh.handlers.Callback[Any]:
         def call(sample: Any) -> None:
             event = function(sample)
             if event is not None:
@@ -193,7 +192,7 @@ class ZenohNode:
 
         dropped = threading.Event()
         self._dropped.append(dropped)
-        return Callback(call, dropped.set)
+        return zenoh.handlers.Callback(call, dropped.set)
 
     def _happen(self, event: NodeEvent | _Greeting) -> None:
         with suppress(trio.ClosedResourceError):  # It came while the session closed.
@@ -253,17 +252,19 @@ class ZenohNode:
         match event:
             case Joined(peer):
                 self._greetings.announce(peer)
+                self._has_to_greet.set()
             case _Greeting(peer, word) if word == _QUESTION:
                 self._asked_by.add(peer)
+                self._has_to_greet.set()
             case _Greeting(peer, _):
                 self._next += self._greetings.answer(peer)
             case Arrived():
                 self._next += self._greetings.hear(event)
+                if not self._next:
+                    self._has_to_greet.set()
             case _:
                 self._publishers.pop(event.peer, None)
                 self._next += self._greetings.lose(event.peer)
-        if self._asked_by or self._greetings.has_strangers:
-            self._has_to_greet.set()
 
     async def aclose(self) -> None:
         """Leave; see `Node.aclose`."""
@@ -278,7 +279,7 @@ class ZenohNode:
         self._happening.close()
 
     def _close_session(self, session: zenoh.Session) -> None:
-        """Close, once Zenoh's threads call nothing here any more: one that does so as Python ends aborts the process."""
+        """Close, once Zenoh's threads call nothing here any more: one that calls as Python ends aborts the process."""
         for each in self._declared:
             each.undeclare()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
         for dropped in self._dropped:
