@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
+import unicodedata
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
@@ -17,7 +19,9 @@ from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
 from trio_ports._browser import browser, contexts, routing, runtime, tabs
-from trio_ports._protocol.errors import Cause, PortError
+from trio_ports._ports import connection, core, lanes
+from trio_ports._protocol import dialects, patterns
+from trio_ports._protocol.errors import Cause, MessageTooLargeError, PortError
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 
@@ -918,3 +922,201 @@ def crashing_pages(_: Any) -> Any:
 @patched(25, "keeps last_error when the listeners have run", runtime.Runtime, "_show_error", "chrome")
 def lasting(show: Any) -> Any:
     return lambda self, error: show(self, error) if error is not None else None
+
+
+# Patched, as somebody else would break them --------------------------------------------------------------------------
+
+
+@breaks(12, "posts bytes inside a list as text")
+class DeepBase64(ProxyPort):
+    def post_message(self, message: Any) -> None:
+        with contextlib.suppress(TypeError, ValueError):
+            message = msgspec.json.decode(msgspec.json.encode(message)) if isinstance(message, list) else message
+        super().post_message(message)
+
+
+@breaks(13, "composes letters")
+class Composing(ProxyPort):
+    def post_message(self, message: Any) -> None:
+        super().post_message(unicodedata.normalize("NFC", message) if isinstance(message, str) else message)
+
+
+@breaks(13, "leaves out what is null in an object")
+class Sparse(ProxyPort):
+    def post_message(self, message: Any) -> None:
+        if isinstance(message, dict):
+            message = {key: value for key, value in message.items() if value is not None}
+        super().post_message(message)
+
+
+@breaks(16, "counts letters instead of bytes", maker=partial(makers.open_pair, **{**SMALL, "max_message_bytes": 2000}))
+class CountingLetters(ProxyPort):
+    def check(self, message: Any) -> None:
+        with contextlib.suppress(TypeError, ValueError):
+            size = len(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+            if size > SMALL["max_message_bytes"]:
+                raise MessageTooLargeError(size=size, limit=SMALL["max_message_bytes"])
+
+    def post_message(self, message: Any) -> None:
+        self.check(message)
+        super().post_message(message)
+
+    async def send(self, message: Any) -> None:
+        self.check(message)
+        await super().send(message)
+
+
+@breaks(25, "ends async for in good order after a crash")
+class Iterated(ProxyPort):
+    async def __anext__(self) -> Any:
+        try:
+            return await self.receive()
+        except (trio.EndOfChannel, trio.BrokenResourceError):
+            raise StopAsyncIteration from None
+
+
+@breaks(25, "raises from nowhere after a crash")
+class Causeless(ProxyPort):
+    async def receive(self) -> Any:
+        try:
+            return await super().receive()
+        except trio.BrokenResourceError:
+            raise trio.BrokenResourceError from None
+
+
+RAISING = {
+    "maker": partial(makers.open_pair, **{**SMALL, "listener_errors": "raise"}),
+    "options": {"listener_errors": "raise"},
+}
+
+
+def broken(rule: int, does: str, target: Any, name: str, **options: Any) -> Callable[[Any], Any]:
+    """Note ports as a mutant in which a function of the package is another one, made from the original."""
+
+    def note(make: Callable[[Any], Any]) -> Any:
+        patch = partial(mock.patch.object, target, name, make(getattr(target, name)))
+        MUTANTS.append(Mutant(rule, does, patch=patch, **options))
+        return make
+
+    return note
+
+
+@broken(31, "swallows what a listener raises", core.PortCore, "_listener_failed", **RAISING)
+def swallowing(_: Any) -> Any:
+    return lambda self, error: None
+
+
+@broken(31, "hides from the other side that a listener raised", core.PortCore, "_owner_failed", **RAISING)
+def hiding(fail: Any) -> Any:
+    def call(self: Any, error: BaseException) -> Any:
+        if not isinstance(error, trio.Cancelled):
+            self._close(None, vanished=True)
+        return fail(self, error)
+
+    return call
+
+
+@broken(24, "tells a listener again that is taken out and added again", core.PortCore, "_deliver_end")
+def forgetting(deliver: Any) -> Any:
+    def call(self: Any) -> None:
+        deliver(self)
+        self._told = []
+
+    return call
+
+
+@broken(17, "posts as long as one receiver has room", lanes.Direction, "has_room", **TWO)
+def hasty(_: Any) -> Any:
+    def has_room(self: Any, more: int = 1) -> bool:
+        return any(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
+
+    return has_room
+
+
+@broken(17, "lets those wait on who waited for a receiver that has left", connection.Connection, "_remove", **TWO)
+def waiting_on(_: Any) -> Any:
+    def remove(self: Any, receiver: Any) -> None:
+        self.receivers.remove(receiver)
+        receiver.cut()
+        index = self.opener.out.lanes.index(receiver.lane)
+        self.opener.sources.pop(index).close()
+        del self.opener.out.lanes[index]
+
+    return remove
+
+
+@patched(3, "lets in extensions that the key does not name", patterns.ExternallyConnectable, "allows_extension")
+def letting_in(_: Any) -> Any:
+    return lambda self, extension_id: True
+
+
+@patched(3, "lets nobody in whom no key names", routing, "_lets_in")
+def keeping_out(lets_in: Any) -> Any:
+    return lambda extension, dialect, call: extension.externally_connectable and lets_in(extension, dialect, call)
+
+
+@patched(3, "lets every web page in", routing, "_lets_in")
+def public(lets_in: Any) -> Any:
+    return lambda extension, dialect, call: call.opener_id is None or lets_in(extension, dialect, call)
+
+
+@patched(4, "looks for a document in the tab that is named", dialects, "DIALECTS", "firefox")
+def in_its_tab(table: Any) -> Any:
+    return {**table, "firefox": attrs.evolve(table["firefox"], document_id_overrules="nothing")}
+
+
+@patched(9, "does not tell what the opener's tab shows", routing, "SenderTab")
+def blank_tab(tab: Any) -> Any:
+    return lambda tab_id, _: tab(tab_id, "")
+
+
+@patched(9, "keeps the document when it navigates", tabs.Frame, "navigate")
+def same_document(navigate: Any) -> Any:
+    def call(self: Any, url: str) -> None:
+        document = self.document_id
+        navigate(self, url)
+        self.document_id = document
+
+    return call
+
+
+@patched(15, "delivers nothing before an async on_connect listener has returned", contexts.Context, "_run_listener")
+def waiting_for_listeners(_: Any) -> Any:
+    async def call(self: Any, listener: Any, port: Any) -> None:
+        await listener
+        port._release()
+
+    return call
+
+
+@patched(20, "calls the other listeners of a context that one has closed", contexts.Context, "_call_listeners")
+def calling_all(_: Any) -> Any:
+    def call(self: Any, listeners: Any, event: Any, port: Any) -> None:
+        for listener in listeners:
+            result = None
+            if not getattr(self.runtime, f"_{event}").has_listener(listener):
+                continue
+            try:
+                result = listener(port)
+            except Exception as error:  # noqa: BLE001 - as the original does
+                self._listener_failed(port, error)
+            if result is not None:
+                port._hold()
+                self._owner.start_soon(self._run_listener, result, port)
+
+    return call
+
+
+@patched(25, "shows last_error in every dialect", runtime.Runtime, "_show_error")
+def always_shown(_: Any) -> Any:
+    return lambda self, error: setattr(self, "_error", error)
+
+
+@patched(27, "closes the top frame of a tab only", tabs.Tab, "close")
+def closing_the_top(_: Any) -> Any:
+    def call(self: Any) -> None:
+        self.browser._forget_tab(self)
+        for frame in self.frames[:1]:
+            frame._shut()
+
+    return call

@@ -25,6 +25,7 @@ from trio_ports.testing.moves import (
     hear,
     leave,
     listen,
+    open_page,
     open_tab,
     post,
     start_receive,
@@ -292,6 +293,43 @@ def test_whoever_waits_for_an_end() -> None:
     ended = [*TOLD, turn("opener", disconnect())]
     assert judge(ended, lambda player: player.contexts["opener"].over.clear()) == 18
     assert judge(ended, lambda player: player.contexts["receiver"].over.clear()) == 19
+
+
+def test_an_error_in_two_places() -> None:
+    """What ``port.error`` shows ``last_error`` does not; and a listener knows what the port should have shown, too."""
+    history = [open_tab("t1"), turn("t1/a", connect("c"), hear("c"))]
+    both = "last_error too: no-receiver"
+    assert judge(history, lambda player: player.contexts["t1/a"].log[-1].update(error=both)) == 25
+    assert judge(history, lambda player: setattr(player.contexts["t1/a"].ports["c"], "error", None)) == 25
+
+
+def test_pages_that_call_themselves() -> None:
+    """Rule 2 says who hears itself, also by ``tabs.connect``; rule 3 who is let in from outside."""
+
+    def hear_as(event: str, name: str) -> Callable[[Any], None]:
+        def add(player: Any) -> None:
+            player.contexts[name].ports["x"] = SimpleNamespace()
+            player.contexts[name].log.append({"port": "x", "event": event, "listener": event, "name": "x"})
+
+        return add
+
+    page = [open_tab("t1"), open_page("p1", "a"), turn("p1/a", listen(), tabs_connect("c", "p1"))]
+    assert judge(page, hear_as("on_connect", "p1/a")) == 2
+    assert judge(page, hear_as("on_connect", "a")) == 4
+    web = [open_tab("t1", web=True), turn("t1/web", connect("c", extension="a"))]
+    assert judge(web, hear_as("on_connect_external", "a")) == 3
+
+
+def test_an_end_that_comes_too_soon() -> None:
+    """A reader has not taken everything, or nothing has ended at all."""
+    told = {"port": "p", "event": "on_disconnect", "listener": "end", "error": None}
+    kept = [turn("receiver", hear()[1]), RECEIVES, turn("opener", post(1), post(2), disconnect())]
+    assert judge(kept, statistics("ended", waiting=1)) == 24
+    tamper = lambda player: player.contexts["receiver"].log.append(told)  # noqa: E731 - One for all.
+    assert judge(kept, tamper) == 24
+    assert judge([turn("receiver", hear()[1])], tamper) == 19
+    assert judge([turn("receiver", hear()[1])], tamper, receivers=2) == 26
+    assert judge(kept, tamper, receivers=2) == 26
 
 
 def test_unordered_senders() -> None:

@@ -24,5 +24,5 @@ def test_mutants(mutant: Mutant) -> None:
             check_browser(maker, dialect=dialect, listener_errors="log")
         else:
             limits = Limits(**mutants.SMALL) if dialect == "trio" else Limits()
-            check_port(mutant.make, limits=limits, listener_errors="log", **mutant.options)
+            check_port(mutant.make, limits=limits, **{"listener_errors": "log", **mutant.options})
     assert caught.value.rule == mutant.rule, str(caught.value)

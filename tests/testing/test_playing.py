@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,13 @@ import trio
 
 import trio_ports
 from trio_ports import Cause, PortError
+from trio_ports._browser import routing
+from trio_ports._browser.runtime import Runtime
+from trio_ports._protocol.senders import SenderTab
 from trio_ports.testing import Limits, RuleBrokenError, check_browser, moves, open_ends_player
 from trio_ports.testing.checking import make_browser_subject, make_port_subject, play
 from trio_ports.testing.moves import History, Step, by, turn
-from trio_ports.testing.players import ScriptedError, cause_of
+from trio_ports.testing.players import Block, ScriptedError, cause_of
 
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -144,6 +148,37 @@ def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(RuleBrokenError) as caught:
         check_browser(trio_ports.open_browser, examples=0)
     assert caught.value.rule == 9
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "name", "other"),
+    [
+        (3, routing, "_lets_in", lambda extension, dialect, call: True),
+        (9, routing, "SenderTab", lambda tab_id, _: SenderTab(tab_id, "")),
+        (25, Runtime, "_show_error", lambda self, error: setattr(self, "_error", error)),
+    ],
+)
+def test_a_browser_with_a_fault(rule: int, target: Any, name: str, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stories find who is let in, what a tab is said to show, and an error that is shown in two places."""
+    monkeypatch.setattr(target, name, other)
+    with pytest.raises(RuleBrokenError) as caught:
+        check_browser(trio_ports.open_browser, examples=0)
+    assert caught.value.rule == rule
+
+
+async def test_what_leaves_a_block() -> None:
+    """What listeners raised in a history, and nothing else, is called that."""
+
+    @asynccontextmanager
+    async def leaving(error: Exception) -> AsyncGenerator[None]:
+        yield
+        raise ExceptionGroup("listeners failed", [error])
+
+    for error, outcome in ((ScriptedError(), "raised"), (ValueError(), "ExceptionGroup")):
+        block = Block()
+        block.leave("return")
+        await block.run(leaving(error))
+        assert block.outcome.startswith(outcome)
 
 
 def test_an_error_that_says_too_much() -> None:

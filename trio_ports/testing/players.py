@@ -52,6 +52,8 @@ PORT_MEMBERS: Final = (
 """What a port has at least."""
 STRANGER: Final = "?"
 """The label of a port that nobody knows."""
+LAST_ERROR: Final = "last_error too"
+"""Noted of an error that both ``port.error`` and ``runtime.last_error`` show."""
 _SECRET: Final = "the other side must not read this"
 _SITE: Final = "https://example.org"
 LONG: Final = 64
@@ -361,10 +363,9 @@ class Actor:
         if event == "on_message":
             return {"message": show_message(message)}
         if event == "on_disconnect":
-            error = getattr(port, "error", None)
-            if error is None and self.context is not None:
-                error = self.context.runtime.last_error
-            return {"error": cause_of(error)}
+            error = cause_of(getattr(port, "error", None))
+            last = None if self.context is None else self.context.runtime.last_error
+            return {"error": f"{LAST_ERROR}: {error}" if error and last else error or cause_of(last)}
         return {"name": port.name, "sender": self.player.show_sender(port.sender)}
 
 

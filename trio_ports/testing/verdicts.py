@@ -6,6 +6,7 @@ import json
 from typing import Any, Final, TypeAlias
 
 from . import model
+from .players import LAST_ERROR
 
 Record: TypeAlias = dict[str, Any]
 Verdict: TypeAlias = tuple[int | None, bool]
@@ -100,11 +101,15 @@ def _judge_connects(should: list[Record], did: list[Record]) -> Verdict:
 def _judge_ends(port: model.Port, should: list[Record], did: list[Record]) -> Verdict:
     names, told = [record["listener"] for record in should], [record["listener"] for record in did]
     if not should:
-        return {"closed": 18, "ended": 24}.get(port.state, 26), port.state == "ended"
+        several = port.connection.size > 1
+        rule = {"closed": 18, "ending": 24, "ended": 24}.get(port.state, 26 if several else 19)
+        return 26 if several and port.state == "ending" else rule, port.state == "ended"
     if len(set(told)) < len(told):
         return 19, False
     if told == names:
         causes = {str(record["error"]).partition(":")[0] for record in (*should, *did)}
+        if LAST_ERROR in causes:
+            return 25, True
         rule = next((rule for cause, rule in RULE_OF_CAUSE.items() if cause in causes), 25)
         return rule, rule not in UNSURE
     if len(told) < len(names):
