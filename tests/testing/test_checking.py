@@ -357,7 +357,7 @@ def test_state_machines_of_browsers_fail() -> None:
     mutant = find_mutant("does not tell the opener's tab")
     machine = browser_state_machine(partial(trio_ports.open_browser, listener_errors="log"), listener_errors="log")
     with mutant.patch(), pytest.raises(RuleBrokenError, match="rule 9"):
-        run_state_machine_as_test(machine, settings=FEW)
+        run_state_machine_as_test(machine, settings=settings(FEW, max_examples=1000, stateful_step_count=50))
 
 
 def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
