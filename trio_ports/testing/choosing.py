@@ -205,6 +205,8 @@ class Chooser:
             del actions["holds"]
         if not self._scope.raises:
             del actions["raises"]
+        if port.out.waiting:  # Whether room comes first, or the message that makes it leave, is not ruled.
+            del actions["bye"]
         # Two that answer each other would never end, and several that answer at once have no order that is ruled.
         if port.side == "receiver" and not self._scope.world and self._scope.receivers == 1:
             actions |= _ANSWERS
@@ -224,7 +226,9 @@ class Chooser:
         return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
 
     def _choose_send(self) -> Move | None:
-        port = self._either([port for port in self._ports() if not port.out.has_room(1)])
+        port = self._either(
+            [port for port in self._ports() if not port.out.has_room(1) and "bye" not in port.listeners]
+        )
         name = self._new_name("s")
         return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
 
