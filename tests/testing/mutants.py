@@ -19,7 +19,7 @@ from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
 from trio_ports._browser import browser, contexts, routing, runtime, tabs
-from trio_ports._ports import connection, core, lanes
+from trio_ports._ports import block, connection, core, lanes
 from trio_ports._protocol import dialects, patterns
 from trio_ports._protocol.errors import Cause, MessageTooLargeError, PortError
 
@@ -1004,6 +1004,11 @@ def broken(rule: int, does: str, target: Any, name: str, **options: Any) -> Call
 @broken(31, "swallows what a listener raises", core.PortCore, "_listener_failed", **RAISING)
 def swallowing(_: Any) -> Any:
     return lambda self, error: None
+
+
+@broken(31, "lets nothing of a listener's exception out of a block", block.Block, "raise_errors", **RAISING)
+def keeping_errors(_: Any) -> Any:
+    return lambda self, leaving: None
 
 
 @broken(31, "hides from the other side that a listener raised", core.PortCore, "_owner_failed", **RAISING)

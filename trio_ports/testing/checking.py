@@ -364,6 +364,7 @@ def play(subject: Subject, history: History) -> Verdict:
 async def _play(subject: Subject, history: History) -> Verdict:
     verdict = Verdict([])
     failure: BaseException | None = None
+    was_cancelled = True
     try:
         async with subject.open_player() as player:
             with trio.move_on_after(PATIENCE_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
@@ -381,10 +382,13 @@ async def _play(subject: Subject, history: History) -> Verdict:
             if patience.cancelled_caught:
                 verdict.difference = Difference(None, "the subject", "that it comes to rest", "it goes on for ever")
             verdict.logs = {name: actor.log for name, actor in player.contexts.items()}
+            was_cancelled = False
     except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
         failure = error
     if failure is not None and verdict.difference is None:
         verdict.difference = Difference(31, "the maker's scope", "that nothing leaves it", repr(failure))
+    elif was_cancelled and verdict.difference is None:
+        verdict.difference = Difference(31, "the maker's scope", "that it stays open", "it was cancelled")
     return verdict
 
 
