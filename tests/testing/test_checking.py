@@ -375,3 +375,15 @@ def test_a_dialect_that_there_is_not() -> None:
     """Said as everywhere else."""
     with pytest.raises(ValueError, match="dialect must be one of 'trio', 'firefox', 'chrome', not 'ff'"):
         check_port(open_with_nursery, dialect="ff")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "does", ["lets a listener run on after its port's block", "lets nothing of a listener's exception out of a block"]
+)
+def test_what_a_block_owes(does: str) -> None:
+    """A listener that outlives its port's block is found, and an exception that the block keeps to itself."""
+    mutant = find_mutant(does)
+    options = {"limits": Limits(**mutants.SMALL), "listener_errors": "log", **mutant.options}
+    with mutant.patch(), pytest.raises(RuleBrokenError) as caught:
+        check_port(mutant.make, examples=0, **options)
+    assert caught.value.rule == mutant.rule

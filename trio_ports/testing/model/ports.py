@@ -221,6 +221,7 @@ class Port:
         self.inbox.messages.clear()
         self.untold.clear()
         self.gone = True
+        self.stop_holding()
 
     def leave_block(self, error: str | None = None) -> None:
         """The block that it was narrowed to has ended; one that had ended before still has the scope it came from.
@@ -230,6 +231,10 @@ class Port:
         self.close(error)
         self.inbox.messages.clear()
         self.inside = False
+        self.stop_holding()
+
+    def stop_holding(self) -> None:
+        """Its listener that waits is cancelled."""
         if self.holding:
             self.holding, self.script = False, self.run()
             self.wait = self.has_work
@@ -260,7 +265,7 @@ class Port:
         return self.state == "ending" and not (self.inbox.messages and wanted)
 
     def has_work(self) -> bool:
-        arrived = self.inbox.messages and (self.listeners or self.drops)
+        arrived = self.inbox.messages and (self.listeners or self.drops) and self.state != "closed"
         return bool(arrived or self.is_over() or self.untold)
 
     def run(self) -> Iterator[Wait]:
