@@ -19,7 +19,7 @@ from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
 from trio_ports._browser import browser, contexts, routing, runtime, tabs
-from trio_ports._ports import block, connection, core, lanes, owners
+from trio_ports._ports import block, connection, core, lanes
 from trio_ports._protocol import dialects, patterns
 from trio_ports._protocol.errors import Cause, MessageTooLargeError, PortError
 
@@ -1108,24 +1108,6 @@ def calling_all(_: Any) -> Any:
             if result is not None:
                 port._hold()
                 self._owner.start_soon(self._run_listener, result, port)
-
-    return call
-
-
-@patched(20, "lets the listeners of a closed context run on", owners.Owner, "close")
-def running_on(_: Any) -> Any:
-    def call(self: Any, error: Any = None) -> None:
-        self.closed = True
-        for port in tuple(self.ports):
-            port._close(error, vanished=True)
-
-    return call
-
-
-@broken(20, "lets a listener run on after its port's block", block, "_finish_pump")
-def outliving_blocks(_: Any) -> Any:
-    async def call(port: Any, *, crashed: bool) -> None:
-        await trio.lowlevel.checkpoint()
 
     return call
 

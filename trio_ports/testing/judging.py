@@ -242,8 +242,6 @@ def _compare_end(at: str, label: str, port: model.Port, actor: Actor, *, remote:
         tells = hasattr(real, "statistics")
         sure = tells or ended_unread(port)
         yield Difference(24 if tells else rule_of_end(port), at, said[over], said[not over], sure)
-    if label in actor.held and not port.holding:
-        yield Difference(20, at, "its listener ended with its scope", "a listener that still waits", sure=True)
 
 
 def _compare_error(at: str, label: str, port: model.Port, actor: Actor) -> Iterator[Difference]:

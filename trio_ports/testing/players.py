@@ -190,8 +190,6 @@ class Actor:
         self._received = 0
         self._last: Any = None
         self.gates: dict[str, trio.Event] = {}
-        self.held: set[str] = set()
-        """The ports with a listener that waits until it is released."""
         self.over: set[str] = set()
         """The ports whose ``wait_disconnected`` has returned."""
 
@@ -343,11 +341,7 @@ class Actor:
             message, port, label = note(*args)
             for action in actions if label != STRANGER else ():
                 if action["do"] == "hold":
-                    self.held.add(label)
-                    try:
-                        await self.gates[label].wait()
-                    finally:
-                        self.held.discard(label)
+                    await self.gates[label].wait()
                 else:
                     act(action, message, port, label)
 

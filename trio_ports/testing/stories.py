@@ -265,9 +265,6 @@ def _scopes() -> Iterator[Story]:
         yield Story(20, [*_told(here), enter(here), turn(there, disconnect()), leave(here)])
         kept = [enter(here), turn(there, post(1), disconnect()), leave(here)]
         yield Story(20, [*kept, start_receive("a", here)])
-        held = [enter(there), turn(there, add_listener("on_message", "holds", hold())), turn(here, post(1))]
-        yield Story(20, [*held, leave(there, "crash")])
-        yield Story(20, [*held, leave(there, "cancel")])
 
 
 def _raising() -> Iterator[Story]:
@@ -458,9 +455,6 @@ def _connecting(scope: Scope) -> Iterator[Story]:
     yield Story(7, [*tab, turn("a", listen(post("hello", None))), turn("t1/a", *_opened(), post(1, "c"))])
     stays = [*tab, turn("a", listen(stay()))]
     yield Story(15, [*stays, turn("t1/a", *_opened(), post(1, "c"), post(2, "c")), turn("t1/a", disconnect("c"))])
-    holds = add_listener("on_message", "holds", hold(), port=None)
-    held = [*tab, turn("a", listen(holds, heard=False)), turn("t1/a", *_opened(), post(1, "c"))]
-    yield Story(20, [*held, turn("a", close_context())])
     if not scope.raises:
         raises = add_listener("on_message", "raises", throw(), port=None)
         told = [*tab, turn("a", listen(raises, heard=False)), turn("t1/a", *_opened()), enter("a", "c")]

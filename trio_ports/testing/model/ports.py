@@ -221,7 +221,6 @@ class Port:
         self.inbox.messages.clear()
         self.untold.clear()
         self.gone = True
-        self.stop_holding()
 
     def leave_block(self, error: str | None = None) -> None:
         """The block that it was narrowed to has ended; one that had ended before still has the scope it came from.
@@ -231,10 +230,6 @@ class Port:
         self.close(error)
         self.inbox.messages.clear()
         self.inside = False
-        self.stop_holding()
-
-    def stop_holding(self) -> None:
-        """Its listener that waits is cancelled."""
         if self.holding:
             self.holding, self.script = False, self.run()
             self.wait = self.has_work
