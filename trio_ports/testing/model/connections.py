@@ -61,7 +61,11 @@ class Direction:
 
     def admit(self) -> None:
         """Let those in who wait, first come first served."""
-        while self.waiting and self.has_room(0 if self.waiting[0][1] is None else 1):
+        while (
+            self.waiting
+            and not all(inbox.closed for inbox in self.inboxes)
+            and self.has_room(0 if self.waiting[0][1] is None else 1)
+        ):
             port, message, call = self.waiting.pop(0)
             if message is not None:
                 port.connection.deliver(self, message)
@@ -95,6 +99,8 @@ class Direction:
 class Inbox:
     messages: deque[Message] = field(default_factory=deque[Message])
     heard: bool = False
+    closed: bool = False
+    """Its end has disconnected: nobody who waits for room is let in any more."""
     reader: Call | None = None
     handed: Message | None = None
     """What a waiting reader has been handed, and has not come to take yet: a disconnect does not undo it."""

@@ -209,6 +209,7 @@ class Port:
         """Rules 18 to 22."""
         if self.state in ("open", "ending"):
             self.state = "closed"
+            self.inbox.closed = True
             self.inbox.messages.clear()
             self.out.refuse(self, "closed")
             for call in self.refused:
