@@ -234,12 +234,16 @@ class ZenohNode:
         session = self._session
         if session is None:  # It was closed while this waited for its thread.
             return
-        publisher = self._publishers.get(peer)
-        if publisher is None:
-            publisher = self._publishers[peer] = session.declare_publisher(
-                f"{self._prefix}/to/{peer}/{self._name}", congestion_control=zenoh.CongestionControl.BLOCK, express=True
-            )
-        publisher.put(data, attachment=attachment)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
+        # The session may close at any moment; what is lost then, or by any other fault of Zenoh's, the bus notices.
+        with suppress(zenoh.ZError):
+            publisher = self._publishers.get(peer)
+            if publisher is None:
+                publisher = self._publishers[peer] = session.declare_publisher(
+                    f"{self._prefix}/to/{peer}/{self._name}",
+                    congestion_control=zenoh.CongestionControl.BLOCK,
+                    express=True,
+                )
+            publisher.put(data, attachment=attachment)  # pyright: ignore[reportUnknownMemberType] - It returns nothing.
 
     async def receive(self) -> NodeEvent:
         """Wait for the next event; see `Node.receive`."""
