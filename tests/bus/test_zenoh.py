@@ -64,7 +64,7 @@ def address(tmp_path: Path) -> str:
 
 
 async def test_another_process_answers(address: str) -> None:
-    """Messages of all sizes go to another process and back, in order; when it leaves, that is no error."""
+    """Messages of all sizes go to another process and back, in order; when it leaves, they end."""
     async with open_page(address) as (bus, page), start_neighbour("connect", address) as process:
         await bus.wait_peers()
         port = page.runtime.connect(name="echo")
@@ -75,7 +75,8 @@ async def test_another_process_answers(address: str) -> None:
         port.post_message("leave")
         assert await process.wait() == 0
         await port.wait_disconnected()
-        assert port.error is None
+        # On a busy machine Zenoh's news that the process is gone may overtake the process's last word.
+        assert port.error is None or port.error.cause is Cause.WIRE_BROKEN
 
 
 async def send_all(port: trio_ports.Port, messages: list[Any]) -> None:

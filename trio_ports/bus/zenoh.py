@@ -11,6 +11,7 @@ import json
 import math
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -38,6 +39,7 @@ LEASE_SECONDS: Final = 2.0
 _GREETING_SECONDS: Final = (0.02, 1.0)
 """How soon a node that has not answered is asked again, at first and in the end."""
 _DROP_SECONDS: Final = 1.0
+_LAST_WORDS_SECONDS: Final = 0.02
 _QUESTION: Final = b"?"
 _ANSWER: Final = b"!"
 _VERSION: Final = "1"
@@ -192,7 +194,8 @@ class ZenohNode:
 
         dropped = threading.Event()
         self._dropped.append(dropped)
-        return zenoh.handlers.Callback(call, dropped.set)
+        # In the thread that receives: news and messages have threads of their own otherwise, and overtake each other.
+        return zenoh.handlers.Callback(call, dropped.set, indirect=False)
 
     def _happen(self, event: NodeEvent | _Greeting) -> None:
         with suppress(trio.ClosedResourceError):  # It came while the session closed.
@@ -284,6 +287,8 @@ class ZenohNode:
 
     def _close_session(self, session: zenoh.Session) -> None:
         """Close, once Zenoh's threads call nothing here any more: one that calls as Python ends aborts the process."""
+        # Zenoh sends what is withdrawn before what is said; so the last words get a moment to leave.
+        time.sleep(_LAST_WORDS_SECONDS)
         for each in self._declared:
             each.undeclare()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
         for dropped in self._dropped:
