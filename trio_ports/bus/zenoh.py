@@ -194,8 +194,7 @@ class ZenohNode:
 
         dropped = threading.Event()
         self._dropped.append(dropped)
-        # In the thread that receives: news and messages have threads of their own otherwise, and overtake each other.
-        return zenoh.handlers.Callback(call, dropped.set, indirect=False)
+        return zenoh.handlers.Callback(call, dropped.set)
 
     def _happen(self, event: NodeEvent | _Greeting) -> None:
         with suppress(trio.ClosedResourceError):  # It came while the session closed.
