@@ -321,7 +321,7 @@ def test_random_histories_find_what_no_story_tells() -> None:
     with pytest.raises(RuleBrokenError) as caught:
         check_port(tiring.make, listener_errors="log")
     assert "post_message(9)" in str(caught.value)
-    assert len(caught.value.history) <= 5
+    assert len(caught.value.history) <= 3
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -337,9 +337,11 @@ def test_state_machines_fill_queues() -> None:
     regretting = attrs.evolve(find_mutant("delivers a send that was cancelled while it waited"), maker=makers.open_pair)
     machine = port_state_machine(regretting.make, listener_errors="log")
     with pytest.raises(RuleBrokenError, match="rule 17") as caught:
-        run_state_machine_as_test(machine, settings=settings(FEW, max_examples=500, stateful_step_count=50))
-    assert len(caught.value.history) <= 8
-    assert len(str(caught.value).splitlines()) < 60
+        run_state_machine_as_test(
+            machine, settings=settings(FEW, max_examples=500, stateful_step_count=50, derandomize=True)
+        )
+    assert len(caught.value.history) <= 4
+    assert len(str(caught.value).splitlines()) < 40
 
 
 def test_a_state_machine_whose_maker_fails() -> None:
