@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -25,6 +26,18 @@ def lacking(advice: str) -> NoReturn:
     if os.environ.get("TRIO_PORTS_REQUIRE_BROWSERS") == "1":
         pytest.fail(f"required, and missing: {advice}")
     pytest.skip(advice)
+
+
+async def refuse_elsewhere(*calls: Callable[[], object]) -> None:
+    """See that each call is refused in another thread, whether or not there is a Trio run of its own in it."""
+
+    async def make(call: Callable[[], object]) -> None:
+        call()
+
+    for call in calls:
+        for elsewhere in (call, partial(trio.run, make, call)):
+            with pytest.raises(RuntimeError, match=r"must be called from inside trio\.run"):
+                await trio.to_thread.run_sync(elsewhere)
 
 
 class ScriptedError(Exception):

@@ -6,14 +6,20 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Iterable
+from threading import get_ident
 from typing import Any
 
 import trio
 
 
-def require_trio(what: str) -> None:
-    """Raise RuntimeError unless the caller runs in a Trio thread; ``what`` names the call."""
-    if not trio.lowlevel.in_trio_run():
+def require_trio(what: str, thread: int | None = None) -> None:
+    """Raise RuntimeError unless the caller runs in Trio.
+
+    Args:
+        what: names the call.
+        thread: the only one that may make it, by its number; any one with a Trio run unless given.
+    """
+    if not trio.lowlevel.in_trio_run() or thread not in (None, get_ident()):
         raise outside_trio(what)
 
 
@@ -39,6 +45,12 @@ def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None
         kinds = expected if isinstance(expected, tuple) else (expected,)
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         raise TypeError(f"{name} must be {wanted}, not {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is True or False: anything else would be taken for one of them."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def check_list(name: str, value: Any, of: str) -> None:

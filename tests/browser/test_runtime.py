@@ -8,7 +8,7 @@ import attrs
 import msgspec
 import pytest
 import trio
-from support import DIALECTS, ScriptedError, Witness, World, each_dialect, open_world, settle
+from support import DIALECTS, ScriptedError, Witness, World, each_dialect, open_world, refuse_elsewhere, settle
 from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Delivered, LocalProtocolError, MessageSender, Port, SenderTab
@@ -1045,9 +1045,26 @@ async def test_bad_arguments_of_serve() -> None:
     async with open_world() as world:
         with pytest.raises(TypeError, match="handler must be an async function"):
             await world.background.runtime.serve(None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"handler is called with \(port\), but .* takes \(\)"):
+            await world.background.runtime.serve(lambda: None)  # type: ignore[arg-type,misc]
+        with pytest.raises(TypeError, match="external must be True or False, not 'no'"):
+            await world.background.runtime.serve(trio.sleep, external="no")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="message_type must be a type"):
             await world.background.runtime.serve(trio.sleep, message_type=1)  # type: ignore[arg-type]
         assert not world.background.runtime.on_connect.listeners
+
+
+async def test_a_handler_that_is_no_async_function() -> None:
+    """It is called, and what it returns is not what it should be: a crash of its port that says so."""
+    async with open_world() as world:
+        expected = pytest.RaisesExc(TypeError, match=r"handler must be an async function: .* returned 1")
+        with pytest.RaisesGroup(expected, flatten_subgroups=True):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(world.background.runtime.serve, lambda port: 1)  # type: ignore[arg-type]
+                port = world.page.runtime.connect()
+                await settle()
+        assert port.error is not None
+        assert port.error.cause is Cause.CRASHED
 
 
 @each_dialect
@@ -1087,9 +1104,14 @@ async def test_from_another_thread() -> None:
     """Every opener says that it must be called inside Trio."""
     async with open_world() as world:
         world.listen()
-        for call in (world.page.runtime.connect, lambda: world.page.tabs.connect(1)):
-            with pytest.raises(RuntimeError, match=r"must be called from inside trio\.run"):
-                await trio.to_thread.run_sync(call)
+        runtime, event = world.page.runtime, world.background.runtime.on_connect
+        await refuse_elsewhere(
+            runtime.connect,
+            lambda: world.page.tabs.connect(1),
+            lambda: event.add_listener(print),
+            lambda: event.remove_listener(world.ports.append),
+        )
+        assert event.has_listener(world.ports.append)
         await settle()
         assert world.ports == []
 

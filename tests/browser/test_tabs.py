@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from support import Witness, World, each_dialect, open_world, settle
+from support import Witness, World, each_dialect, open_world, refuse_elsewhere, settle
 
 from trio_ports import Context, LocalProtocolError, Port, Tab, open_browser
 
@@ -233,7 +233,8 @@ async def test_after_the_browser_has_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "error"), [(None, TypeError), (1, TypeError), ("", ValueError), ("http://[", ValueError)]
+    ("url", "error"),
+    [(None, TypeError), (1, TypeError), ("", ValueError), ("http://[", ValueError), ("example.org", ValueError)],
 )
 async def test_bad_urls(url: Any, error: type[Exception]) -> None:
     """Each call that takes a URL checks it and changes nothing."""
@@ -264,13 +265,13 @@ async def test_from_another_thread() -> None:
     async with open_world() as world:
         tab = world.browser.open_tab("https://example.org/")
         frame = tab.open_frame("https://example.org/inner")
-        for call in (
+        await refuse_elsewhere(
             tab.close,
+            tab.web_page,
             frame.close,
             lambda: tab.navigate("https://example.org/"),
             lambda: frame.navigate("https://example.org/"),
             lambda: tab.open_frame("https://example.org/"),
-        ):
-            with pytest.raises(RuntimeError, match=r"must be called from inside trio\.run"):
-                await trio.to_thread.run_sync(call)
+        )
         assert not frame.closed
+        assert len(world.browser._contexts) == 2

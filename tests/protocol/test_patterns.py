@@ -1,4 +1,4 @@
-"""Match patterns, origins, and who may connect from outside."""
+"""Match patterns, and who may connect from outside."""
 
 from __future__ import annotations
 
@@ -6,27 +6,7 @@ from typing import Any
 
 import pytest
 
-from trio_ports._protocol.patterns import ExternallyConnectable, MatchPattern, origin_of
-
-
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://example.org/a?b#c", "https://example.org"),
-        ("http://example.org:8080/", "http://example.org:8080"),
-        ("https://user:secret@example.org/", "https://example.org"),
-        ("moz-extension://6a1d/page.html", "moz-extension://6a1d"),
-        ("extension://notes@example.org/background.html", "extension://notes@example.org"),
-        ("about:blank", None),
-        ("data:text/html,hello", None),
-        ("file:///etc/hosts", None),
-        ("nowhere", None),
-        ("extension://[", None),
-    ],
-)
-def test_origin_is_scheme_host_and_port(url: str, origin: str | None) -> None:
-    """A URL without a host has no origin; an extension's id may contain an @, a web page's origin no user."""
-    assert origin_of(url) == origin
+from trio_ports._protocol.patterns import ExternallyConnectable, MatchPattern
 
 
 @pytest.mark.parametrize(
@@ -91,6 +71,9 @@ def test_star_means_every_extension_and_an_empty_key_nobody() -> None:
         ({"id": []}, ValueError, "has no 'id'"),
         ({"ids": "*"}, TypeError, "ids must be a list of strings"),
         ({"ids": [1]}, TypeError, "ids must be a list of strings"),
+        ({"ids": None}, TypeError, "ids must be a list of strings"),
+        ({"ids": [""]}, ValueError, "no extension has an empty id"),
+        ({"matches": 3}, TypeError, "matches must be a list of strings"),
         ({"matches": [None]}, TypeError, "matches must be a list of strings"),
         ({"matches": ["nonsense"]}, ValueError, "is not a match pattern"),
     ],

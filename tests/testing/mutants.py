@@ -919,9 +919,21 @@ def crashing_pages(_: Any) -> Any:
     return call
 
 
+class Everybodys(dict[Any, Any]):
+    """What everybody finds, whatever they look for."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return next(iter(self.values()))
+
+
+def show_everybody(runtime: Any, error: Any) -> None:
+    """Let ``last_error`` say ``error`` to every task."""
+    runtime._errors = {} if error is None else Everybodys({None: error})
+
+
 @patched(25, "keeps last_error when the listeners have run", runtime.Runtime, "_show_error", "chrome")
-def lasting(show: Any) -> Any:
-    return lambda self, error: show(self, error) if error is not None else None
+def lasting(_: Any) -> Any:
+    return lambda self, error: show_everybody(self, error) if error is not None else None
 
 
 # Patched, as somebody else would break them --------------------------------------------------------------------------
@@ -1114,7 +1126,7 @@ def calling_all(_: Any) -> Any:
 
 @patched(25, "shows last_error in every dialect", runtime.Runtime, "_show_error")
 def always_shown(_: Any) -> Any:
-    return lambda self, error: setattr(self, "_error", error)
+    return show_everybody
 
 
 @patched(27, "closes the top frame of a tab only", tabs.Tab, "close")

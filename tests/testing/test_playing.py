@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from testing.mutants import show_everybody
 
 import trio_ports
 from trio_ports import Cause, PortError
@@ -155,7 +156,7 @@ def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (3, routing, "_lets_in", lambda extension, dialect, call: True),
         (9, routing, "SenderTab", lambda tab_id, _: SenderTab(tab_id, "")),
-        (25, Runtime, "_show_error", lambda self, error: setattr(self, "_error", error)),
+        (25, Runtime, "_show_error", show_everybody),
     ],
 )
 def test_a_browser_with_a_fault(rule: int, target: Any, name: str, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Any, final
 
 import trio
@@ -41,7 +42,9 @@ class Browser:
         "_setup",
         "_tab_ids",
         "_tabs",
+        "_thread",
         "closed",
+        "leaving",
     )
 
     _nursery: trio.Nursery
@@ -53,10 +56,13 @@ class Browser:
         self._document_ids = itertools.count((first << 64) + 1)
         self._tab_ids = itertools.count((first << 20) + 1)
         self._elsewhere: Elsewhere | None = None
+        self._thread = get_ident()
         self._setup: Setup = setup
         self._manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
         self.closed: bool = False
+        self.leaving: bool = False
+        """Its block is being left: nobody is reached any more by what listeners open meanwhile."""
         self._contexts: dict[Context, None] = {}
         """The live contexts, in the order they were made."""
         self._extensions: dict[str, Extension] = {}
@@ -77,7 +83,7 @@ class Browser:
             LocalProtocolError: if an extension of that id is installed.
             trio.ClosedResourceError: after the end of the block.
         """
-        require_trio("browser.install")
+        self._require_here("browser.install")
         check_type("extension_id", extension_id, str)
         if not extension_id:
             raise ValueError("extension_id must not be empty")
@@ -91,11 +97,14 @@ class Browser:
     def open_tab(self, url: str = "about:blank") -> Tab:
         """Open a tab.
 
+        Args:
+            url: what it shows: a whole URL, with its scheme.
+
         Raises:
-            TypeError, ValueError: if ``url`` is not a text, or empty.
+            TypeError, ValueError: if ``url`` is not as above.
             trio.ClosedResourceError: after the end of the block.
         """
-        require_trio("browser.open_tab")
+        self._require_here("browser.open_tab")
         check_url(url)
         self._require_open()
         tab = Tab(self, next(self._tab_ids), url)
@@ -107,6 +116,10 @@ class Browser:
         return f"<Browser {self._setup.dialect.name} ({what}) at {id(self):#x}>"
 
     # For the package ------------------------------------------------------------------------------------------------
+
+    def _require_here(self, what: str) -> None:
+        """Raise unless ``what`` is called in the Trio run that this browser lives in."""
+        require_trio(what, self._thread)
 
     def _require_open(self) -> None:
         """Raise unless the block is still running."""
@@ -124,7 +137,7 @@ class Browser:
     def _call(self, call: Call, opener: Context) -> End:
         """Connect a context to whoever hears ``call``, here and elsewhere, and return the opener's end."""
         receivers, event = find_receivers(self, call, opener)
-        peers = () if self._elsewhere is None else self._elsewhere.peers()
+        peers = () if self._elsewhere is None or self.leaving else self._elsewhere.peers()
         near, fars = self._connect(len(receivers) + len(peers))
         self._announce(call, event, receivers, fars)
         if self._elsewhere is not None and peers:
@@ -182,11 +195,14 @@ class Browser:
 
     async def _tear_down(self, error: PortError | None) -> None:
         """Close the contexts in order, each once everything under way has reached its listeners."""
+        self.leaving = True
         with trio.CancelScope(shield=True):
             await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
         for context in tuple(self._contexts):
             await context._tear_down(error)
         self.closed = True
+        for context in tuple(self._contexts):  # A listener has opened it meanwhile.
+            context._close(error)
         for tab in tuple(self._tabs.values()):
             tab.close()
 
@@ -205,8 +221,8 @@ async def open_browser(
     """Open a browser in this process; everything in it lives in the block.
 
     Leaving the block closes the contexts in order: what was under way reaches sync listeners, async ones are cancelled.
-    Then native applications are ended. What a listener raises leaves through the block, in an ExceptionGroup; the
-    block's own exception leaves as it is.
+    What a listener opens meanwhile reaches nobody. Then native applications are ended. What a listener raises leaves
+    through the block, in an ExceptionGroup; the block's own exception leaves as it is.
 
     Args:
         dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.

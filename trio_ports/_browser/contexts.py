@@ -11,12 +11,11 @@ import trio
 
 from .._ports.connection import End
 from .._ports.observers import ListenerFailed
-from .._ports.owners import Owner, crash_error
+from .._ports.owners import Owner, crash_error, owner_closed_error
 from .._ports.port import Port
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, LocalProtocolError, PortError
 from .._protocol.senders import MessageSender
-from .._util import require_trio
 from .runtime import Runtime, Tabs
 
 if TYPE_CHECKING:
@@ -124,11 +123,21 @@ class Context:
 
         A context that was closed runs no listeners.
         """
-        require_trio("context.close")
+        self._browser._require_here("context.close")
         self._close(None)
 
     async def __aenter__(self) -> Self:
-        await trio.lowlevel.checkpoint()
+        """Narrow the context's scope to a block. A checkpoint; a cancelled call has closed the context.
+
+        Raises:
+            trio.ClosedResourceError: if the context is closed.
+        """
+        self._require_open("async with context")
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException as error:
+            self._close(crash_error(error))
+            raise
         return self
 
     async def __aexit__(
@@ -150,9 +159,9 @@ class Context:
 
     def _require_open(self, what: str) -> None:
         """Raise unless ``what`` can be called here and now."""
-        require_trio(what)
+        self._browser._require_here(what)
         if self.closed:
-            raise trio.ClosedResourceError(f"{self!r} is closed")
+            raise owner_closed_error(f"{self!r} is closed")
 
     def _open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
         """Connect from here to whoever hears ``call``, and return this context's end."""

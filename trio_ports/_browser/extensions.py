@@ -9,7 +9,7 @@ import trio
 
 from .._protocol.errors import LocalProtocolError
 from .._protocol.patterns import ExternallyConnectable
-from .._util import check_type, require_trio
+from .._util import check_type
 from .contexts import Context
 from .tabs import Tab
 
@@ -46,11 +46,14 @@ class Extension:
                 one it is a page in the background; the first of these is the background page, as long as it lives.
 
         Raises:
+            TypeError, ValueError: for arguments that are not as above.
             trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
             LocalProtocolError: if the tab is another browser's.
         """
-        require_trio("extension.open_page")
+        self._browser._require_here("extension.open_page")
         check_type("path", path, str)
+        if "://" in path.partition("?")[0]:
+            raise ValueError(f"path must be one inside the extension, as 'pages/options.html' is, not {path!r}")
         self._require_installed()
         url = f"{self._base}/{path.lstrip('/')}"
         if tab is None:
@@ -73,7 +76,7 @@ class Extension:
             trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
             LocalProtocolError: if the tab is another browser's or has no such frame.
         """
-        require_trio("extension.inject")
+        self._browser._require_here("extension.inject")
         self._require_installed()
         self._require_tab(tab)
         frame = tab._require_frame(frame_id)
@@ -84,7 +87,7 @@ class Extension:
 
     def uninstall(self) -> None:
         """Remove the extension: all its contexts close. Sync and idempotent."""
-        require_trio("extension.uninstall")
+        self._browser._require_here("extension.uninstall")
         if self.installed:
             self.installed = False
             self._browser._extensions.pop(self.id, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._protocol.dialects import Dialect
-from .._protocol.patterns import origin_of
 from .._protocol.senders import MessageSender, SenderTab
+from .._protocol.urls import origin_of
 
 if TYPE_CHECKING:
     from .browser import Browser
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tuple[list[Context], ConnectEvent]:
     """Return the contexts of a browser that hear a call, and the event they hear.
 
-    Nobody, where nobody is there, nobody listens, or the opener is not let in: the three look the same.
+    Nobody, where nobody is there, nobody listens, or the opener is not let in: the three look the same. Nobody either
+    once the browser's block is being left.
 
     Args:
         browser: where to look.
         call: what is asked for.
         opener: who asks, if it lives in this browser.
     """
+    if browser.leaving:
+        return [], "on_connect"
     if call.extension_id is None:
         return _find_in_tab(browser, call, opener), "on_connect"
     extension = browser._extensions.get(call.extension_id)

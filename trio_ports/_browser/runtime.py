@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 import trio
 
 from .._ports.connection import open_connection
-from .._ports.events import Event
+from .._ports.events import Event, check_callable
+from .._ports.owners import raise_unless_late
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
-from .._util import check_type
+from .._util import check_flag, check_type
 from . import routing
 from .calls import Call
 
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 class Runtime:
     """``browser.runtime`` of one context."""
 
-    __slots__ = ("_closed", "_context", "_error", "_on_connect", "_on_connect_external", "_served")
+    __slots__ = ("_closed", "_context", "_errors", "_on_connect", "_on_connect_external", "_served")
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._error: PortError | None = None
+        self._errors: dict[trio.lowlevel.Task, PortError] = {}
+        """By the task that runs a port's on_disconnect listeners now: those of other ports may wait meanwhile."""
         self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect", arguments=("port",))
         self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event(
             "on_connect_external", arguments=("port",)
@@ -43,8 +45,8 @@ class Runtime:
 
     @property
     def last_error(self) -> PortError | None:
-        """Why a port ended: in the dialect ``chrome``, while its on_disconnect listeners run; otherwise None."""
-        return self._error
+        """Why a port ended: in the dialect ``chrome``, for its on_disconnect listeners; otherwise None."""
+        return self._errors.get(trio.lowlevel.current_task()) if self._errors else None
 
     @property
     def on_connect(self) -> Event[Callable[[Port[Any, Any]], object]]:
@@ -157,8 +159,8 @@ class Runtime:
             trio.ClosedResourceError: if this context is closed.
         """
         self._context._require_open("runtime.serve")
-        if not callable(handler):
-            raise TypeError(f"handler must be an async function, not {handler!r}")
+        check_callable("handler", handler, ("port",), kind="an async function")
+        check_flag("external", external)
         decoder = self._context.browser._setup.decoder(message_type)
         event = self.on_connect_external if external else self.on_connect
         if event in self._served:
@@ -185,16 +187,24 @@ class Runtime:
         try:
             async with port:
                 port._release()
-                await handler(port)
-        except trio.ClosedResourceError:
-            # A handler that was about to run when its context closed finds its port closed before it is cancelled.
+                handling = handler(port)
+                if not isinstance(cast("object", handling), Awaitable):
+                    raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
+                await handling
+        except (trio.ClosedResourceError, BaseExceptionGroup) as error:
             if not self._context.closed:
                 raise
+            raise_unless_late(error)
 
     def _show_error(self, error: PortError | None) -> None:
         """Let ``last_error`` say ``error``, where that is this dialect's way."""
-        if not self._context.browser._setup.dialect.keeps_error:
-            self._error = error
+        if self._context.browser._setup.dialect.keeps_error:
+            return
+        task = trio.lowlevel.current_task()
+        if error is None:
+            self._errors.pop(task, None)
+        else:
+            self._errors[task] = error
 
     def _lacks(self, what: str) -> NoReturn:
         raise LocalProtocolError(f"a {self._context.kind.replace('_', ' ')} has no runtime.{what}")

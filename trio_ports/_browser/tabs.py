@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING, final
-from urllib.parse import urlsplit
 
 import trio
 
 from .._protocol.errors import LocalProtocolError
-from .._util import check_type, require_trio
+from .._protocol.urls import find_fault
+from .._util import check_type
 from .contexts import Context
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class Frame:
         """Show another document. What ran in the frame ends, without error; of a top frame, all other frames close.
 
         Raises:
+            TypeError, ValueError: if ``url`` is no whole URL.
             trio.ClosedResourceError: if the frame is closed.
         """
-        require_trio("frame.navigate")
+        self._tab.browser._require_here("frame.navigate")
         check_url(url)
         self._require_open()
         if self.id == 0:
@@ -61,7 +62,7 @@ class Frame:
 
     def close(self) -> None:
         """Remove the frame; closing a top frame closes the tab. What ran in it ends, without error. Idempotent."""
-        require_trio("frame.close")
+        self._tab.browser._require_here("frame.close")
         if self.id == 0:
             self._tab.close()
         else:
@@ -124,9 +125,10 @@ class Tab:
         """Add a frame to the document that the tab shows.
 
         Raises:
+            TypeError, ValueError: if ``url`` is no whole URL.
             trio.ClosedResourceError: if the tab is closed.
         """
-        require_trio("tab.open_frame")
+        self.browser._require_here("tab.open_frame")
         check_url(url)
         self._require_open()
         frame = Frame(self, next(self._new_frame_id), url)
@@ -140,6 +142,7 @@ class Tab:
             trio.ClosedResourceError: if the tab is closed.
             LocalProtocolError: if there is no such frame.
         """
+        self.browser._require_here("tab.web_page")
         frame = self._require_frame(frame_id)
         for context in frame._contexts:
             if context.kind == "web_page":
@@ -150,16 +153,17 @@ class Tab:
         """Show another document in the top frame: everything in the tab ends, without error, and other frames close.
 
         Raises:
+            TypeError, ValueError: if ``url`` is no whole URL.
             trio.ClosedResourceError: if the tab is closed.
         """
-        require_trio("tab.navigate")
+        self.browser._require_here("tab.navigate")
         check_url(url)
         self._require_open()
         self._frames[0].navigate(url)
 
     def close(self) -> None:
         """Close the tab: everything in it ends, without error. Sync and idempotent."""
-        require_trio("tab.close")
+        self.browser._require_here("tab.close")
         frames = self.frames
         self.browser._forget_tab(self)
         for frame in frames:
@@ -189,11 +193,7 @@ class Tab:
 
 
 def check_url(url: str) -> None:
-    """Raise unless ``url`` is a text that is not empty and can be taken apart, as ``http://[`` cannot."""
+    """Raise unless ``url`` is a whole one, with its scheme, and a host where the web asks for one."""
     check_type("url", url, str)
-    if not url:
-        raise ValueError("url must not be empty")
-    try:
-        urlsplit(url)
-    except ValueError as error:
-        raise ValueError(f"url must be one that can be taken apart, not {url!r}: {error}") from error
+    if fault := find_fault(url):
+        raise ValueError(f"url must be a whole one, as 'https://example.com/' is: {url!r} {fault}")

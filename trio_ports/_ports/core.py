@@ -19,7 +19,7 @@ from .block import Block
 from .connection import End
 from .events import Event
 from .observers import Disconnected, Dropped, ListenerFailed, Opened, Posted
-from .owners import Owner, crash_error
+from .owners import Owner, crash_error, owner_closed_error
 from .pump import Pump
 from .setup import Setup
 
@@ -208,7 +208,8 @@ class PortCore:
     def _after_close(self) -> Exception:
         text = self._dialect.post_after_close_text
         if self._state is State.CLOSED:
-            return trio.ClosedResourceError(text or "this side of the port has disconnected")
+            closed_error = owner_closed_error if self._owner.closed else trio.ClosedResourceError
+            return closed_error(text or "this side of the port has disconnected")
         why = self._end.peer_error
         error = trio.BrokenResourceError(text or str(why or "the other side of the port has disconnected"))
         error.__cause__ = why

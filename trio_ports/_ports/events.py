@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from threading import get_ident
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType
 from typing import Any, Final, Generic, TypeVar, final
 from weakref import WeakMethod
@@ -25,12 +26,13 @@ class Event(Generic[ListenerT]):
         arguments: what listeners are called with, by name; None for an event that does not say.
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "listeners")
+    __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "_thread", "listeners")
 
     def __init__(
         self, name: str, hook: Callable[[Any], None] | None = None, *, arguments: tuple[str, ...] | None = None
     ) -> None:
         self._name = name
+        self._thread = get_ident()
         self._arguments = arguments
         # Weak, because the hook is its owner's: without this every port would be a cycle of references.
         self._hook = None if hook is None else WeakMethod(hook)
@@ -47,12 +49,9 @@ class Event(Generic[ListenerT]):
             TypeError: if ``listener`` cannot be called, or not with what this event calls it with.
             trio.BusyResourceError: for a port's on_message while a task reads from the port.
         """
-        require_trio(f"{self._name}.add_listener")
-        if not callable(listener):
-            raise TypeError(f"a listener of {self._name} must be callable, not {listener!r}")
+        require_trio(f"{self._name}.add_listener", self._thread)
         if not self.has_listener(listener):
-            if self._arguments is not None and not _takes(listener, len(self._arguments)):
-                self._check_signature(listener, self._arguments)
+            check_callable(f"a listener of {self._name}", listener, self._arguments)
             hook = None if self._hook is None else self._hook()
             if hook is not None:
                 hook(listener)
@@ -61,24 +60,12 @@ class Event(Generic[ListenerT]):
 
     def remove_listener(self, listener: Callable[..., Any]) -> None:
         """Stop calling ``listener``. Removing what was never added does nothing."""
+        require_trio(f"{self._name}.remove_listener", self._thread)
         self.listeners = tuple(other for other in self.listeners if not _is_same(other, listener))
 
     def has_listener(self, listener: Callable[..., Any]) -> bool:
         """Say whether ``listener`` will be called."""
         return any(_is_same(other, listener) for other in self.listeners)
-
-    def _check_signature(self, listener: Callable[..., Any], arguments: tuple[str, ...]) -> None:
-        """Raise TypeError if ``listener`` says of itself that it cannot be called with ``arguments``."""
-        try:
-            # Not what a wrapper wraps: it is the wrapper that will be called.
-            signature = inspect.signature(listener, follow_wrapped=False)
-        except Exception:
-            return  # Not everything that can be called can be asked; its call will tell.
-        try:
-            signature.bind(*arguments)
-        except TypeError as error:
-            called = f"a listener of {self._name} is called with ({', '.join(arguments)})"
-            raise TypeError(f"{called}, but {listener!r} takes {signature}: {error}") from None
 
     def __repr__(self) -> str:
         return f"<{self._name}: {len(self.listeners)} listeners>"
@@ -91,6 +78,31 @@ def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
     are lists, or data classes, are equal for as long as neither has recorded anything, and yet both are to be called.
     """
     return one is other or (isinstance(one, _METHODS) and type(one) is type(other) and one == other)
+
+
+def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, *, kind: str = "callable") -> None:
+    """Raise TypeError if ``function`` cannot be called, or says of itself that it cannot with ``arguments``.
+
+    Args:
+        role: what it is to be, for the message.
+        function: what was given.
+        arguments: what it will be called with, by name; None where that is not known.
+        kind: what it must be, in words.
+    """
+    if not callable(function):
+        raise TypeError(f"{role} must be {kind}, not {function!r}")
+    if arguments is None or _takes(function, len(arguments)):
+        return
+    try:
+        # Not what a wrapper wraps: it is the wrapper that will be called.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except Exception:
+        return  # Not everything that can be called can be asked; its call will tell.
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        called = f"{role} is called with ({', '.join(arguments)})"
+        raise TypeError(f"{called}, but {function!r} takes {signature}: {error}") from None
 
 
 def _takes(listener: Any, count: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 from weakref import WeakSet
 
 import trio
@@ -27,6 +27,33 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
     return (None, group) if cancelled is None else (cancelled, rest)
 
 
+_OF_CLOSED_OWNERS: Final[WeakSet[Exception]] = WeakSet()
+"""What was raised because an owner has closed, as long as somebody holds it."""
+
+
+def owner_closed_error(text: str) -> trio.ClosedResourceError:
+    """Return the error for the use of something whose owner has closed. A task of a closed owner may leave by it."""
+    error = trio.ClosedResourceError(text)
+    _OF_CLOSED_OWNERS.add(error)
+    return error
+
+
+def raise_unless_late(error: BaseException) -> None:
+    """Raise what a task of a closed owner is left by, but for what came of being late.
+
+    A task that was about to run when its owner closed finds its port closed before it finds itself cancelled.
+    """
+    rest: BaseException | None = None if _is_late(error) else error
+    if isinstance(error, BaseExceptionGroup):
+        rest = cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
+    if rest is not None:
+        raise rest
+
+
+def _is_late(error: BaseException) -> bool:
+    return isinstance(error, trio.ClosedResourceError) and error in _OF_CLOSED_OWNERS
+
+
 def crash_error(error: BaseException | None) -> PortError | None:
     """Return what the other side is told when an owner ends by ``error``: nothing of what it says.
 
@@ -42,7 +69,7 @@ def crash_error(error: BaseException | None) -> PortError | None:
 class Owner:
     """A scope that owns ports: tasks in somebody's nursery, and the ports that end with it."""
 
-    __slots__ = ("_context", "_idle", "_scopes", "closed", "nursery", "ports", "unread")
+    __slots__ = ("_awaited", "_context", "_idle", "_scopes", "closed", "nursery", "ports", "unread")
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery: trio.Nursery = nursery
@@ -52,6 +79,8 @@ class Owner:
         """Ports that are over and still have messages to read, as long as somebody holds them."""
         self.closed: bool = False
         self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}
+        self._awaited: set[trio.CancelScope] = set()
+        """The scopes of the tasks that somebody waits for."""
         self._idle: trio.Event | None = None
         self._context = contextvars.copy_context()
 
@@ -78,13 +107,14 @@ class Owner:
         try:
             with scope:
                 await function(*args)
-        except trio.ClosedResourceError:
-            # A task that was about to run when its owner closed finds its port closed before it finds itself cancelled.
+        except (trio.ClosedResourceError, BaseExceptionGroup) as error:
             if not self.closed:
                 raise
+            raise_unless_late(error)
         finally:
             del self._scopes[scope]
-            if not self._scopes and self._idle is not None:
+            self._awaited.discard(scope)
+            if not self._awaited and self._idle is not None:
                 self._idle.set()
                 self._idle = None
 
@@ -101,8 +131,13 @@ class Owner:
             scope.cancel()
 
     async def wait_idle(self) -> None:
-        """Wait, shielded, until none of this owner's tasks runs; not when called from one of them, or below one."""
+        """Wait, shielded, until the tasks of this owner have finished that run now.
+
+        Not when called from one of them, or below one. What they start meanwhile is not waited for: a listener that
+        connects anew for each connection that ends would go on for ever.
+        """
         if self._scopes and not any(map(runs_within, self._scopes.values())):
+            self._awaited.update(self._scopes)
             if self._idle is None:
                 self._idle = trio.Event()
             with trio.CancelScope(shield=True):

@@ -257,7 +257,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         Calling it again, in on_disconnect, or after the other side has gone does nothing.
         """
-        require_trio("port.disconnect")
+        require_trio("port.disconnect", self._thread)
         self._close(None, vanished=False)
 
     async def aclose(self) -> None:

@@ -6,11 +6,12 @@ Source: MDN, "Match patterns in extension manifests" and ``externally_connectabl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast, final
-from urllib.parse import SplitResult, urlsplit
 
 import attrs
+
+from .urls import split_url
 
 _ALL_URLS: Final = "<all_urls>"
 _ALL_SCHEMES: Final = ("http", "https", "ws", "wss", "ftp", "data", "file")
@@ -18,23 +19,6 @@ _WILD_SCHEMES: Final = ("http", "https", "ws", "wss")
 _PATTERN: Final = re.compile(
     r"(?P<scheme>\*|[a-z][a-z0-9+.-]*)://(?P<host>\*|(?:\*\.)?[^/*:]+(?::[0-9]+)?|)(?P<path>/.*)", re.IGNORECASE
 )
-
-
-def origin_of(url: str) -> str | None:
-    """Return the origin of a URL: its scheme and host, with the port where it names one; None where it has none."""
-    parts = _split(url)
-    if parts is None or not parts.scheme or not parts.netloc:
-        return None
-    host = parts.netloc.rpartition("@")[2] if parts.scheme in _WILD_SCHEMES else parts.netloc
-    return f"{parts.scheme}://{host}"
-
-
-def _split(url: str) -> SplitResult | None:
-    """Take a URL apart; None for what cannot be, as ``http://[``."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
 
 
 @final
@@ -60,7 +44,7 @@ class MatchPattern:
 
     def matches(self, url: str) -> bool:
         """Say whether the pattern covers ``url``; its fragment does not count, and what is no URL is not covered."""
-        parts = _split(url)
+        parts = split_url(url)
         if parts is None:
             return False
         if self._path is None:
@@ -100,10 +84,9 @@ class ExternallyConnectable:
         unknown = set(value) - {"ids", "matches", "accepts_tls_channel_id"}
         if unknown:
             raise ValueError(f"externally_connectable has no {', '.join(map(repr, sorted(map(str, unknown))))}")
-        ids, matches = value.get("ids", ()), value.get("matches", ())
-        for name, items in (("ids", ids), ("matches", matches)):
-            if isinstance(items, str) or not all(isinstance(item, str) for item in items):
-                raise TypeError(f"externally_connectable: {name} must be a list of strings, not {items!r}")
+        ids, matches = _texts(value, "ids"), _texts(value, "matches")
+        if "" in ids:
+            raise ValueError("externally_connectable: no extension has an empty id, and ids has one")
         return cls(frozenset(ids), tuple(map(MatchPattern, matches)))
 
     def allows_extension(self, extension_id: str) -> bool:
@@ -113,3 +96,13 @@ class ExternallyConnectable:
     def allows_page(self, url: str) -> bool:
         """Say whether that web page may connect."""
         return any(pattern.matches(url) for pattern in self.matches)
+
+
+def _texts(manifest: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return the texts that a key holds; none, where there is no such key."""
+    items: object = manifest.get(name, ())
+    if isinstance(items, (list, tuple, set, frozenset)):
+        texts = tuple(cast("Iterable[object]", items))
+        if all(isinstance(text, str) for text in texts):
+            return cast("tuple[str, ...]", texts)
+    raise TypeError(f"externally_connectable: {name} must be a list of strings, not {items!r}")

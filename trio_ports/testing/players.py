@@ -18,7 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 from .._ports.blocks import open_body
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import MessageTooLargeError
-from .._protocol.patterns import origin_of
+from .._protocol.urls import origin_of
 from .answers import is_list, is_object
 from .model.dialects import is_special
 from .moves import EXTENSIONS, NOBODY, EventName, Move, Step
