@@ -8,6 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 import pytest
 import trio
 
-from trio_ports import NotSerializableError, open_port_pair
+from trio_ports import NotSerializableError, Port, open_browser, open_port_pair
 from trio_ports.native import connect_native, install
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +44,29 @@ async def test_the_recipe_for_a_killed_process_is_a_test_that_passes() -> None:
     names: dict[str, Any] = {}
     exec(program, names)
     await names["test_the_other_process_is_killed"]()
+
+
+async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its blocks, one after the other, as one program."""
+    recipe = (ROOT / "docs" / "howto" / "pages.rst").read_text(encoding="utf-8")
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)
+    assert len(blocks) == 4
+    program = "".join(["async def play(browser, nursery):\n", *blocks, "   return background, port\n"])
+
+    async def look_up(port: Port) -> None:
+        await port.send(port.sender and port.sender.url)
+
+    names: dict[str, Any] = {"partial": partial, "look_up": look_up}
+    exec(program, names)
+    async with open_browser() as browser, trio.open_nursery() as nursery:
+        background, port = await names["play"](browser, nursery)
+        assert await port.receive() == "https://example.com/"
+        page = background.extension.open_page("another.html")
+        async with page.runtime.connect() as asking:
+            await asking.send("what?")
+            assert await asking.receive() == {"you said": "what?"}
+        nursery.cancel_scope.cancel()
+    assert capsys.readouterr().out == f"reached by {background.url}\n"
 
 
 def shown(language: str, mark: str) -> str:

@@ -53,7 +53,8 @@ class Runtime:
         """Called with the receiving port when another context of this extension connects.
 
         A sync listener is called by a task of the context; an async one runs as a task of its own, cancelled when the
-        context closes, and reaches its first checkpoint before the first message is delivered.
+        context closes, and reaches its first checkpoint before the first message is delivered. Several such tasks
+        start in no particular order, as tasks do.
 
         Raises:
             LocalProtocolError: in a web page, which nobody connects to.
