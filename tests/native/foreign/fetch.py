@@ -17,16 +17,21 @@ HERE = Path(__file__).parent
 
 
 def fetch(folder: Path) -> None:
-    """Fill ``folder``, unless that was done before."""
+    """Fill ``folder``, unless it holds what is wanted already."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "chrome_native_messaging.cjs", "web_ext_native_msg.mjs"):
         shutil.copy(HERE / name, folder)
+    wanted = "".join((HERE / name).read_text(encoding="utf-8") for name in ("package.json", "requirements.txt"))
+    stamp = folder / "fetched.txt"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
     npm = shutil.which("npm")
     if npm is None:
         sys.exit("npm is missing: install Node")
     subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "python")]
     subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True)
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 if __name__ == "__main__":
