@@ -36,6 +36,11 @@ async def open_pair(**options: Any) -> AsyncGenerator[Ends]:
         nursery.cancel_scope.cancel()
 
 
+def open_with_nursery(nursery: trio.Nursery) -> Ends:
+    """The same, for who has a nursery."""
+    return trio_ports.open_port_pair(nursery, sender=SENDER, listener_errors="log")
+
+
 @asynccontextmanager
 async def open_in_browser(receivers: int = 1, **options: Any) -> AsyncGenerator[Ends]:
     """A content script, connected to the background and as many other pages as are asked for."""

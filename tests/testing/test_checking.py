@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -19,7 +18,6 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from testing import makers, mutants
 from testing.mutants import MUTANTS
-from testing.proxies import ProxyEvent
 
 import trio_ports
 import trio_ports.testing
@@ -32,7 +30,6 @@ from trio_ports.testing import (
     check_port,
     port_state_machine,
 )
-from trio_ports.testing.players import PORT_MEMBERS
 
 FEW = settings(max_examples=100, stateful_step_count=20, phases=[Phase.generate], database=None)
 
@@ -79,25 +76,10 @@ class Wrapped:
 def test_a_transparent_wrapper() -> None:
     """It is said what is wrong: listeners get another port than the one they were added to."""
     with pytest.raises(RuleBrokenError) as caught:
-        check_port(lambda nursery: tuple(map(Wrapped, open_with_nursery(nursery))))
+        check_port(lambda nursery: tuple(map(Wrapped, makers.open_with_nursery(nursery))))
     assert caught.value.rule == 14
     assert caught.value.difference.found.startswith("the listener was called with another port object: ")
     assert caught.value.difference.expected == "the listener one to be called with the port that it was added to"
-
-
-@pytest.mark.parametrize(
-    ("made", "said"),
-    [
-        (None, "the maker must return the ends of a connection, the opener's first, and not None"),
-        ((1, 2), "1 is no port, it has no name, sender, "),
-        ((), "two at least, and not 0"),
-    ],
-)
-@pytest.mark.parametrize("maker", [lambda made: lambda: made, lambda made: lambda nursery: made])
-def test_what_is_no_connection(made: Any, said: str, maker: Any) -> None:
-    """A maker that makes something else is told so, before anything is played."""
-    with pytest.raises(TypeError, match=re.escape(said)):
-        check_port(maker(made))
 
 
 class Reserved(mutants.ProxyPort):
@@ -221,21 +203,6 @@ except AttributeError:
     assert last == ("ModuleNotFoundError: check_port needs Hypothesis: python -m pip install 'trio_ports[testing]'")
 
 
-def open_with_nursery(nursery: trio.Nursery) -> tuple[Any, Any]:
-    return trio_ports.open_port_pair(nursery, sender=makers.SENDER, listener_errors="log")
-
-
-async def open_async(nursery: trio.Nursery) -> tuple[Any, Any]:
-    await trio.lowlevel.checkpoint()
-    return open_with_nursery(nursery)
-
-
-@pytest.mark.parametrize("maker", [open_with_nursery, open_async])
-def test_makers_of_all_kinds(maker: Any) -> None:
-    """A maker may take a nursery, and may be async."""
-    assert check_port(maker, listener_errors="log", examples=2).histories > 100
-
-
 def test_inside_trio() -> None:
     """A check needs a loop of its own, and says so; in a thread it has one."""
 
@@ -247,29 +214,6 @@ def test_inside_trio() -> None:
         await trio.to_thread.run_sync(partial(check_port, makers.open_pair, examples=0, listener_errors="log"))
 
     trio.run(check_here)
-
-
-class Bare:
-    """The members that a port is documented to need, and no more."""
-
-    def __init__(self, real: Any, others: Any) -> None:
-        members = mutants.ProxyPort(real, others)
-        for name in PORT_MEMBERS:
-            if name not in ("error", "on_message", "on_disconnect"):
-                setattr(self, name, getattr(members, name))
-        self.real = real
-        self.on_message = ProxyEvent(self, real.on_message)  # type: ignore[arg-type]
-        self.on_disconnect = ProxyEvent(self, real.on_disconnect)  # type: ignore[arg-type]
-
-    @property
-    def error(self) -> Any:
-        return self.real.error
-
-
-def test_what_a_port_needs() -> None:
-    """A port of another class is checked by the members that are documented."""
-    bare = mutants.Mutant(0, "is none", Bare)  # type: ignore[arg-type]
-    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", narrows=False, examples=5)
 
 
 def test_listeners_that_raise_are_left_out() -> None:
@@ -292,7 +236,7 @@ def test_a_subject_that_never_rests() -> None:
     """Two listeners that answer each other for ever are told from those that come to rest."""
 
     async def make(nursery: trio.Nursery) -> Any:
-        opener, receiver = open_with_nursery(nursery)
+        opener, receiver = makers.open_with_nursery(nursery)
         await trio.lowlevel.checkpoint()
 
         async def turn_round() -> None:
@@ -376,7 +320,7 @@ def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dialect_that_there_is_not() -> None:
     """Said as everywhere else."""
     with pytest.raises(ValueError, match="dialect must be one of 'trio', 'firefox', 'chrome', not 'ff'"):
-        check_port(open_with_nursery, dialect="ff")  # type: ignore[arg-type]
+        check_port(makers.open_with_nursery, dialect="ff")  # type: ignore[arg-type]
 
 
 def test_a_block_that_keeps_an_exception_to_itself() -> None:

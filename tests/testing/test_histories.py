@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 import trio
@@ -59,23 +58,6 @@ def test_listeners_for_connections_are_asked_for() -> None:
                 reference.play(move)
                 await player.play(move)
             assert reference.results == player.results == [False, "ok", True]
-
-    trio.run(main)
-
-
-def test_ends_have_no_tabs() -> None:
-    """What belongs to a world cannot be asked of the ends of one connection."""
-
-    async def main() -> None:
-        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
-            asked: list[tuple[Any, Any]] = [
-                (player.tab_number, "t1"),
-                (player.frame_number, "t1"),
-                (player.document_of, "t1"),
-            ]
-            for question, about in asked:
-                with pytest.raises(NotImplementedError):
-                    question(about)
 
     trio.run(main)
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import trio
 from testing.mutants import show_everybody
 
 import trio_ports
-from trio_ports import Cause, PortError
 from trio_ports._browser import routing
 from trio_ports._browser.runtime import Runtime
 from trio_ports._protocol.senders import SenderTab
-from trio_ports.testing import Limits, RuleBrokenError, check_browser, moves, open_ends_player
+from trio_ports.testing import Limits, RuleBrokenError, check_browser, moves
 from trio_ports.testing.checking import make_browser_subject, make_port_subject, play
 from trio_ports.testing.moves import History, Step, by, turn
-from trio_ports.testing.players import Block, ScriptedError, cause_of
 
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -165,45 +159,3 @@ def test_a_browser_with_a_fault(rule: int, target: Any, name: str, other: Any, m
     with pytest.raises(RuleBrokenError) as caught:
         check_browser(trio_ports.open_browser, examples=0)
     assert caught.value.rule == rule
-
-
-async def test_what_leaves_a_block() -> None:
-    """What listeners raised in a history, and nothing else, is called that."""
-
-    @asynccontextmanager
-    async def leaving(error: Exception) -> AsyncGenerator[None]:
-        yield
-        raise ExceptionGroup("listeners failed", [error])
-
-    for error, outcome in ((ScriptedError(), "raised"), (ValueError(), "ExceptionGroup")):
-        block = Block()
-        block.leave("return")
-        await block.run(leaving(error))
-        assert block.outcome.startswith(outcome)
-
-
-def test_an_error_that_says_too_much() -> None:
-    """Of an error its cause is noted; and its text, if that is not the rule's, or tells what somebody raised."""
-    assert cause_of(PortError("whatever", cause=Cause.WIRE_BROKEN)) == "wire-broken"
-    assert cause_of(PortError("nobody", cause=Cause.NO_RECEIVER)) == "no-receiver: nobody"
-    secret = str(ScriptedError())
-    assert cause_of(PortError(secret, cause=Cause.CRASHED)) == f"crashed: {secret}"
-
-
-async def test_how_a_listener_is_called() -> None:
-    """With too many arguments, or inside the call that caused it: that is noted."""
-    listeners: list[Callable[..., object]] = []
-    odd = SimpleNamespace(
-        on_message=SimpleNamespace(add_listener=listeners.append),
-        post_message=lambda message: listeners[0](message, odd),
-        wait_disconnected=trio.sleep_forever,
-        disconnect=lambda: None,
-    )
-    async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
-        actor = player.contexts["opener"]
-        actor.adopt(odd, "odd")
-        assert actor.perform(moves.add_listener("on_message", "one", port="odd")) == "ok"
-        listeners[0](1, odd, "more")
-        assert actor.perform(moves.post(2, "odd")) == "ok"
-        heard = {"port": "odd", "event": "on_message", "listener": "one"}
-        assert actor.log == [{**heard, "message": 1, "arguments": 3}, {**heard, "message": 2, "inside": "post"}]

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from .judging import Difference
     from .machines import PortStateMachine, browser_state_machine, port_state_machine
     from .moves import History, Move, describe_history
-    from .players import EndsPlayer, Player, WorldPlayer, open_ends_player, open_world_player
+    from .players import EndsPlayer, Player, open_ends_player
     from .rules import RULES, Rule
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
+    from .worlds import WorldPlayer, open_world_player
 else:
     _load = imported_on_demand(
         __name__,
@@ -44,10 +45,11 @@ else:
                 ".moves": ("History", "Move", "describe_history"),
                 ".judging": ("Difference",),
                 ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                ".players": ("EndsPlayer", "Player", "WorldPlayer", "open_ends_player", "open_world_player"),
+                ".players": ("EndsPlayer", "Player", "open_ends_player"),
                 ".rules": ("RULES", "Rule"),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
+                ".worlds": ("WorldPlayer", "open_world_player"),
             }.items()
             for name in names
         },

@@ -16,16 +16,18 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 from .charts import draw_history
 from .choosing import Scope, histories
+from .ends import Maker, open_ends
 from .hints import hint_of
 from .judging import Comparison, Difference
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
 from .moves import EXTENSIONS, History, describe_history
-from .players import Maker, Player, open_ends, open_ends_player, open_world_player
+from .players import Player, open_ends_player
 from .rules import RULES
 from .shortening import shorten
 from .stories import Story, ends_stories, world_stories
+from .worlds import open_world_player
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a move may take; without a wire in between it takes no time."""

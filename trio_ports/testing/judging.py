@@ -8,8 +8,11 @@ from typing import Any, Final, final
 import attrs
 
 from . import model
+from .actors import Actor
 from .moves import Move
-from .players import STRANGER, Actor, CallTask, Player, cause_of
+from .notes import STRANGER, cause_of
+from .players import Player
+from .tasks import CallTask
 from .verdicts import (
     RULE_OF_CAUSE,
     UNSURE,

@@ -32,11 +32,12 @@ from .checking import (
 )
 from .choosing import FILLED, Chooser, Scope
 from .driver import Driver
+from .ends import Maker
 from .hints import hint_of
 from .judging import Comparison, Difference
 from .model import Model
 from .moves import History, Move, describe_move
-from .players import Maker, Player
+from .players import Player
 
 
 class PortStateMachine(RuleBasedStateMachine):

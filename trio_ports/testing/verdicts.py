@@ -6,7 +6,7 @@ import json
 from typing import Any, Final, TypeAlias
 
 from . import model
-from .players import LAST_ERROR
+from .notes import LAST_ERROR
 
 Record: TypeAlias = dict[str, Any]
 Verdict: TypeAlias = tuple[int | None, bool]

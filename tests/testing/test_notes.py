@@ -1,4 +1,4 @@
-"""Words: what a player notes of an exception that no rule knows."""
+"""Notes: what is noted of exceptions and errors that no rule knows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import trio
 from testing import mutants
 from testing.proxies import ProxyPort
 
+from trio_ports import Cause, PortError
 from trio_ports.testing import moves, open_ends_player
+from trio_ports.testing.notes import ScriptedError, cause_of
 
 
 class Odd(ProxyPort):
@@ -36,3 +38,11 @@ def test_unknown_exceptions() -> None:
             assert player.results[-1] == "LookupError('on the way out')"
 
     trio.run(main)
+
+
+def test_an_error_that_says_too_much() -> None:
+    """Of an error its cause is noted; and its text, if that is not the rule's, or tells what somebody raised."""
+    assert cause_of(PortError("whatever", cause=Cause.WIRE_BROKEN)) == "wire-broken"
+    assert cause_of(PortError("nobody", cause=Cause.NO_RECEIVER)) == "no-receiver: nobody"
+    secret = str(ScriptedError())
+    assert cause_of(PortError(secret, cause=Cause.CRASHED)) == f"crashed: {secret}"

@@ -1,0 +1,24 @@
+"""Tasks: what came of a block is noted as the rules speak of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from trio_ports.testing.notes import ScriptedError
+from trio_ports.testing.tasks import Block
+
+
+async def test_what_leaves_a_block() -> None:
+    """What listeners raised in a history, and nothing else, is called that."""
+
+    @asynccontextmanager
+    async def leaving(error: Exception) -> AsyncGenerator[None]:
+        yield
+        raise ExceptionGroup("listeners failed", [error])
+
+    for error, outcome in ((ScriptedError(), "raised"), (ValueError(), "ExceptionGroup")):
+        block = Block()
+        block.leave("return")
+        await block.run(leaving(error))
+        assert block.outcome.startswith(outcome)
