@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
 Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
 Leaving = Literal["last", "all", "opener"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """Where the dialects differ, and what limits there are."""
 
@@ -35,11 +35,11 @@ class Rules:
     document_without_tab: bool
     background_origin: bool
     lifecycle: str | None
-    document_overrules: str = "nothing"
+    document_overrules: Literal["nothing", "tab", "tab and frame"]
     """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
-    reaches_opener: bool = False
+    reaches_opener: bool
     """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
-    key_for_extensions: bool = True
+    key_for_extensions: bool
     """Rule 3: ``externally_connectable`` speaks of extensions too."""
     logs: bool = True
     """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
@@ -49,29 +49,58 @@ class Rules:
 
 MIB = 1024 * 1024
 RULES = {
-    "trio": Rules(True, True, True, "last", "last", False, 1024, 64 * MIB, True, True, True, None),
+    "trio": Rules(
+        keeps_unheard=True,
+        keeps_error=True,
+        tells_crashes=True,
+        receiver_disconnects="last",
+        receiver_vanishes="last",
+        calls_removed=False,
+        bound=1024,
+        largest=64 * MIB,
+        tab_by_tabs_connect=True,
+        document_without_tab=True,
+        background_origin=True,
+        lifecycle=None,
+        document_overrules="nothing",
+        reaches_opener=False,
+        key_for_extensions=True,
+    ),
     "firefox": Rules(
-        False,
-        True,
-        False,
-        "all",
-        "all",
-        False,
-        math.inf,
-        math.inf,
-        True,
-        True,
-        True,
-        None,
-        "tab and frame",
+        keeps_unheard=False,
+        keeps_error=True,
+        tells_crashes=False,
+        receiver_disconnects="all",
+        receiver_vanishes="all",
+        calls_removed=False,
+        bound=math.inf,
+        largest=math.inf,
+        tab_by_tabs_connect=True,
+        document_without_tab=True,
+        background_origin=True,
+        lifecycle=None,
+        document_overrules="tab and frame",
         reaches_opener=True,
+        key_for_extensions=False,
     ),
     "chrome": Rules(
-        False, False, False, "opener", "last", True, math.inf, 64 * MIB, False, False, False, "active", "tab"
+        keeps_unheard=False,
+        keeps_error=False,
+        tells_crashes=False,
+        receiver_disconnects="opener",
+        receiver_vanishes="last",
+        calls_removed=True,
+        bound=math.inf,
+        largest=64 * MIB,
+        tab_by_tabs_connect=False,
+        document_without_tab=False,
+        background_origin=False,
+        lifecycle="active",
+        document_overrules="tab",
+        reaches_opener=False,
+        key_for_extensions=True,
     ),
 }
-
-RULES["firefox"] = replace(RULES["firefox"], key_for_extensions=False)
 
 
 class UnserializableError(Exception):
