@@ -50,6 +50,12 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
+def find_mutant(does: str) -> Mutant:
+    """Return the mutant that does this."""
+    (found,) = [mutant for mutant in MUTANTS if mutant.does == does]
+    return found
+
+
 def breaks(rule: int, does: str, **options: Any) -> Callable[[type[ProxyPort]], type[ProxyPort]]:
     """Note a class of ports as a mutant."""
 

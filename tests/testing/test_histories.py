@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 
 import trio_ports
 from trio_ports.testing import Limits, Scope, histories, moves, open_ends_player, open_world_player
-from trio_ports.testing.checking import make_port_subject, play
 from trio_ports.testing.judging import compare
 from trio_ports.testing.model import RULES, Model
 from trio_ports.testing.moves import EXTENSIONS, History, turn
+from trio_ports.testing.subjects import Traits, make_port_subject
+from trio_ports.testing.trials import play
 
 FEW = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
@@ -96,12 +97,8 @@ def test_nobody_waits_for_room_that_there_is() -> None:
         turn("opener", moves.post(5)),
         moves.release("receiver"),
     ]
-    subject, _, _ = make_port_subject(
-        lambda nursery: trio_ports.open_port_pair(nursery, max_buffer_size=3),
-        1,
-        dialect="trio",
-        limits=Limits(max_buffer_size=3),
-    )
+    maker = lambda nursery: trio_ports.open_port_pair(nursery, max_buffer_size=3)  # noqa: E731 - It takes the nursery.
+    subject = make_port_subject(maker, 1, Traits(limits=Limits(max_buffer_size=3)))
     verdict = play(subject, history)
     assert (verdict.history, verdict.difference) == (history, None)
 

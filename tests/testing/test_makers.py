@@ -13,8 +13,9 @@ from testing import makers
 import trio_ports
 from trio_ports.bus import MemoryNetwork
 from trio_ports.testing import Limits, check_browser, check_port, moves
-from trio_ports.testing.checking import make_port_subject, play, quiet
 from trio_ports.testing.stories import ends_stories
+from trio_ports.testing.subjects import Traits, make_port_subject
+from trio_ports.testing.trials import play, quiet
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 LIMITS = Limits(**SMALL)
@@ -60,17 +61,9 @@ def test_ports(name: str) -> None:
 
 def test_relays_as_programs() -> None:
     """A relay that is a process obeys them too: every twentieth story, as each of them starts one."""
-    subject, scope, rules = make_port_subject(
-        partial(makers.open_relayed, max_message_bytes=500),
-        1,
-        dialect="trio",
-        limits=OUTSIDE["limits"],
-        wire=True,
-        remote=True,
-        narrows=False,
-        listener_errors="log",
-    )
-    stories = list(ends_stories(rules, scope))[::20]
+    maker = partial(makers.open_relayed, max_message_bytes=500)
+    subject = make_port_subject(maker, 1, Traits(**OUTSIDE, listener_errors="log"))
+    stories = list(ends_stories(subject.rules, subject.scope))[::20]
     assert len(stories) > 7
     with quiet():
         for story in stories:
@@ -98,9 +91,8 @@ TURNS = {
 def test_turns_of_both_ends_over_a_wire(name: str, turn: str) -> None:
     """What one end does at once happens before what the other one did in the same moment arrives."""
     maker, options = PORTS[name]
-    subject, _, _ = make_port_subject(
-        maker, 1, dialect="trio", limits=options["limits"], wire=True, remote="remote" in options, narrows=False
-    )
+    traits = Traits(limits=options["limits"], wire=True, remote="remote" in options, narrows=False)
+    subject = make_port_subject(maker, 1, traits)
     verdict = play(subject, TURNS[turn])
     assert (verdict.history, verdict.difference) == (TURNS[turn], None)
 

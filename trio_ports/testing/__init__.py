@@ -14,7 +14,7 @@ from .._util import imported_on_demand
 if TYPE_CHECKING:
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
     from .charts import ConversationRecorder
-    from .checking import Limits, Report, RuleBrokenError, check_browser, check_port
+    from .checking import Report, check_browser, check_port
     from .choosing import Scope, histories
     from .driver import Driver, Step
     from .judging import Difference
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .rules import RULES, Rule
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
+    from .subjects import Limits
+    from .trials import RuleBrokenError
     from .worlds import WorldPlayer, open_world_player
 else:
     _load = imported_on_demand(
@@ -39,7 +41,7 @@ else:
                     "examine_application",
                 ),
                 ".charts": ("ConversationRecorder",),
-                ".checking": ("Limits", "Report", "RuleBrokenError", "check_browser", "check_port"),
+                ".checking": ("Report", "check_browser", "check_port"),
                 ".choosing": ("Scope", "histories"),
                 ".driver": ("Driver", "Step"),
                 ".moves": ("History", "Move", "describe_history"),
@@ -49,6 +51,8 @@ else:
                 ".rules": ("RULES", "Rule"),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
+                ".subjects": ("Limits",),
+                ".trials": ("RuleBrokenError",),
                 ".worlds": ("WorldPlayer", "open_world_player"),
             }.items()
             for name in names

@@ -17,19 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .charts import draw_history
-from .checking import (
-    DialectName,
-    Limits,
-    ListenerErrors,
-    RuleBrokenError,
-    Subject,
-    Verdict,
-    make_browser_subject,
-    make_port_subject,
-    quiet,
-    rule_of,
-    shorten_verdict,
-)
 from .choosing import FILLED, Chooser, Scope
 from .driver import Driver
 from .ends import Maker
@@ -38,6 +25,8 @@ from .judging import Comparison, Difference
 from .model import Model
 from .moves import History, Move, describe_move
 from .players import Player
+from .subjects import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
+from .trials import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
 
 
 class PortStateMachine(RuleBasedStateMachine):
@@ -238,15 +227,8 @@ def port_state_machine(
         tells_crashes: an end learns that the other one's owner failed; the dialect's own unless given.
         listener_errors: what becomes of a listener's exception; the dialect's own unless given.
     """
-    subject, scope, _ = make_port_subject(
-        maker,
-        receivers,
-        dialect=dialect,
-        limits=limits,
-        tells_crashes=tells_crashes,
-        listener_errors=listener_errors,
-    )
-    return _make_machine("PortMachine", subject, scope)
+    traits = Traits(dialect=dialect, limits=limits, tells_crashes=tells_crashes, listener_errors=listener_errors)
+    return _make_machine("PortMachine", make_port_subject(maker, receivers, traits))
 
 
 def browser_state_machine(
@@ -264,12 +246,12 @@ def browser_state_machine(
         limits: of its connections.
         listener_errors: what becomes of a listener's exception there; the dialect's own unless given.
     """
-    subject, scope, _ = make_browser_subject(maker, dialect=dialect, limits=limits, listener_errors=listener_errors)
-    return _make_machine("BrowserMachine", subject, scope)
+    traits = Traits(dialect=dialect, limits=limits, listener_errors=listener_errors)
+    return _make_machine("BrowserMachine", make_browser_subject(maker, traits))
 
 
-def _make_machine(name: str, subject: Subject, scope: Scope) -> type[PortStateMachine]:
-    made: type[PortStateMachine] = type(name, (PortStateMachine,), {"subject": subject, "scope": scope})
+def _make_machine(name: str, subject: Subject) -> type[PortStateMachine]:
+    made: type[PortStateMachine] = type(name, (PortStateMachine,), {"subject": subject, "scope": subject.scope})
     # Hypothesis needs minutes to shrink what is drawn as the machine runs; a history is shortened in seconds.
     phases = [phase for phase in Phase if phase is not Phase.shrink]
     made.TestCase.settings = settings(made.TestCase.settings, phases=phases)
