@@ -11,7 +11,7 @@ import pytest
 
 from trio_ports import Cause, PortError
 from trio_ports._protocol.dialects import NO_RECEIVER_TEXT
-from trio_ports.testing.judging import Comparison, compare, describe_record
+from trio_ports.testing.judging import Comparison, compare
 from trio_ports.testing.model import RULES, Model
 from trio_ports.testing.moves import (
     EXTENSIONS,
@@ -365,8 +365,3 @@ def test_what_agreed_is_not_looked_at_again() -> None:
     assert difference is not None
     assert difference.rule == 12
     assert "message(10); … (10 more) …; message(21)" in difference.expected
-
-
-def test_records_for_people() -> None:
-    """Each kind has its words."""
-    assert describe_record({"event": "raised", "call": "post", "error": "closed"}) == "post raised closed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, assert_never, final
 
 from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Opened, Posted
-from .judging import abridge, describe_record
+from .records import abridge, describe_record
 
 _COLUMN: Final = 34
 _SHOWN: Final = 24

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, final
+from collections.abc import Callable, Iterator
+from typing import Any, final
 
 import attrs
 
@@ -12,21 +12,9 @@ from .actors import Actor
 from .moves import Move
 from .notes import STRANGER, cause_of
 from .players import Player
+from .records import describe_record, is_as_told, is_unusual, list_records, text_of
 from .tasks import CallTask
-from .verdicts import (
-    RULE_OF_CAUSE,
-    UNSURE,
-    Record,
-    ended_unread,
-    is_unusual,
-    judge_log,
-    rule_of_end,
-    rule_of_post,
-    text_of,
-)
-
-MANY: Final = 20
-"""Of more than so many things that a listener was told, those in the middle are counted."""
+from .verdicts import RULE_OF_CAUSE, UNSURE, ended_unread, judge_log, rule_of_call, rule_of_end, rule_of_result
 
 
 @final
@@ -103,7 +91,7 @@ def _differences(
         found = (task.outcome, task.message) if task.outcome == "ok" else (task.outcome, None)
         value = call.message.value if call.message is not None else None
         if text_of(found) != text_of((call.outcome, value)):
-            rule = _rule_of_call(call, task.outcome, value)
+            rule = rule_of_call(call, task.outcome, value)
             sure = call.kind == "receive" and (_ends_otherwise(call, task) or _is_overtaken(call, task.message))
             if "crashed" in (task.cause, call.port.error if call.port else None) and call.outcome == "end":
                 rule = 20
@@ -118,6 +106,10 @@ def _compare_cause(at: str, call: model.Call, task: CallTask) -> Iterator[Differ
     if task.cause != call.port.error:
         wanted, found = f"broken from the error {call.port.error}", f"broken from {task.cause}"
         yield Difference(25, at, wanted, found, sure=True)
+
+
+def _said(outcome: str, value: Any) -> str:
+    return f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
 
 
 def _ends_otherwise(call: model.Call, task: CallTask) -> bool:
@@ -143,33 +135,9 @@ def _compare_results(reference: model.Model, player: Player, move: Move) -> Iter
     steps: list[Any] = move.get("steps", [])
     step: Any = steps[index - len(reference.results)] if steps and index >= len(reference.results) - len(steps) else {}
     do = step.get("do", move.get("move", ""))
-    rule = _rule_of_result(do, str(expected), str(found))
+    rule = rule_of_result(do, str(expected), str(found))
     sure = rule == 17 or do in ("has_listener", "leave")
     yield Difference(rule, f"{do} of {step.get('at', move.get('at'))}", str(expected), str(found), sure)
-
-
-def _rule_of_result(do: str, expected: str, found: str) -> int | None:
-    if do in ("post", "fill"):
-        return rule_of_post(expected.partition(" ")[0], found.partition(" ")[0])
-    if do in ("connect", "tabs_connect"):
-        return 1
-    if do == "leave":
-        return 20
-    return {"disconnect": 22, "add_listener": 28, "remove_listener": 28, "has_listener": 28}.get(do)
-
-
-def _rule_of_call(call: model.Call, found: str, value: Any) -> int | None:
-    expected = call.outcome
-    if call.kind == "send":
-        waits = {"blocked", "cancelled"} & {expected, found}
-        return 17 if waits else rule_of_post(expected, found)
-    if call.kind == "wait_disconnected":
-        return 24
-    if expected == "ok" and found in ("blocked", "end", "broken", "closed"):
-        return 13 if is_unusual(value) else 15 if found == "blocked" else 21
-    if expected == found == "ok":
-        return 10
-    return 15 if "busy" in (expected, found) else 25
 
 
 # Ports --------------------------------------------------------------------------------------------------------------
@@ -225,11 +193,11 @@ def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: t
     """Compare what a port's listeners were told since both agreed; to be judged it is taken as a whole."""
     expected = [seen for seen in port.context.log[agreed[0] :] if seen.record["port"] == label]
     found = [record for record in actor.log[agreed[1] :] if record["port"] == label]
-    if not _agree(expected, found):
+    if not is_as_told(expected, found):
         should = [seen.record for seen in port.context.log if seen.record["port"] == label]
         did = [record for record in actor.log if record["port"] == label]
         rule, sure = judge_log(port, should, did)
-        expected_text, found_text = _list(should), _list(did)
+        expected_text, found_text = list_records(should), list_records(did)
         if expected_text == found_text:  # They differ in what is not written of them otherwise.
             expected_text, found_text = text_of(should), text_of(did)
         yield Difference(rule, at, expected_text, found_text, sure)
@@ -296,70 +264,3 @@ def _compare_statistics(at: str, port: model.Port, real: Any, *, remote: bool) -
     if told.tasks_waiting_send != senders:
         found = f"{told.tasks_waiting_send} waiting to send"
         yield Difference(17, at, f"{senders} waiting to send", found, sure=port.state == "open")
-
-
-# What listeners were told -------------------------------------------------------------------------------------------
-
-
-def _agree(expected: Sequence[model.Seen], found: Sequence[Record]) -> bool:
-    """Say whether what was told is what should have been: in order, for each sender by itself."""
-    if len(expected) != len(found):
-        return False
-    if [text_of(seen.record) for seen in expected] == [text_of(record) for record in found]:
-        return True
-    start = 0
-    while start < len(expected):
-        stop = start
-        while stop < len(expected) and (expected[stop].sender is None) == (expected[start].sender is None):
-            stop += 1
-        part = expected[start:stop]
-        senders = {seen.sender for seen in part}
-        queues = [[text_of(seen.record) for seen in part if seen.sender == sender] for sender in senders]
-        if not _is_merge([text_of(record) for record in found[start:stop]], queues):
-            return False
-        start = stop
-    return True
-
-
-def _is_merge(found: list[str], queues: list[list[str]]) -> bool:
-    """Say whether a list is made of these, each in its order."""
-    places = {(0,) * len(queues)}
-    for text in found:
-        places = {
-            (*place[:index], place[index] + 1, *place[index + 1 :])
-            for place in places
-            for index, queue in enumerate(queues)
-            if place[index] < len(queue) and queue[place[index]] == text
-        }
-    return bool(places)
-
-
-# To be read by people -----------------------------------------------------------------------------------------------
-
-
-def _said(outcome: str, value: Any) -> str:
-    return f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
-
-
-def _list(records: list[Record]) -> str:
-    return "; ".join(abridge([describe_record(record) for record in records])) or "nothing"
-
-
-def abridge(told: list[str]) -> list[str]:
-    """Return what is told, line by line, but of very many lines only how many are in the middle."""
-    left_out = len(told) - MANY
-    return [*told[: MANY // 2], f"… ({left_out} more) …", *told[-MANY // 2 :]] if left_out > 1 else told
-
-
-def describe_record(record: Record) -> str:
-    """Write what a listener was told for people."""
-    event = record["event"]
-    inside = f" inside {record['inside']}()" if "inside" in record else ""
-    if event == "on_message":
-        return f"{record['listener']}({text_of(record['message'])}){inside}"
-    if event == "on_disconnect":
-        error = f": {record['error']}" if record["error"] else ""
-        return f"{record['listener']}(disconnected{error}){inside}"
-    if event == "raised":
-        return f"{record['call']} raised {record['error']}"
-    return f"{event}({record['name']!r}){inside}"

@@ -1,14 +1,13 @@
-"""Verdicts: which rule is broken by what a port's listeners were told, as far as that alone tells."""
+"""Verdicts: which rule is broken by what came of a call or by what listeners were told, as far as that alone tells."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, TypeAlias
 
 from . import model
 from .notes import LAST_ERROR
+from .records import UNUSUAL, Record, is_unusual, text_of
 
-Record: TypeAlias = dict[str, Any]
 Verdict: TypeAlias = tuple[int | None, bool]
 """The rule, and whether it is that one whatever the history was about."""
 
@@ -16,18 +15,6 @@ CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
 RULE_OF_CAUSE: Final = {"no-receiver": 6, "malformed": 12, "unread": 17, "crashed": 20}
 UNSURE: Final = (12, 20)
 """The rules about the causes of an error; what else may be wrong about one is rule 25. Two may have other reasons."""
-_encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
-_UNUSUAL: Final = ("null", "false", "0", '""', "[]", "{}", "0.0")
-
-
-def text_of(value: Any) -> str:
-    """Return a value as text, by which it can be compared."""
-    return _encode(value)
-
-
-def is_unusual(value: Any) -> bool:
-    """Say whether a value is one that is taken for nothing."""
-    return text_of(value) in _UNUSUAL
 
 
 def judge_log(port: model.Port, expected: list[Record], found: list[Record]) -> Verdict:
@@ -59,6 +46,32 @@ def rule_of_post(expected: str, found: str) -> int:
         if expected == word:
             return rule
     return {"not-json": 12, "too-large": 16, "full": 17}.get(found, 23)
+
+
+def rule_of_result(do: str, expected: str, found: str) -> int | None:
+    """Name the rule about a step, or a block that was left, of which something else came."""
+    if do in ("post", "fill"):
+        return rule_of_post(expected.partition(" ")[0], found.partition(" ")[0])
+    if do in ("connect", "tabs_connect"):
+        return 1
+    if do == "leave":
+        return 20
+    return {"disconnect": 22, "add_listener": 28, "remove_listener": 28, "has_listener": 28}.get(do)
+
+
+def rule_of_call(call: model.Call, found: str, value: Any) -> int | None:
+    """Name the rule about a call of which something else came."""
+    expected = call.outcome
+    if call.kind == "send":
+        waits = {"blocked", "cancelled"} & {expected, found}
+        return 17 if waits else rule_of_post(expected, found)
+    if call.kind == "wait_disconnected":
+        return 24
+    if expected == "ok" and found in ("blocked", "end", "broken", "closed"):
+        return 13 if is_unusual(value) else 15 if found == "blocked" else 21
+    if expected == found == "ok":
+        return 10
+    return 15 if "busy" in (expected, found) else 25
 
 
 def rule_of_end(port: model.Port) -> int:
@@ -142,7 +155,7 @@ def _judge_messages(port: model.Port, should: list[Record], did: list[Record]) -
 
 
 def _rule_of_missing(port: model.Port, missing: list[str]) -> int:
-    if any(value in _UNUSUAL for value in missing):
+    if any(value in UNUSUAL for value in missing):
         return 13
     if port.state in ("ended", "ending"):
         return 21

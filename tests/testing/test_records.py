@@ -1,0 +1,10 @@
+"""Records: how they are written."""
+
+from __future__ import annotations
+
+from trio_ports.testing.records import describe_record
+
+
+def test_records_for_people() -> None:
+    """Each kind has its words."""
+    assert describe_record({"event": "raised", "call": "post", "error": "closed"}) == "post raised closed"
