@@ -1,40 +1,17 @@
-"""Histories: what is left out where a subject cannot do it, and what makes no sense at all."""
+"""Histories: the model and a player do the same, and what makes no sense at all is left out."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
 
 import trio_ports
-from trio_ports.testing import Limits, Scope, histories, moves, open_ends_player, open_world_player
+from trio_ports.testing import Limits, moves, open_ends_player, open_world_player
 from trio_ports.testing.judging import compare
 from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS, History, turn
+from trio_ports.testing.moves import EXTENSIONS, turn
 from trio_ports.testing.subjects import Traits, make_port_subject
 from trio_ports.testing.trials import play
-
-FEW = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-
-@FEW
-@given(histories(scope=Scope(world=True, blocks=False, raises=False), max_moves=60))
-def test_what_a_real_browser_lacks(history: History) -> None:
-    """Nothing blocks, holds or raises, and every value is JSON."""
-    assert not {move["move"] for move in history} & {"start", "cancel", "release", "enter", "leave", "uninstall"}
-    text = json.dumps(history)
-    assert '"do": "hold"' not in text
-    assert '"do": "throw"' not in text
-    assert '"$": ' not in text
-
-
-@FEW
-@given(histories(scope=Scope(world=True), max_moves=80))
-def test_what_a_browser_of_ours_has(history: History) -> None:
-    """Contexts close, and so does everything else."""
-    assert all(isinstance(moves.describe_move(move), str) for move in history)
 
 
 def test_a_move_that_there_is_not() -> None:

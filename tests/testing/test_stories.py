@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from trio_ports.testing.choosing import Scope
+from trio_ports.testing import Scope
 from trio_ports.testing.model import RULES
 from trio_ports.testing.stories import ends_stories
 

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
     from .charts import ConversationRecorder
     from .checking import Report, check_browser, check_port
-    from .choosing import Scope, histories
+    from .drawing import histories
     from .driver import Driver, Step
     from .judging import Difference
     from .machines import PortStateMachine, browser_state_machine, port_state_machine
     from .moves import History, Move, describe_history
     from .players import EndsPlayer, Player, open_ends_player
     from .rules import RULES, Rule
+    from .scope import Scope
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
     from .subjects import Limits
@@ -42,13 +43,14 @@ else:
                 ),
                 ".charts": ("ConversationRecorder",),
                 ".checking": ("Report", "check_browser", "check_port"),
-                ".choosing": ("Scope", "histories"),
+                ".drawing": ("histories",),
                 ".driver": ("Driver", "Step"),
                 ".moves": ("History", "Move", "describe_history"),
                 ".judging": ("Difference",),
                 ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
                 ".players": ("EndsPlayer", "Player", "open_ends_player"),
                 ".rules": ("RULES", "Rule"),
+                ".scope": ("Scope",),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
                 ".subjects": ("Limits",),

@@ -9,7 +9,7 @@ import attrs
 import trio
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
-from .choosing import histories
+from .drawing import histories
 from .ends import Maker, open_ends
 from .moves import History
 from .stories import Story, ends_stories, world_stories

@@ -1,4 +1,4 @@
-"""Choosing moves: a history is drawn move by move, and a model says at each point what makes sense."""
+"""Choosing moves: one after the other is drawn, and a model says at each point what makes sense."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, final
 
-import attrs
 from hypothesis import strategies as st
 
 from . import moves
-from .model import RULES, Context, Model, Port, Rules
+from .model import Context, Model, Port
 from .moves import EXTENSIONS, NOBODY, History, Move, Step
+from .scope import FILLED, Scope
 from .strategies import json_messages
 
 T = TypeVar("T")
 
 MOST_CONTEXTS: Final = 14
 MOST_PORTS: Final = 16
-FILLED: Final = 2000
-"""The largest bound that is filled."""
 
 _ACTIONS: Final[dict[str, list[Step]]] = {
     "one": [],
@@ -49,7 +47,6 @@ _CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
     "raises": [moves.throw()],
 }
 
-
 _STEPS: Final = ("post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect")
 _VALUES: Final = json_messages(max_leaves=4)
 _SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
@@ -58,23 +55,6 @@ _SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
 @functools.cache
 def _numbers(below: int) -> st.SearchStrategy[int]:
     return st.integers(0, below - 1)
-
-
-@final
-@attrs.frozen
-class Scope:
-    """What a history may hold."""
-
-    receivers: int = 1
-    """How many receivers one connection has, where there is nothing else."""
-    world: bool = False
-    """It takes place in a browser."""
-    blocks: bool = True
-    """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait, other values."""
-    raises: bool = True
-    """Listeners may raise, and it is logged."""
-    narrows: bool = True
-    """Ports can be entered with ``async with``."""
 
 
 @final
@@ -328,45 +308,3 @@ class Chooser:
         if self._flip():
             return moves.turn(context.name, moves.close_context())
         return moves.enter(context.name, None)
-
-
-@st.composite
-def histories(
-    draw: st.DrawFn,
-    *,
-    world: bool = False,
-    receivers: int = 1,
-    max_moves: int = 50,
-    dialect: str = "trio",
-    rules: Rules | None = None,
-    scope: Scope | None = None,
-) -> History:
-    """Generate histories in which every move makes sense.
-
-    Args:
-        draw: Hypothesis gives it.
-        world: what happens in a browser, instead of to one connection.
-        receivers: how many receivers that connection has.
-        max_moves: how long a history may be.
-        dialect: whose rules say what makes sense.
-        rules: these, instead.
-        scope: what moves there are, instead of all.
-    """
-    scope = scope or Scope(receivers=receivers, world=world)
-    rules = rules or RULES[dialect]
-    reference = (
-        Model.of_world(rules, EXTENSIONS)
-        if scope.world
-        else Model.of_ends(rules, scope.receivers, narrows=scope.narrows)
-    )
-    chooser = Chooser(draw, reference, scope)
-    history: History = []
-    for move in chooser.begin():
-        reference.play(move)
-        history.append(move)
-    for _ in range(draw(st.integers(max_moves // 2, max_moves))):
-        chosen = chooser.choose()
-        if chosen is not None:
-            reference.play(chosen)
-            history.append(chosen)
-    return history

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .charts import draw_history
-from .choosing import FILLED, Chooser, Scope
+from .choosing import Chooser
 from .driver import Driver
 from .ends import Maker
 from .hints import hint_of
@@ -25,6 +25,7 @@ from .judging import Comparison, Difference
 from .model import Model
 from .moves import History, Move, describe_move
 from .players import Player
+from .scope import FILLED, Scope
 from .subjects import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
 from .trials import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
 

@@ -10,13 +10,13 @@ from typing import Any, Literal, final
 
 import attrs
 
-from .choosing import Scope
 from .ends import Maker
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
 from .moves import EXTENSIONS
 from .players import Player, open_ends_player
+from .scope import Scope
 from .worlds import open_world_player
 
 DialectName = Literal["trio", "firefox", "chrome"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..choosing import Scope
 from ..moves import (
     NOBODY,
     EventName,
@@ -34,6 +33,7 @@ from ..moves import (
     turn,
     uninstall,
 )
+from ..scope import Scope
 from .story import HOW, Story
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..choosing import FILLED
 from ..model import MIB, Rules
 from ..moves import (
     Step,
@@ -22,6 +21,7 @@ from ..moves import (
     start_send,
     turn,
 )
+from ..scope import FILLED
 from .story import BOTH, HOW, OPENER, RECEIVER, Story, hears
 
 
