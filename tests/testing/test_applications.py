@@ -324,12 +324,6 @@ def test_an_error_that_says_what_it_was() -> None:
     assert check_application(command("says"), rules=[36]).ok
 
 
-def test_signals_without_a_name() -> None:
-    """Real-time signals have none."""
-    assert hosts._signal_name(9) == "SIGKILL"
-    assert hosts._signal_name(62) == "signal 62"
-
-
 def test_same_json() -> None:
     """Numbers are numbers, and true is none of them."""
     assert same_json({"a": [1, 2.0]}, {"a": [1.0, 2]})

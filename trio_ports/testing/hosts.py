@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, final
@@ -20,6 +15,8 @@ import trio.lowlevel
 from .._ports.blocks import open_body
 from .._protocol.frames import LENGTH, TO_APPLICATION_BYTES, spelled_text
 from .answers import Answer, NotAFrameError, frame_of, same_json
+from .complaints import find_crash, last_words
+from .processes import bytes_in, end_group, enlarge, signal_name, standing_still, start_program
 
 LONGEST: Final = TO_APPLICATION_BYTES["chromium"] + 65536
 """A longer frame than this is no frame: not even an echo of the largest message has so many bytes."""
@@ -34,16 +31,7 @@ LOOK_SECONDS: Final = 0.02
 """How often it is looked whether it has read something."""
 STILL_SECONDS: Final = 0.2
 """How long one that stands still is written to; what a pipe has room for takes no time."""
-MOST_LETTERS: Final = 200
 _SHOWN: Final = 60
-_UNCAUGHT: Final = re.compile(
-    r"Traceback \(most recent call last\)|Uncaught|panicked at|^panic: |Unhandled|"
-    r"^\w*(?:Error|Exception)\b.*\n\s+at |terminate called",
-    re.MULTILINE,
-)
-"""How languages begin to say that nobody caught an error."""
-_OWN_GROUP: Final[dict[str, Any]] = {"process_group": 0} if os.name == "posix" else {}
-"""So that what it starts can be ended with it, and Ctrl-C is ours."""
 
 
 @final
@@ -105,25 +93,11 @@ class Host:
         """
         stdin = self._process.stdin
         assert stdin is not None
-        with self._standing_still():
-            _enlarge(stdin, len(data))
+        with standing_still(self._process):
+            enlarge(stdin, len(data))
             self.write(data)
             with trio.move_on_after(STILL_SECONDS):
                 await self._written.wait()
-
-    @contextlib.contextmanager
-    def _standing_still(self) -> Generator[None]:
-        """Stop the application, and what it has started, for a block."""
-        if not _OWN_GROUP:  # pragma: no cover - Windows stops nobody.
-            yield
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGCONT)
 
     def end_input(self) -> None:
         """End its input, once everything was written."""
@@ -207,7 +181,7 @@ class Host:
     def _unread(self) -> int | None:
         """Return how many bytes of what was written to it nobody has read; None where that cannot be told."""
         assert self._process.stdin is not None
-        return _bytes_in(self._process.stdin)
+        return bytes_in(self._process.stdin)
 
     async def _wait_over(self) -> None:
         await self._process.wait()
@@ -243,7 +217,7 @@ class Host:
             return str(self._stray)
         code = self._process.poll()
         if code is not None:
-            ended = f"exited with status {code}" if code >= 0 else f"was ended by {_signal_name(-code)}"
+            ended = f"exited with status {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
             return f"it {ended}{self._last_line()}"
         if self._heard_all.is_set():
             return "it is there, and has closed its output"
@@ -253,18 +227,11 @@ class Host:
 
     def last_words(self) -> str:
         """Return the last line that it wrote to its standard error, or of an error that it did not catch."""
-        said = [line for line in map(_undecorated, self._errors().splitlines()) if line]
-        return self.crash() or (said[-1][:MOST_LETTERS] if said else "")
+        return last_words(self._errors())
 
     def crash(self) -> str | None:
         """Return the last line of an error that it did not catch; None if there was none."""
-        errors = self._errors()
-        found = _UNCAUGHT.search(errors)
-        if found is None:
-            return None
-        lines = [line for line in map(_undecorated, errors[found.start() :].splitlines()) if line]
-        named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|error)\b", line)]
-        return (named or lines)[-1][:MOST_LETTERS]
+        return find_crash(self._errors())
 
     def _errors(self) -> str:
         return bytes(self._stderr).decode("utf-8", "replace")
@@ -350,47 +317,9 @@ class Host:
         self._heard_errors.set()
 
 
-def _bytes_in(pipe: Any) -> int | None:
-    """Return how many bytes wait in a pipe; None where the system does not tell, or the pipe was closed."""
-    if os.name != "posix" or pipe.fileno() < 0:
-        return None
-    import fcntl
-    import termios
-
-    return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def _enlarge(pipe: Any, size: int) -> None:
-    """Make room in a pipe, where the system lets us; it has 64 KiB otherwise."""
-    if sys.platform == "linux":  # pragma: no branch - The others have pipes of one size.
-        import fcntl
-
-        with contextlib.suppress(OSError):  # More than this user may have.
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, size)
-
-
-def _undecorated(line: str) -> str:
-    """Return a line of an error without the margin that Python gives to groups."""
-    return line.lstrip(" \t|+-").rstrip()
-
-
 def _shown(data: bytes) -> str:
     text = spelled_text(data)
     return f"text that something printed: {text!r}" if text else repr(data)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _end_group(leader: int) -> None:
-    """End what an application has started and left behind."""
-    if _OWN_GROUP:  # pragma: no branch - Windows has no process groups.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, signal.SIGKILL)
 
 
 @asynccontextmanager
@@ -402,16 +331,7 @@ async def open_host(command: Sequence[str], *, patience: float, start_seconds: f
         patience: how long an answer may take, in seconds.
         start_seconds: how much longer anything may take as long as it has said nothing: it may still be starting.
     """
-    # A browser's applications are not started with it, and it hides that one of them never flushes.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    process: trio.Process = await trio.lowlevel.open_process(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        **_OWN_GROUP,
-    )
+    process = await start_program(command)
     host = Host(process, patience, start_seconds)
     async with open_body() as body, trio.open_nursery() as nursery:
         try:
@@ -423,7 +343,7 @@ async def open_host(command: Sequence[str], *, patience: float, start_seconds: f
             with trio.CancelScope(shield=True):
                 process.kill()
                 await process.wait()
-                _end_group(process.pid)
+                end_group(process.pid)
                 for stream in (process.stdin, process.stdout, process.stderr):
                     assert stream is not None
                     await trio.aclose_forcefully(stream)
