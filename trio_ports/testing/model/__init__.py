@@ -8,9 +8,10 @@ The order between different senders, and between different ports, is not ruled.
 """
 
 from .connections import Call, Connection, Direction, Inbox, Message, Seen
+from .contexts import Context
 from .dialects import MIB, RULES, Outcome, Rules
 from .playing import Model
-from .ports import Context, Port
+from .ports import Port
 
 __all__ = [
     "MIB",
