@@ -46,6 +46,7 @@ class End:
         "send_only",
         "side",
         "sources",
+        "waiting",
     )
 
     def __init__(self, side: Literal["opener", "receiver"], connection: Connection, lane: Lane, out: Direction) -> None:
@@ -57,12 +58,14 @@ class End:
         """What arrives here."""
         self.out: Direction = out
         """What is sent from here."""
-        self.sources: list[trio.MemorySendChannel[Batch]] = [lane.source.clone() for lane in out.lanes]
-        """This end's own send channels, one for each lane of ``out``."""
-        self.only: Lane | None = out.lanes[0] if len(out.lanes) == 1 else None
+        self.sources: dict[Lane, trio.MemorySendChannel[Batch]] = {lane: lane.source.clone() for lane in out.lanes}
+        """This end's own send channels, by the lane of ``out`` that they lead to; none once nobody is there."""
+        self.waiting: dict[trio.lowlevel.Task, None] = {}
+        self.only: Lane | None
         """The one lane that this end sends into, while somebody is there; None if there are several receivers."""
-        self.send_only: Callable[[Batch], None] = self.sources[0].send_nowait if self.sources else _send_nowhere
+        self.send_only: Callable[[Batch], None]
         """Put a batch into that lane's channel."""
+        self.aim()
         self.closed: bool = False
         self.peer_gone: bool = False
         self.peer_vanished: bool = False
@@ -127,19 +130,17 @@ class End:
     @enable_ki_protection
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
-        if len(self.sources) == 1 and not self.out.shared:
-            self.out.lanes[0].put(self.sources[0].send_nowait, frame)
-            if self.on_sent is not None:
-                self.on_sent(frame)
-            return
         if not self.sources:
             raise trio.BrokenResourceError
         unread: list[Lane] = []
-        for source, lane in zip(self.sources, self.out.lanes, strict=True):
-            if not self.out.counts(lane) and lane.used >= self.out.bound:
-                unread.append(lane)
-                continue
-            lane.put(source.send_nowait, frame)
+        if self.only is not None:
+            self.only.put(self.send_only, frame)
+        else:
+            for lane, source in self.sources.items():
+                if self.out.counts(lane) or lane.used < self.out.bound:
+                    lane.put(source.send_nowait, frame)
+                else:
+                    unread.append(lane)
         if self.on_sent is not None:
             self.on_sent(frame)
         if unread and self._connection is not None:
@@ -194,23 +195,26 @@ class End:
 
     def share(self) -> None:
         """Take note that what is sent from here goes to others too: a receiver that never reads holds nobody back."""
-        self.only = None
         self.out.shared = True
+        self.aim()
         self.out.settle()
+
+    def aim(self) -> None:
+        """Note whether there is one lane to send into, which is quicker."""
+        self.only = self.out.only() if self.sources else None
+        self.send_only = _send_nowhere if self.only is None else self.sources[self.only].send_nowait
 
     def cut(self, refusal: Callable[[], Exception] = trio.BrokenResourceError) -> None:
         """Stop sending from here."""
-        sources, self.sources = self.sources, []
-        self.only = None
-        self.send_only = _send_nowhere
-        for source in sources:
+        sources, self.sources = self.sources, {}
+        self.aim()
+        for source in sources.values():
             source.close()
         self.out.refuse(self, refusal)
 
     def _forget_lane(self) -> None:
         """Nobody sends into this end's lane any more; leave no cycle of references."""
-        if self.lane in self.lane.direction.lanes:
-            self.lane.direction.lanes.remove(self.lane)
+        self.lane.direction.lanes.pop(self.lane, None)
 
     def lose_peer(self, error: PortError | None) -> None:
         """Take note that the other side has gone."""
@@ -246,7 +250,7 @@ class Connection:
     left: tuple[PortError | None, bool] | None = None
     """How the last receiver left that did so while there were others: its error, and whether it vanished."""
     opener: End | None = None
-    receivers: list[End] = attrs.field(factory=list["End"])
+    receivers: dict[End, None] = attrs.field(factory=dict["End", None])
 
     def leave(self, end: End, error: PortError | None, *, vanished: bool) -> None:
         """Tell those whom it concerns that ``end`` has left."""
@@ -257,6 +261,7 @@ class Connection:
             whom = self.receiver_vanishes if vanished else self.receiver_disconnects
             if whom == "last" and self.receivers:
                 self.left = (error, vanished)
+                self._make_room()
                 return
             self._end_opener(error, vanished=vanished)
             if whom == "all":
@@ -267,12 +272,15 @@ class Connection:
 
     def drop_unread(self, lanes: list[Lane]) -> None:
         """Disconnect the receivers that never read and are full."""
-        for receiver in [end for end in self.receivers if end.lane in lanes]:
-            error = PortError("Nobody read here, and the queue was full.", cause=Cause.UNREAD)
+        unread = set(lanes)
+        for receiver in [end for end in self.receivers if end.lane in unread]:
             self._remove(receiver)
-            receiver.lose_peer(error)
-            if not self.receivers:
-                self._end_opener(error)
+            receiver.lose_peer(PortError("Nobody read here, and the queue was full.", cause=Cause.UNREAD))
+        if self.receivers:
+            # Not `_make_room`: this may be called from there, and what does not count has left no room behind.
+            self._settle_answers()
+        else:
+            self._end_opener(PortError("Nobody read there, and the queues were full.", cause=Cause.UNREAD))
 
     def withdraw(self, end: End, error: PortError) -> None:
         """Take out a receiver that was never told of the connection."""
@@ -282,18 +290,28 @@ class Connection:
                 # If others were there, it ends as if the last of them had been the last of all.
                 why, vanished = self.left or (error, False)
                 self._end_opener(why, vanished=vanished)
+            else:
+                self._make_room()
 
     def _remove(self, receiver: End) -> None:
-        self.receivers.remove(receiver)
+        """Take a receiver out. Whoever calls this lets those send who waited for it, once all is in order again."""
+        del self.receivers[receiver]
         receiver.cut()
         opener = self.opener
         assert opener is not None, "there are receivers as long as there is an opener"
-        index = opener.out.lanes.index(receiver.lane)
-        opener.sources.pop(index).close()
-        del opener.out.lanes[index]
-        if self.receivers:
-            opener.out.settle()
-            receiver.out.settle()
+        opener.sources.pop(receiver.lane).close()
+        del opener.out.lanes[receiver.lane]
+        opener.aim()
+
+    def _make_room(self) -> None:
+        """Let those send who waited for a receiver that has left, or behind one of its senders."""
+        if self.opener is not None:
+            self.opener.out.settle()
+        self._settle_answers()
+
+    def _settle_answers(self) -> None:
+        if self.opener is not None:
+            self.opener.lane.direction.settle()
 
     def _end_opener(self, error: PortError | None, *, vanished: bool = False) -> None:
         opener, self.opener = self.opener, None
@@ -303,7 +321,7 @@ class Connection:
 
     def _end_receivers(self, error: PortError | None) -> None:
         self.opener = None
-        receivers, self.receivers = self.receivers, []
+        receivers, self.receivers = self.receivers, {}
         for receiver in receivers:
             receiver.lose_peer(error)
 
@@ -325,10 +343,11 @@ def open_connection(
     """
     connection = Connection(receiver_disconnects, receiver_vanishes)
     forth, back = Direction(max_buffer_size), Direction(max_buffer_size)
-    back.lanes.append(Lane(back))
-    forth.lanes.extend(Lane(forth) for _ in range(receivers))
-    opener = connection.opener = End("opener", connection, back.lanes[0], forth)
-    connection.receivers.extend(End("receiver", connection, lane, back) for lane in forth.lanes)
+    answers = Lane(back)
+    back.lanes[answers] = None
+    forth.lanes.update((Lane(forth), None) for _ in range(receivers))
+    opener = connection.opener = End("opener", connection, answers, forth)
+    connection.receivers.update((End("receiver", connection, lane, back), None) for lane in forth.lanes)
     for lane in (*forth.lanes, *back.lanes):
         lane.source.close()
     return opener, list(connection.receivers)

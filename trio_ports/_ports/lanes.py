@@ -28,6 +28,9 @@ Batch: TypeAlias = deque[bytes]
 class Sender(Protocol):
     """Whoever waits for room: an end."""
 
+    waiting: dict[Task, None]
+    """Its tasks that wait."""
+
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound."""
 
@@ -80,6 +83,7 @@ class Lane:
         """Whoever takes messages here waits for one."""
         return self.sleeper is not None or self.sink.statistics().tasks_waiting_receive > 0
 
+    @enable_ki_protection
     def put(self, send: Callable[[Batch], None], frame: bytes) -> None:
         """Add a message, through a sender's own channel. Written out once more in `Port.post_message`."""
         if self.sleeper is not None:
@@ -173,7 +177,7 @@ class Direction:
     __slots__ = ("blocked", "bound", "lanes", "shared", "undecided")
 
     def __init__(self, bound: float) -> None:
-        self.lanes: list[Lane] = []
+        self.lanes: dict[Lane, None] = {}
         self.bound: float = bound
         self.shared: bool = False
         """What is sent here is sent to others as well."""
@@ -182,10 +186,15 @@ class Direction:
         self.blocked: OrderedDict[Task, tuple[Sender, bytes | None]] = OrderedDict()
         """Who waits, with the message in hand; without one, a listener whose posts exceeded the bound."""
 
+    def only(self) -> Lane | None:
+        """Return the one lane that is sent into; None if there are several, here or elsewhere."""
+        return next(iter(self.lanes)) if len(self.lanes) == 1 and not self.shared else None
+
     def has_room(self, more: int = 1) -> bool:
         """Say whether ``more`` messages fit. Among several receivers, one that never read holds nobody back."""
-        if len(self.lanes) == 1 and not self.shared:
-            return self.lanes[0].used + more <= self.bound
+        only = self.only()
+        if only is not None:
+            return only.used + more <= self.bound
         return all(not self.counts(lane) or lane.used + more <= self.bound for lane in self.lanes)
 
     def counts(self, lane: Lane) -> bool:
@@ -199,35 +208,44 @@ class Direction:
             task, (end, frame) = next(iter(self.blocked.items()))
             if not self.has_room(frame is not None):
                 return
-            del self.blocked[task]
-            if frame is not None:
-                end.put(frame)
-            reschedule(task)
+            self._serve(task, end, frame)
 
     @enable_ki_protection
     def admit(self, end: Sender) -> None:
         """Send for those who wait on behalf of ``end``, beyond the bound: what comes now must not overtake them."""
-        for task, (sender, frame) in tuple(self.blocked.items()):
-            if sender is end and frame is not None:
-                del self.blocked[task]
-                end.put(frame)
-                reschedule(task)
+        for task in tuple(end.waiting):
+            frame = self.blocked[task][1]
+            if frame is not None:
+                self._serve(task, end, frame)
 
+    @enable_ki_protection
     def refuse(self, end: Sender, error: Callable[[], Exception]) -> None:
         """Raise ``error`` in everybody who waits on behalf of ``end``."""
-        for task, (sender, _) in tuple(self.blocked.items()):
-            if sender is end:
-                del self.blocked[task]
-                reschedule(task, outcome.Error(error()))
+        for task in tuple(end.waiting):
+            self._forget(task, end)
+            reschedule(task, outcome.Error(error()))
 
+    @enable_ki_protection
     async def wait(self, end: Sender, frame: bytes | None) -> None:
         """Wait in the queue until ``frame`` was sent. Cancelled, it was not sent."""
         task = trio.lowlevel.current_task()
 
         def abort(_: RaiseCancelT) -> Abort:
-            del self.blocked[task]
+            self._forget(task, end)
             self.settle()  # Who stood behind may need less room: a listener whose excess is queued needs none.
             return Abort.SUCCEEDED
 
         self.blocked[task] = (end, frame)
+        end.waiting[task] = None
         await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def _serve(self, task: Task, end: Sender, frame: bytes | None) -> None:
+        """Send for a task that waits, and let it go on."""
+        self._forget(task, end)
+        if frame is not None:
+            end.put(frame)
+        reschedule(task)
+
+    def _forget(self, task: Task, end: Sender) -> None:
+        del self.blocked[task]
+        del end.waiting[task]
