@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._protocol.errors import LocalProtocolError
 from .._protocol.patterns import ExternallyConnectable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Extension:
     """An installed extension. Made by `Browser.install`."""
 
-    __slots__ = ("_base", "_browser", "_contexts", "externally_connectable", "id", "installed")
+    __slots__ = ("_base", "_browser", "_contexts", "_pages", "externally_connectable", "id", "installed")
 
     def __init__(
         self, browser: Browser, extension_id: str, externally_connectable: ExternallyConnectable | None
@@ -34,9 +35,12 @@ class Extension:
         self.installed: bool = True
         self._contexts: dict[Context, None] = {}
         """Its live contexts, in the order they were made."""
+        self._pages: dict[Context, None] = {}
+        """Those of them that `Runtime.connect` reaches, content scripts left out: there may be many of these."""
         installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id!r}#{browser._new_document_id()}")
         self._base = browser._setup.dialect.extension_url.format(id=extension_id, uuid=installation)
 
+    @enable_ki_protection
     def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:
         """Open one of the extension's pages.
 
@@ -57,7 +61,7 @@ class Extension:
         self._require_installed()
         url = f"{self._base}/{path.lstrip('/')}"
         if tab is None:
-            has_background = any(context.kind == "background" for context in self._contexts)
+            has_background = any(context.kind == "background" for context in self._pages)
             return self._keep(
                 Context(self._browser, "page" if has_background else "background", url=url, extension=self)
             )
@@ -69,6 +73,7 @@ class Extension:
             frame.navigate(url)
         return self._keep(Context(self._browser, "page", url=url, extension=self, frame=frame))
 
+    @enable_ki_protection
     def inject(self, tab: Tab, frame_id: int = 0) -> Context:
         """Run the extension's content script in a frame; there is one context for it in each document.
 
@@ -85,6 +90,7 @@ class Extension:
                 return context
         return self._keep(Context(self._browser, "content_script", url=frame.url, extension=self, frame=frame))
 
+    @enable_ki_protection
     def uninstall(self) -> None:
         """Remove the extension: all its contexts close. Sync and idempotent."""
         self._browser._require_here("extension.uninstall")
@@ -97,9 +103,12 @@ class Extension:
     def _forget(self, context: Context) -> None:
         """Take a closed context out."""
         self._contexts.pop(context, None)
+        self._pages.pop(context, None)
 
     def _keep(self, context: Context) -> Context:
         self._contexts[context] = None
+        if context.kind != "content_script":
+            self._pages[context] = None
         return context
 
     def _require_installed(self) -> None:

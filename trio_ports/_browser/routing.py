@@ -26,7 +26,7 @@ def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tupl
         call: what is asked for.
         opener: who asks, if it lives in this browser.
     """
-    if browser.leaving:
+    if browser._leaving:
         return [], "on_connect"
     if call.extension_id is None:
         return _find_in_tab(browser, call, opener), "on_connect"
@@ -35,8 +35,7 @@ def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tupl
     event: ConnectEvent = "on_connect" if own else "on_connect_external"
     if extension is None or not (own or _lets_in(extension, browser._setup.dialect, call)):
         return [], event
-    pages = (context for context in extension._contexts if context.kind in ("background", "page"))
-    return [context for context in pages if context is not opener and context._listens(event)], event
+    return [page for page in extension._pages if page is not opener and page._listens(event)], event
 
 
 def _lets_in(extension: Extension, dialect: Dialect, call: Call) -> bool:
