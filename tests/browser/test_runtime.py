@@ -735,7 +735,7 @@ async def test_a_receiver_that_never_listened_is_ended_as_unread() -> None:
 
 
 async def test_nobody_of_several_ever_listened() -> None:
-    """Rule 17: all are ended as unread but the last, which alone holds the opener back."""
+    """Rule 17: all are ended as unread, and with the last of them the connection, for the same cause."""
     async with open_world(max_buffer_size=1) as world:
         opener, receivers = await open_three(world)
         opener.post_message(1)
@@ -743,7 +743,7 @@ async def test_nobody_of_several_ever_listened() -> None:
         await settle()
         assert {port.statistics().state for port in receivers} == {"ended"}
         assert opener.error is not None
-        assert opener.error.cause is Cause.UNREAD
+        assert (opener.error.cause, str(opener.error)) == (Cause.UNREAD, "Nobody read there, and the queues were full.")
 
 
 @pytest.mark.parametrize("end", ["opener", "receiver"])

@@ -9,7 +9,8 @@ from support import ScriptedError, settle
 
 from trio_ports import Cause, Port
 from trio_ports._ports.connection import open_connection
-from trio_ports._ports.owners import Owner, crash_error
+from trio_ports._ports.failures import crash_error
+from trio_ports._ports.owners import Owner
 from trio_ports._ports.setup import make_setup
 
 

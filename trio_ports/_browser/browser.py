@@ -11,11 +11,12 @@ from threading import get_ident
 from typing import Any, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.blocks import open_body
 from .._ports.connection import End, open_connection
+from .._ports.failures import crash_error
 from .._ports.observers import Observer
-from .._ports.owners import crash_error
 from .._ports.setup import ListenerErrors, Setup, make_setup
 from .._protocol.dialects import NO_RECEIVER_TEXT, DialectName
 from .._protocol.errors import Cause, LocalProtocolError, PortError
@@ -37,6 +38,7 @@ class Browser:
         "_document_ids",
         "_elsewhere",
         "_extensions",
+        "_leaving",
         "_manifest_folders",
         "_nursery",
         "_setup",
@@ -44,7 +46,6 @@ class Browser:
         "_tabs",
         "_thread",
         "closed",
-        "leaving",
     )
 
     _nursery: trio.Nursery
@@ -61,7 +62,7 @@ class Browser:
         self._manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
         self.closed: bool = False
-        self.leaving: bool = False
+        self._leaving: bool = False
         """Its block is being left: nobody is reached any more by what listeners open meanwhile."""
         self._contexts: dict[Context, None] = {}
         """The live contexts, in the order they were made."""
@@ -70,6 +71,7 @@ class Browser:
         self._tabs: dict[int, Tab] = {}
         """The open tabs, by id."""
 
+    @enable_ki_protection
     def install(self, extension_id: str, *, externally_connectable: Mapping[str, Any] | None = None) -> Extension:
         """Install an extension.
 
@@ -94,6 +96,7 @@ class Browser:
         extension = self._extensions[extension_id] = Extension(self, extension_id, key)
         return extension
 
+    @enable_ki_protection
     def open_tab(self, url: str = "about:blank") -> Tab:
         """Open a tab.
 
@@ -137,7 +140,7 @@ class Browser:
     def _call(self, call: Call, opener: Context) -> End:
         """Connect a context to whoever hears ``call``, here and elsewhere, and return the opener's end."""
         receivers, event = find_receivers(self, call, opener)
-        peers = () if self._elsewhere is None or self.leaving else self._elsewhere.peers()
+        peers = () if self._elsewhere is None or self._leaving else self._elsewhere.peers()
         near, fars = self._connect(len(receivers) + len(peers))
         self._announce(call, event, receivers, fars)
         if self._elsewhere is not None and peers:
@@ -170,6 +173,7 @@ class Browser:
             context._announce(event, end, call.name, call.sender)
 
     @asynccontextmanager
+    @enable_ki_protection
     async def _shared_on(self, bus: Bus | None) -> AsyncGenerator[None, None]:
         """Act as one with the other browsers of a bus for the block."""
         if bus is None:
@@ -193,9 +197,10 @@ class Browser:
             end, name, extension_id=extension_id, dialect=self._setup.dialect, manifest_folders=self._manifest_folders
         )
 
+    @enable_ki_protection
     async def _tear_down(self, error: PortError | None) -> None:
         """Close the contexts in order, each once everything under way has reached its listeners."""
-        self.leaving = True
+        self._leaving = True
         with trio.CancelScope(shield=True):
             await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
         for context in tuple(self._contexts):
@@ -208,6 +213,7 @@ class Browser:
 
 
 @asynccontextmanager
+@enable_ki_protection
 async def open_browser(
     *,
     dialect: DialectName = "trio",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 
 import trio
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from .._ports.connection import End
-from .._ports.observers import ListenerFailed
-from .._ports.owners import Owner, crash_error, owner_closed_error
+from .._ports.failures import crash_error, judge_failure, owner_closed_error
+from .._ports.owners import Owner
 from .._ports.port import Port
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, LocalProtocolError, PortError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 ContextKind: TypeAlias = Literal["background", "page", "content_script", "web_page"]
 ConnectEvent: TypeAlias = Literal["on_connect", "on_connect_external"]
+
+BATCH: Final = 64
+"""How many connections are announced before others run."""
 
 
 @final
@@ -118,6 +122,7 @@ class Context:
         """The context has ended."""
         return self._owner.closed
 
+    @enable_ki_protection
     def close(self) -> None:
         """End the context: its ports disconnect, in good order, and its tasks are cancelled. Sync and idempotent.
 
@@ -126,6 +131,7 @@ class Context:
         self._browser._require_here("context.close")
         self._close(None)
 
+    @enable_ki_protection
     async def __aenter__(self) -> Self:
         """Narrow the context's scope to a block. A checkpoint; a cancelled call has closed the context.
 
@@ -140,6 +146,7 @@ class Context:
             raise
         return self
 
+    @enable_ki_protection
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -163,6 +170,7 @@ class Context:
         if self.closed:
             raise owner_closed_error(f"{self!r} is closed")
 
+    @enable_ki_protection
     def _open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
         """Connect from here to whoever hears ``call``, and return this context's end."""
         browser = self._browser
@@ -182,14 +190,15 @@ class Context:
         if not self._announcing:
             self._announcing = self._owner.start_soon(self._announce_pending)
 
+    @enable_ki_protection
     async def _announce_pending(self) -> None:
         try:
             while self._pending:
-                for _ in range(len(self._pending)):
+                for _ in range(min(len(self._pending), BATCH)):
                     if self._pending:  # A listener may have closed this context.
                         self._announce_next()
-                if self._pending:  # A listener has connected to this context: let others run before the next round.
-                    await trio.lowlevel.checkpoint()
+                if self._pending:  # Many came at a time, or a listener has connected to this context: let others run.
+                    await trio.lowlevel.cancel_shielded_checkpoint()
         finally:
             self._announcing = False
 
@@ -205,9 +214,12 @@ class Context:
         port: Port[Any, Any] = Port(
             end, self._owner, setup, decoder, name=name, sender=sender, held=True, show_error=show_error
         )
-        self._call_listeners(listeners, event, port)
-        port._release()
+        try:
+            self._call_listeners(listeners, event, port)
+        finally:
+            port._release()
 
+    @disable_ki_protection
     def _call_listeners(self, listeners: tuple[Any, ...], event: ConnectEvent, port: Port[Any, Any]) -> None:
         current = getattr(self.runtime, f"_{event}")
         for listener in listeners:
@@ -225,13 +237,14 @@ class Context:
                 if not self._owner.start_soon(self._run_listener, result, port):
                     _discard(cast("Awaitable[object]", result))
 
+    @disable_ki_protection
     async def _run_listener(self, listener: Awaitable[object], port: Port[Any, Any]) -> None:
         if self.closed:
             _discard(listener)
             return
         # The port's own task starts after this one's first step, so that the listener reaches its first checkpoint
         # before a message is delivered.
-        port._release()
+        port._release(within_task=True)
         try:
             await listener
         except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
@@ -239,16 +252,15 @@ class Context:
 
     def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:
         """Tell the observer what an on_connect listener raised, which logs it, or end its port as a crash and raise."""
-        setup = self._browser._setup
-        raised = setup.listener_errors == "raise" or not isinstance(error, Exception)
-        if setup.observer is not None and isinstance(error, Exception):
-            setup.observer(ListenerFailed(port, error, raised))
-        if not raised:
-            return
-        crash = crash_error(error)
-        if crash is not None:
-            port._close(crash, vanished=True)
-        raise error
+        try:
+            judge_failure(error, port, self._browser._setup)
+        except BaseException:
+            crash = crash_error(error)
+            if crash is not None:
+                port._close(crash, vanished=True)
+            raise
+        finally:
+            del error
 
     def _close(self, error: PortError | None) -> None:
         if self.closed:
@@ -263,8 +275,10 @@ class Context:
             self._pending.popleft()[1].close(error, vanished=True)
         self.runtime._closed.set()
 
+    @enable_ki_protection
     async def _tear_down(self, error: PortError | None) -> None:
         """Close as the browser does at its end: first everything that is under way reaches this context's listeners."""
+        self._owner.ending = True
         with trio.CancelScope(shield=True):
             while self._announcing:
                 await trio.lowlevel.checkpoint()

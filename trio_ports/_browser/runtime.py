@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import open_connection
 from .._ports.events import Event, check_callable
-from .._ports.owners import raise_unless_late
+from .._ports.failures import raise_unless_late
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
 from .._util import check_flag, check_type
@@ -103,6 +104,7 @@ class Runtime:
         call = Call(opener_id=self.id, opener_url=context.url, name=name, sender=sender, extension_id=target)
         return context._open_port(call, message_type)
 
+    @enable_ki_protection
     def connect_native(self, application: str, *, message_type: Any = Any) -> Port[Any, Any]:
         """Start a native application and connect to it. For the extension's own pages.
 
@@ -134,6 +136,7 @@ class Runtime:
         context.browser._start_application(far, application, context.extension.id)
         return port
 
+    @enable_ki_protection
     async def serve(
         self,
         handler: Callable[[Port[Any, Any]], Awaitable[object]],
@@ -185,9 +188,11 @@ class Runtime:
                 nursery.cancel_scope.cancel()
 
     async def _serve_port(self, handler: Callable[[Port[Any, Any]], Awaitable[object]], port: Port[Any, Any]) -> None:
+        held = True
         try:
             async with port:
-                port._release()
+                held = False
+                port._release(within_task=True)
                 handling = handler(port)
                 if not isinstance(cast("object", handling), Awaitable):
                     raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
@@ -196,6 +201,9 @@ class Runtime:
             if not self._context.closed:
                 raise
             raise_unless_late(error)
+        finally:
+            if held:
+                port._release()
 
     def _show_error(self, error: PortError | None) -> None:
         """Let ``last_error`` say ``error``, where that is this dialect's way."""

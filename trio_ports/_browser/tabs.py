@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._protocol.errors import LocalProtocolError
 from .._protocol.urls import find_fault
@@ -43,6 +44,7 @@ class Frame:
         """What it shows."""
         return self._url
 
+    @enable_ki_protection
     def navigate(self, url: str) -> None:
         """Show another document. What ran in the frame ends, without error; of a top frame, all other frames close.
 
@@ -60,6 +62,7 @@ class Frame:
         self._url = url
         self.document_id = self._tab.browser._new_document_id()
 
+    @enable_ki_protection
     def close(self) -> None:
         """Remove the frame; closing a top frame closes the tab. What ran in it ends, without error. Idempotent."""
         self._tab.browser._require_here("frame.close")
@@ -121,6 +124,7 @@ class Tab:
         """Return the frame of that number, or None."""
         return self._frames.get(frame_id)
 
+    @enable_ki_protection
     def open_frame(self, url: str) -> Frame:
         """Add a frame to the document that the tab shows.
 
@@ -135,6 +139,7 @@ class Tab:
         self._frames[frame.id] = frame
         return frame
 
+    @enable_ki_protection
     def web_page(self, frame_id: int = 0) -> Context:
         """Return the web page in a frame, which may open connections to extensions that let it.
 
@@ -149,6 +154,7 @@ class Tab:
                 return context
         return Context(self.browser, "web_page", url=frame.url, frame=frame)
 
+    @enable_ki_protection
     def navigate(self, url: str) -> None:
         """Show another document in the top frame: everything in the tab ends, without error, and other frames close.
 
@@ -161,6 +167,7 @@ class Tab:
         self._require_open()
         self._frames[0].navigate(url)
 
+    @enable_ki_protection
     def close(self) -> None:
         """Close the tab: everything in it ends, without error. Sync and idempotent."""
         self.browser._require_here("tab.close")

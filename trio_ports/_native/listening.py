@@ -17,8 +17,9 @@ from trio.lowlevel import enable_ki_protection
 
 from .._ports.blocks import open_body
 from .._ports.connection import End, open_connection
+from .._ports.failures import crash_error
 from .._ports.observers import Observer
-from .._ports.owners import Owner, crash_error
+from .._ports.owners import Owner
 from .._ports.port import Port
 from .._ports.setup import ListenerErrors, Setup, make_setup
 from .._protocol.dialects import TRIO

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from .._util import runs_within
-from .owners import crash_error, split_cancelled
+from .failures import crash_error, split_cancelled
 
 if TYPE_CHECKING:
     from .core import PortCore
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Block:
     """One ``async with port:``. What the port's listeners raise cancels it and leaves through it."""
 
-    __slots__ = ("entered", "errors", "scope")
+    __slots__ = ("entered", "errors", "left", "scope")
 
     def __init__(self) -> None:
         self.entered = False
         """The body is about to run. Until then nothing is dropped, and no end is told, that it could still ask for."""
+        self.left = False
+        """It is over, and raises nothing any more: what listeners raise then leaves through the owner's scope."""
         self.scope = trio.CancelScope()
         self.errors: list[BaseException] = []
 
@@ -32,6 +34,7 @@ class Block:
 
     def raise_errors(self, leaving: BaseException | None) -> None:
         """Raise what the listeners raised, if anything, beside what the block is left by."""
+        self.left = True
         errors, self.errors = self.errors, []
         if errors:
             own = None if leaving is None else split_cancelled(leaving)[1]
@@ -41,14 +44,14 @@ class Block:
 async def enter_block(port: PortCore) -> None:
     """Give the port a block. A checkpoint; cancelled, it has disconnected the port."""
     if port._block is not None:
-        raise trio.BusyResourceError("this port has a block already")
+        raise trio.BusyResourceError("this port has a block already, or has had one")
     # Set before the checkpoint: what a listener raises meanwhile is the block's already.
     block = port._block = Block()
     try:
         await trio.lowlevel.checkpoint()
-    except trio.Cancelled:
-        port._close(None, vanished=False)
-        block.raise_errors(None)
+    except BaseException as error:
+        port._close(crash_error(error), vanished=False)
+        block.raise_errors(error)
         raise
     block.scope.__enter__()
     block.entered = True
@@ -70,11 +73,14 @@ async def leave_block(port: PortCore, error: BaseException | None) -> None:
         leaving = interruption
     port._discard()
     try:
-        block.scope.__exit__(None if leaving is None else type(leaving), leaving, None)
+        try:
+            block.scope.__exit__(None if leaving is None else type(leaving), leaving, None)
+        finally:
+            block.raise_errors(leaving)
+        if leaving is not None and leaving is not error:
+            raise leaving
     finally:
-        block.raise_errors(leaving)
-    if leaving is not None and leaving is not error:
-        raise leaving
+        del leaving, error
 
 
 async def _finish_pump(port: PortCore, *, crashed: bool) -> None:

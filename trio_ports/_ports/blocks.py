@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import final
 
-from .owners import split_cancelled
+from trio.lowlevel import enable_ki_protection
+
+from .failures import split_cancelled
 
 
 @final
@@ -33,10 +35,14 @@ class Body:
         if cancelled is None or cancelled is error:
             return cancelled is None
         # Cancellation belongs to whichever scope was cancelled, which may be the nursery's own: it has to pass there.
-        raise cancelled
+        try:
+            raise cancelled
+        finally:
+            del cancelled, error  # Its traceback holds this frame.
 
 
 @asynccontextmanager
+@enable_ki_protection
 async def open_body() -> AsyncGenerator[Body, None]:
     """Open what goes round the nursery; ``with body:`` goes inside it, round the body.
 
@@ -49,5 +55,9 @@ async def open_body() -> AsyncGenerator[Body, None]:
         if body.failure is None or split_cancelled(group)[1] is None:
             raise
         raise BaseExceptionGroup("the block and its tasks failed", [body.failure, *group.exceptions]) from None
-    if body.failure is not None:
-        raise body.failure
+    failure, body.failure = body.failure, None
+    try:
+        if failure is not None:
+            raise failure
+    finally:
+        del failure  # Its traceback holds this frame.

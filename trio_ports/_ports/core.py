@@ -1,15 +1,18 @@
 """The mechanics of a port: its state, who may take what arrives, and when its end is delivered.
 
-What a program sees of it is in `port`. Nothing here waits, apart from `PortCore._wait_over` and `PortCore._settle`.
+What a program sees of it is in `port`. Hardly anything here waits: what sends once there is room, and what waits for
+the port to be over.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import Happening, State, advance
@@ -17,9 +20,10 @@ from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
 from .block import Block
 from .connection import End
-from .events import Event
-from .observers import Disconnected, Dropped, ListenerFailed, Opened, Posted
-from .owners import Owner, crash_error, owner_closed_error
+from .events import Event, is_same
+from .failures import crash_error, judge_failure, owner_closed_error
+from .observers import Disconnected, Dropped, Opened, Posted
+from .owners import Owner
 from .pump import Pump
 from .setup import Setup
 
@@ -122,14 +126,31 @@ class PortCore:
         """Deliver nothing until `_release` was called as often."""
         self._gate += 1
 
-    def _release(self) -> None:
+    @enable_ki_protection
+    def _release(self, *, within_task: bool = False) -> None:
+        """Deliver, if nobody else holds this port.
+
+        Args:
+            within_task: what this task does next, until it waits, may be to listen or to read.
+        """
         self._gate -= 1
         if self._gate == 0:
-            lane = self._end.lane
-            lane.heard = self._has_read or bool(self._on_message.listeners)
-            if lane.direction.blocked:
-                lane.direction.settle()
+            # Where nobody else is sent the same, whether somebody listens makes no difference.
+            if not within_task or self._end.lane.direction.only() is not None:
+                self._note_heard()
+            else:
+                self._owner.start_soon(self._note_heard_later)
             self._start_wanted_pump()
+
+    def _note_heard(self) -> None:
+        """From now on this port's bound holds senders back if somebody listens or reads here, and not otherwise."""
+        lane = self._end.lane
+        lane.heard = self._has_read or bool(self._on_message.listeners)
+        if lane.direction.blocked:
+            lane.direction.settle()
+
+    async def _note_heard_later(self) -> None:
+        self._note_heard()
 
     def _before_message_listener(self, _: Callable[..., object]) -> None:
         if self._reading:
@@ -139,10 +160,15 @@ class PortCore:
 
     def _before_disconnect_listener(self, listener: Callable[..., object]) -> None:
         late = self._state is State.ENDED and self._dialect.tells_late_listeners
-        if late and listener not in self._told:
+        if late and not any(is_same(told, listener) for told in self._told):
             self._told.append(listener)
             self._untold = (*self._untold, listener)
             self._start_pump()
+
+    @property
+    def _waits_for_reader(self) -> bool:
+        """Somebody has read here, or is about to, and is to take what has arrived before the end is delivered."""
+        return self._is_entering or bool(self._has_read and self._end.lane.used)
 
     def _start_wanted_pump(self) -> None:
         """Start the pump, if there is something for it to do."""
@@ -150,6 +176,7 @@ class PortCore:
         if self._state is State.ENDING or (self._state is State.OPEN and wanted):
             self._start_pump()
 
+    @enable_ki_protection
     def _start_pump(self) -> None:
         if self._pump is None and self._gate == 0 and self._state is not State.CLOSED:
             pump = Pump(self)
@@ -158,7 +185,9 @@ class PortCore:
 
     def _pump_finished(self) -> None:
         self._pump = None
-        if self._untold:
+        # What came while it told the end: further listeners for that, or one for the messages that were kept.
+        kept = self._state is State.ENDED and self._end.lane.used and self._on_message.listeners
+        if self._untold or kept:
             self._start_pump()
 
     def _undecodable(self, error: MalformedMessageError) -> None:
@@ -168,7 +197,8 @@ class PortCore:
         elif self._observer is not None:
             self._observer(Dropped(self, error.raw))
         if not isinstance(error, MessageShapeError) and not self._dialect.ignores_malformed:
-            self._end.fail(error)
+            # A copy has no traceback, which would keep this port, and what has arrived here, for as long as the error.
+            self._end.fail(copy.copy(error))
 
     # When posting or reading meets an end ---------------------------------------------------------------------------
 
@@ -197,7 +227,9 @@ class PortCore:
         try:
             await self._end.send(frame)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
-            if self._state is not State.OPEN:
+            if self._end.closed or self._end.peer_gone:
+                # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 raise self._after_close() from self._end.peer_error
             await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
 
@@ -245,10 +277,10 @@ class PortCore:
 
     def _peer_gone(self) -> None:
         self._state = advance(self._state, Happening.PEER_GONE)
-        waits_for_reader = self._has_read and self._end.lane.used
-        if not self._reading and not waits_for_reader:
+        if not self._reading and not self._waits_for_reader:
             self._start_pump()
 
+    @enable_ki_protection
     def _deliver_end(self) -> None:
         """Let the other side's end take effect here. The on_disconnect listeners are left to the pump."""
         if self._state is not State.ENDING:
@@ -263,6 +295,7 @@ class PortCore:
         else:
             self._end.close()
 
+    @enable_ki_protection
     def _close(self, error: PortError | None, *, vanished: bool) -> None:
         """End this side, telling the other ``error``."""
         before, self._state = self._state, advance(self._state, Happening.DISCONNECT)
@@ -286,10 +319,14 @@ class PortCore:
         """As its scope ends: end this side, or let the other side's end be delivered if that came first."""
         if self._state is State.OPEN:
             self._close(error, vanished=True)
-        elif self._state is State.ENDING:
+        while self._state is State.ENDING:
             self._abandoned = True
             self._start_pump()
-            await self._wait_over()
+            pump = self._pump
+            if pump is None:  # It is held, and whoever holds it is not there any more.
+                self._close(error, vanished=True)
+            else:
+                await pump.wait_done()  # One that a listener has failed in leaves the rest to another one.
 
     async def _wait_over(self) -> None:
         """Wait until this port is over. A checkpoint."""
@@ -303,11 +340,10 @@ class PortCore:
 
     def _listener_failed(self, error: BaseException) -> None:
         """Tell the observer what a listener raised, which logs it, or raise it."""
-        raised = self._setup.listener_errors == "raise" or not isinstance(error, Exception)
-        if self._observer is not None and isinstance(error, Exception):
-            self._observer(ListenerFailed(self, error, raised))
-        if raised:
-            raise error
+        try:
+            judge_failure(error, self, self._setup)
+        finally:
+            del error
 
     def _owner_failed(self, error: BaseException) -> bool:
         """A listener's exception ends the port as a crash; say whether the port's block takes it."""
@@ -315,7 +351,7 @@ class PortCore:
         if crash is None:
             return False
         self._close(crash, vanished=True)
-        if self._block is None:
+        if self._block is None or self._block.left:
             return False
         self._block.fail(error)
         return True

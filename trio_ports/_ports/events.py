@@ -61,17 +61,17 @@ class Event(Generic[ListenerT]):
     def remove_listener(self, listener: Callable[..., Any]) -> None:
         """Stop calling ``listener``. Removing what was never added does nothing."""
         require_trio(f"{self._name}.remove_listener", self._thread)
-        self.listeners = tuple(other for other in self.listeners if not _is_same(other, listener))
+        self.listeners = tuple(other for other in self.listeners if not is_same(other, listener))
 
     def has_listener(self, listener: Callable[..., Any]) -> bool:
         """Say whether ``listener`` will be called."""
-        return any(_is_same(other, listener) for other in self.listeners)
+        return any(is_same(other, listener) for other in self.listeners)
 
     def __repr__(self) -> str:
         return f"<{self._name}: {len(self.listeners)} listeners>"
 
 
-def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
     """Say whether two listeners count as one.
 
     Python makes a method anew each time it is asked for, so methods are compared. Nothing else is: two recorders that

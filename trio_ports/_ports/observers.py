@@ -1,6 +1,7 @@
 """What can be observed of ports: one function, called with one record for each thing that happens.
 
-Without an observer a port pays for one comparison. Tracing, logging and the tests' tools are observers.
+Without an observer a port pays for one comparison. Tracing, logging and the tests' tools are observers. An observer is
+called in the middle of things: it must use no port. What it raises is logged, and disturbs nobody.
 """
 
 from __future__ import annotations
@@ -72,6 +73,18 @@ class ListenerFailed:
 
 Observation: TypeAlias = Opened | Posted | Delivered | Dropped | Disconnected | ListenerFailed
 Observer: TypeAlias = Callable[[Observation], None]
+
+
+def guarded(observer: Observer) -> Observer:
+    """Log what an observer raises."""
+
+    def observe(observation: Observation) -> None:
+        try:
+            observer(observation)
+        except Exception:
+            logging.getLogger("trio_ports").exception("The observer %r failed.", observer)
+
+    return observe
 
 
 def log_failures(observation: Observation) -> None:

@@ -4,72 +4,25 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, cast, final
+from typing import TYPE_CHECKING, Any, final
 from weakref import WeakSet
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
-from .._protocol.errors import Cause, PortError
+from .._protocol.errors import PortError
 from .._util import runs_within
+from .failures import raise_unless_late
 
 if TYPE_CHECKING:
     from .core import PortCore
-
-
-def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """Split an exception into what belongs to cancellation and the rest; what needs no splitting stays itself."""
-    if isinstance(error, trio.Cancelled):
-        return error, None
-    if not isinstance(error, BaseExceptionGroup):
-        return None, error
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    cancelled, rest = group.split(trio.Cancelled)
-    return (None, group) if cancelled is None else (cancelled, rest)
-
-
-_OF_CLOSED_OWNERS: Final[WeakSet[Exception]] = WeakSet()
-"""What was raised because an owner has closed, as long as somebody holds it."""
-
-
-def owner_closed_error(text: str) -> trio.ClosedResourceError:
-    """Return the error for the use of something whose owner has closed. A task of a closed owner may leave by it."""
-    error = trio.ClosedResourceError(text)
-    _OF_CLOSED_OWNERS.add(error)
-    return error
-
-
-def raise_unless_late(error: BaseException) -> None:
-    """Raise what a task of a closed owner is left by, but for what came of being late.
-
-    A task that was about to run when its owner closed finds its port closed before it finds itself cancelled.
-    """
-    rest: BaseException | None = None if _is_late(error) else error
-    if isinstance(error, BaseExceptionGroup):
-        rest = cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
-    if rest is not None:
-        raise rest
-
-
-def _is_late(error: BaseException) -> bool:
-    return isinstance(error, trio.ClosedResourceError) and error in _OF_CLOSED_OWNERS
-
-
-def crash_error(error: BaseException | None) -> PortError | None:
-    """Return what the other side is told when an owner ends by ``error``: nothing of what it says.
-
-    A crash is what remains of the exception once every ``trio.Cancelled`` is taken out: cancelled, whatever cancelled
-    it, is orderly.
-    """
-    if error is None or split_cancelled(error)[1] is None:
-        return None
-    return PortError("The other end failed.", cause=Cause.CRASHED)
 
 
 @final
 class Owner:
     """A scope that owns ports: tasks in somebody's nursery, and the ports that end with it."""
 
-    __slots__ = ("_awaited", "_context", "_idle", "_scopes", "closed", "nursery", "ports", "unread")
+    __slots__ = ("_awaited", "_context", "_idle", "_scopes", "closed", "ending", "nursery", "ports", "unread")
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery: trio.Nursery = nursery
@@ -77,6 +30,8 @@ class Owner:
         """The ports that are not over, in the order they were opened."""
         self.unread: WeakSet[PortCore] = WeakSet()
         """Ports that are over and still have messages to read, as long as somebody holds them."""
+        self.ending: bool = False
+        """Its ports settle: it is about to be closed, and others may be closed already."""
         self.closed: bool = False
         self._scopes: dict[trio.CancelScope, trio.lowlevel.Task | None] = {}
         self._awaited: set[trio.CancelScope] = set()
@@ -84,6 +39,7 @@ class Owner:
         self._idle: trio.Event | None = None
         self._context = contextvars.copy_context()
 
+    @enable_ki_protection
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> bool:
         """Run a task of this owner, if it is still there to run one; say whether."""
         if self.closed:
@@ -100,6 +56,7 @@ class Owner:
     def _start(self, scope: trio.CancelScope, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
         self.nursery.start_soon(self._run, scope, function, args, name=function)
 
+    @enable_ki_protection
     async def _run(
         self, scope: trio.CancelScope, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
     ) -> None:
@@ -108,7 +65,7 @@ class Owner:
             with scope:
                 await function(*args)
         except (trio.ClosedResourceError, BaseExceptionGroup) as error:
-            if not self.closed:
+            if not self.ending:
                 raise
             raise_unless_late(error)
         finally:
@@ -118,17 +75,19 @@ class Owner:
                 self._idle.set()
                 self._idle = None
 
+    @enable_ki_protection
     def close(self, error: PortError | None = None) -> None:
         """End every port, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
         if self.closed:
             return
-        self.closed = True
+        self.ending = self.closed = True
+        # First, so that a task that waits in a port sees that it is cancelled, and not that its port is closed.
+        for scope in tuple(self._scopes):
+            scope.cancel()
         for port in tuple(self.ports):
             port._close(error, vanished=True)
         for port in tuple(self.unread):
             port._discard()
-        for scope in tuple(self._scopes):
-            scope.cancel()
 
     async def wait_idle(self) -> None:
         """Wait, shielded, until the tasks of this owner have finished that run now.
@@ -143,11 +102,13 @@ class Owner:
             with trio.CancelScope(shield=True):
                 await self._idle.wait()
 
+    @enable_ki_protection
     async def settle(self, error: PortError | None = None) -> None:
         """Let every port whose other side has gone say so to its sync listeners, and end the others.
 
         For an owner whose nursery is cancelled: an async listener before a sync one meets that first.
         """
+        self.ending = True
         with trio.CancelScope(shield=True):
             for port in tuple(self.ports):
                 await port._settle(error)

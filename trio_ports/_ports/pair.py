@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._protocol.dialects import DialectName
 from .._protocol.senders import MessageSender
@@ -16,6 +17,7 @@ from .port import Port
 from .setup import ListenerErrors, make_setup
 
 
+@enable_ki_protection
 def open_port_pair(
     nursery: trio.Nursery,
     name: str = "",
@@ -71,15 +73,18 @@ def open_port_pair(
         receiver_disconnects=setup.dialect.receiver_disconnects,
         receiver_vanishes=setup.dialect.receiver_vanishes,
     )
+    ports: list[Port[Any, Any]] = []
+    nursery.start_soon(_keep, owner, ports)  # First: a nursery that is closed refuses, and there never was a port.
     opener: Port[Any, Any] = Port(near, owner, setup, decoder, name=name, held=True)
     receiver: Port[Any, Any] = Port(far, owner, setup, decoder, name=name, sender=sender or MessageSender(), held=True)
-    nursery.start_soon(_keep, owner, opener, receiver)
+    ports += opener, receiver
     opener._release()
     receiver._release()
     return opener, receiver
 
 
-async def _keep(owner: Owner, *ports: Port[Any, Any]) -> None:
+@enable_ki_protection
+async def _keep(owner: Owner, ports: list[Port[Any, Any]]) -> None:
     """Keep the nursery open until both ports are over; end them if it is cancelled."""
     try:
         for port in ports:

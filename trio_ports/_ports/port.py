@@ -166,6 +166,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         else:
             self._post_unusual(frame)
 
+    @enable_ki_protection
     async def send(self, message: SendT) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it is no value
         """Send ``message``, waiting for room. A checkpoint; a cancelled call has sent nothing.
 
@@ -174,6 +175,8 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.ClosedResourceError: if this side has disconnected, before or meanwhile.
             trio.BrokenResourceError: if the other side has gone, even if that was not delivered yet; from its error.
         """
+        if get_ident() != self._thread:
+            raise outside_trio("port.send")
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
@@ -214,32 +217,33 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         # A pump may sleep here still, which dropped what nobody listened for, or whose listeners were removed. It would
         # be handed what this task waits for; woken, it finds that nothing is left for it to do.
         lane.wake()
-        if self._state is State.ENDED and not lane.used:
-            await trio.lowlevel.checkpoint()
-            raise self._end_of_messages()
-        self._reading = True
-        try:
-            frame = await lane.take()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint_if_cancelled()
-            raise self._end_reading() from self._end.peer_error
-        finally:
-            self._reading = False
-            if self._state is not State.OPEN and not lane.used:
-                self._after_last_message()
-        try:
-            message: ReceiveT = self._decoder.decode(frame)
-        except Exception as refusal:
+        while True:
+            if self._state is State.ENDED and not lane.used:
+                await trio.lowlevel.checkpoint()
+                raise self._end_of_messages()
+            self._reading = True
             try:
-                message = self._decoder.decode_unusual(frame, refusal)
-            except MessageShapeError:
-                raise
-            except MalformedMessageError as error:
-                self._undecodable(error)
-                return await self.receive()
-        if self._observer is not None:
-            self._observer(Delivered(self, frame))
-        return message
+                frame = await lane.take()
+            except (trio.EndOfChannel, trio.ClosedResourceError):
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise self._end_reading() from self._end.peer_error
+            finally:
+                self._reading = False
+                if self._state is not State.OPEN and not lane.used:
+                    self._after_last_message()
+            try:
+                message: ReceiveT = self._decoder.decode(frame)
+            except Exception as refusal:
+                try:
+                    message = self._decoder.decode_unusual(frame, refusal)
+                except MessageShapeError:
+                    raise
+                except MalformedMessageError as error:
+                    self._undecodable(error)
+                    continue
+            if self._observer is not None:
+                self._observer(Delivered(self, frame))
+            return message
 
     async def __anext__(self) -> ReceiveT:
         try:
@@ -252,6 +256,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     # Ending -----------------------------------------------------------------------------------------------------
 
+    @enable_ki_protection
     def disconnect(self) -> None:
         """End the connection. The other side gets what was posted, then on_disconnect; this side gets nothing more.
 
@@ -260,6 +265,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         require_trio("port.disconnect", self._thread)
         self._close(None, vanished=False)
 
+    @enable_ki_protection
     async def aclose(self) -> None:
         """Disconnect. A checkpoint; a cancelled call has disconnected all the same."""
         self.disconnect()
@@ -273,6 +279,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         """
         await self._wait_over()
 
+    @enable_ki_protection
     async def __aenter__(self) -> Self:
         """Narrow the port's scope to a block. A checkpoint; a cancelled call has disconnected the port.
 
@@ -286,6 +293,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         await enter_block(self)
         return self
 
+    @enable_ki_protection
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, final
 
 import trio
-from trio.lowlevel import wait_task_rescheduled
+from trio.lowlevel import disable_ki_protection, enable_ki_protection, wait_task_rescheduled
 
 from .._protocol.errors import MalformedMessageError
 from .._protocol.lifecycle import State
+from .failures import is_cancellation, split_cancelled
 from .observers import Delivered, Dropped
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Pump:
         """A listener posted more than there was room for: no further message is dispatched until it is queued."""
         self._done: trio.Event | None = None
 
+    @enable_ki_protection
     async def run(self) -> None:
         """Call the listeners until there is nothing to do. Cancelled, the end is still told to sync listeners."""
         port = self.port
@@ -52,16 +53,19 @@ class Pump:
         try:
             with self.scope:
                 try:
-                    await self._run_messages()
+                    try:
+                        await self._run_messages()
+                    finally:
+                        port._end.lane.sleeper = None  # A KeyboardInterrupt on its way to sleep leaves this task there.
                     await self._tell_end()
-                except trio.Cancelled:
-                    await self._finish_cancelled()
+                except BaseException as error:
+                    if is_cancellation(error):
+                        await self._finish_cancelled()
                     raise
         except BaseException as error:
             if not port._owner_failed(error):
                 raise
         finally:
-            port._end.lane.sleeper = None  # A KeyboardInterrupt on the way to sleep would leave this task there.
             port._pump_finished()
             if self._done is not None:
                 self._done.set()
@@ -72,6 +76,7 @@ class Pump:
             self._done = trio.Event()
         await self._done.wait()
 
+    @disable_ki_protection
     async def _run_messages(self, batch: float = BATCH) -> None:  # noqa: C901, PLR0912, PLR0915 - see below
         """Dispatch what arrives until there is nothing more to do for messages.
 
@@ -105,8 +110,11 @@ class Pump:
                 continue
             left -= 1
             if not head:
-                lane.begin(receive_nowait())
+                # While a listener was awaited, somebody else may have begun another batch.
                 head = lane.head
+                if not head:
+                    lane.begin(receive_nowait())
+                    head = lane.head
             frame = head.popleft()
             lane.used -= 1
             if blocked:
@@ -168,6 +176,7 @@ class Pump:
             except BaseException as error:
                 port._listener_failed(error)
 
+    @enable_ki_protection
     async def _wait_for_room(self) -> None:
         """Wait until what the listeners posted fits."""
         end = self.port._end
@@ -177,40 +186,55 @@ class Pump:
             except (trio.ClosedResourceError, trio.BrokenResourceError):
                 return  # One of the two ends has gone meanwhile; the next look at the state sees it.
 
+    @disable_ki_protection
     async def _tell_end(self) -> None:
-        """Deliver the end, if it is time, and call the on_disconnect listeners."""
+        """Deliver the end, if it is time, and call the on_disconnect listeners, all of them, cancelled or not."""
         port = self.port
-        lane = port._end.lane
-        waits_for_reader = port._is_entering or (port._has_read and lane.used)
-        if port._state is State.ENDING and (port._abandoned or not waits_for_reader):
+        if port._state is State.ENDING and (port._abandoned or not port._waits_for_reader):
             port._deliver_end()
-        cancelled: trio.Cancelled | None = None
-        while port._untold:
-            listener, *rest = port._untold
-            port._untold = tuple(rest)
-            removed = not port._on_disconnect.has_listener(listener) and not port._dialect.calls_removed_listeners
-            if removed or port._owner.closed:
-                continue  # A context that was closed runs no listeners.
-            port._show_error(True)
+        cancelled: BaseException | None = None
+        try:
+            while port._untold:
+                listener, *rest = port._untold
+                port._untold = tuple(rest)
+                removed = not port._on_disconnect.has_listener(listener) and not port._dialect.calls_removed_listeners
+                if removed or port._owner.closed:
+                    continue  # A context that was closed runs no listeners.
+                cancelled = await self._tell(listener) or cancelled
+            if cancelled is not None:
+                raise cancelled
+        finally:
+            del cancelled  # Its traceback holds this frame, and so the port.
+
+    async def _tell(self, listener: Callable[[Any], object]) -> BaseException | None:
+        """Call an on_disconnect listener; return what cancelled it, if anything did."""
+        port = self.port
+        port._show_error(True)
+        try:
+            result = listener(port)
+            if result is not None and _is_awaitable(result):
+                await result
+        except BaseException as error:
+            cancelled, failure = split_cancelled(error)
             try:
-                result = listener(port)
-                if result is not None and _is_awaitable(result):
-                    await result
-            except trio.Cancelled as error:
-                cancelled = error
-            except BaseException as error:
-                port._listener_failed(error)
+                if failure is not None:
+                    port._listener_failed(failure)
+                return cancelled
             finally:
-                port._show_error(False)
-        if cancelled is not None:
-            raise cancelled
+                del cancelled, failure
+        finally:
+            port._show_error(False)
+        return None
 
     async def _finish_cancelled(self) -> None:
         """Hand what is left to the listeners that do not wait, and tell them the end."""
         port = self.port
         if port._state is State.ENDING and port._on_message.listeners:
-            with suppress(trio.Cancelled):  # A listener waited.
+            try:
                 await self._run_messages(batch=math.inf)
+            except BaseException as error:
+                if not is_cancellation(error):  # Otherwise a listener waited.
+                    raise
         if port._state is State.ENDING:
             port._abandoned = True
             await self._tell_end()

@@ -10,7 +10,7 @@ import attrs
 from .._protocol.dialects import Dialect, find_dialect
 from .._protocol.messages import Decoder, Encoder, Reading
 from .._util import check_limit
-from .observers import Observer, log_failures
+from .observers import Observer, guarded, log_failures
 
 ListenerErrors: TypeAlias = Literal["raise", "log"]
 
@@ -67,7 +67,7 @@ def make_setup(
         listener_errors=errors,
         max_buffer_size=buffer_size,
         max_message_bytes=message_bytes,
-        observer=observer,
+        observer=None if observer is None else guarded(observer),
         encoder=Encoder(max_message_bytes=message_bytes, too_large_text=too_large),
         reading=Reading.of(table),
     )

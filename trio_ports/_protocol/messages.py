@@ -77,7 +77,7 @@ class Encoder:
             if len(frame) <= _LARGE_BYTES or not _is_plain(message):
                 marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
-            failure = error
+            failure = error.with_traceback(None)  # Which holds this frame, and so the message.
         if frame is None:
             frame = _encode_unusual(message, failure)
         elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):

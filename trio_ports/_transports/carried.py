@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, final
 import trio
 
 from .._ports.connection import End, open_connection
-from .._ports.owners import Owner, split_cancelled
+from .._ports.failures import split_cancelled
+from .._ports.owners import Owner
 from .._ports.port import Port
 from .._ports.setup import Setup
 from .._protocol.messages import Decoder
@@ -85,5 +86,8 @@ class _Aside:
                 raise kept from None
             raise BaseExceptionGroup("a port's block and what carries its messages failed", [kept, rest]) from None
         kept, self._error = self._error, None
-        if kept is not None:
-            raise kept
+        try:
+            if kept is not None:
+                raise kept
+        finally:
+            del kept  # Its traceback holds this frame.
