@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from native_support import write_application
 from support import Witness, each_dialect, open_world, settle
 
 from trio_ports import Cause, LocalProtocolError, NativeApplicationError
@@ -73,3 +74,18 @@ async def test_bad_arguments(arguments: dict[str, Any], text: str, tmp_path: Pat
     async with open_world(manifest_folders=[tmp_path]) as world:
         with pytest.raises(TypeError, match=text):
             world.background.runtime.connect_native(**{"application": "missing", **arguments})
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close", "block"])
+async def test_what_was_posted_to_an_application_that_is_not_up_yet(tmp_path: Path, leaves: str) -> None:
+    """Rules 38 and 39: it is started, and gets it all, although the browser is left at once."""
+    write_application(tmp_path, "while True: open('log', 'a').write(receive())")
+    async with open_world(manifest_folders=[tmp_path]) as world:
+        port = world.background.runtime.connect_native("app")
+        for letter in "hello":
+            port.post_message(letter)
+        if leaves == "disconnect":
+            port.disconnect()
+        elif leaves == "close":
+            world.background.close()
+    assert (tmp_path / "log").read_text() == "hello"

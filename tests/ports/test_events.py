@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 from unittest import mock
 
@@ -256,6 +256,24 @@ async def test_a_hook_may_refuse() -> None:
     del owner
     event.add_listener(repr)
     assert event.listeners == (print, repr)
+
+
+async def test_generator_functions_are_refused(nursery: trio.Nursery) -> None:
+    """Calling one runs none of its body."""
+    opener, receiver = open_port_pair(nursery)
+
+    class Reader:
+        async def hear(self, message: Any, port: Port) -> AsyncGenerator[Any]:
+            yield message
+
+    def hear(message: Any, port: Port) -> Generator[Any]:
+        yield message
+
+    for listener in (hear, Reader().hear):
+        with pytest.raises(TypeError, match="is a generator function, whose body would never run"):
+            receiver.on_message.add_listener(listener)
+    assert receiver.on_message.listeners == ()
+    opener.disconnect()
 
 
 @each_dialect

@@ -100,6 +100,20 @@ async def test_a_reader_of_many_frames_that_are_ignored(nursery: trio.Nursery, d
             await receiver.receive()
 
 
+@pytest.mark.parametrize("dialect", ["firefox", "chrome"])
+async def test_a_malformed_message_that_nobody_listens_for(nursery: trio.Nursery, dialect: Any) -> None:
+    """It ends the connection, where it would if somebody did; what is a message of another shape is only dropped."""
+    opener, receiver = open_port_pair(nursery, dialect=dialect, message_type=int)
+    await settle()
+    opener.post_message("no number")
+    await settle()
+    assert receiver.statistics().state == "open"
+    opener._end.put(b"{x")
+    await settle()
+    assert receiver.statistics().state == ("ended" if dialect == "firefox" else "open")
+    receiver.disconnect()
+
+
 # Cancelled and failing listeners --------------------------------------------------------------------------------------
 
 
@@ -400,6 +414,23 @@ async def test_an_observer_that_raises(nursery: trio.Nursery, caplog: pytest.Log
     assert len(caplog.records) == 8
 
 
+async def test_failures_are_logged_beside_an_observer(nursery: trio.Nursery, caplog: pytest.LogCaptureFixture) -> None:
+    """Where listeners' errors are logged, they are, whoever observes."""
+    observed: list[object] = []
+    opener, receiver = open_port_pair(nursery, listener_errors="log", observer=observed.append)
+
+    @receiver.on_message.add_listener
+    def fail(message: Any, port: Port) -> None:
+        raise ScriptedError
+
+    opener.post_message(1)
+    await settle()
+    opener.disconnect()
+    await receiver.wait_disconnected()
+    assert any(isinstance(each, ListenerFailed) for each in observed)
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [ScriptedError]
+
+
 async def test_an_observer_sees_who_had_to_wait(nursery: trio.Nursery) -> None:
     """What was posted is observed when it is sent, to each receiver or none."""
     posted: list[bytes] = []
@@ -491,6 +522,16 @@ async def test_what_cannot_be_posted_is_not_kept(nursery: trio.Nursery) -> None:
     async with without_collector() as references:
         for beside in (b"bytes", object(), "\ud800", 10**30):
             post(references, beside)
+    opener.disconnect()
+
+
+async def test_an_idle_port_keeps_nothing(nursery: trio.Nursery) -> None:
+    """Once its listeners are through, its last message is theirs alone."""
+    opener, receiver = open_port_pair(nursery, message_type=Thing)
+    async with without_collector() as references:
+        receiver.on_message.add_listener(lambda message, port: references.append(weakref.ref(message)))
+        opener.post_message(Thing(1))
+        await settle()
     opener.disconnect()
 
 

@@ -10,7 +10,9 @@ import json
 import math
 import uuid
 from collections.abc import Callable
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypedDict
 
 import attrs
 import msgspec
@@ -421,6 +423,47 @@ def test_no_json_is_malformed_for_typed_readers_too() -> None:
     with pytest.raises(MalformedMessageError) as caught:
         decode(b"{", Typed)
     assert not isinstance(caught.value, MessageShapeError)
+
+
+class Plain:
+    """A class that msgspec knows nothing of."""
+
+
+@pytest.mark.parametrize("message_type", [Plain, Path])
+def test_a_class_of_no_fields_is_refused(message_type: Any) -> None:
+    """Whoever forgot @dataclass is told so at once."""
+    with pytest.raises(TypeError, match="nothing that arrives is one; was @dataclass forgotten"):
+        Decoder(message_type)
+
+
+@dataclass
+class Choosy:
+    """A type whose own code raises what msgspec does not expect."""
+
+    n: int
+    made: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        Choosy.made += 1
+        if self.n < 0:
+            raise KeyError("no such number")
+
+
+@pytest.mark.parametrize("frame", [b'{"n": -1}', b'{"n": -1, "x": "\\ud800"}'])
+def test_a_type_whose_own_code_raises(frame: bytes) -> None:
+    """Whatever it raises, the message is of another shape for it, and its code runs once."""
+    Choosy.made = 0
+    with pytest.raises(MessageShapeError, match="KeyError: 'no such number'") as caught:
+        decode(frame, Choosy)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert Choosy.made == 1
+
+
+def test_a_number_too_long_to_be_written_is_named() -> None:
+    """Python writes no number of more than some thousand digits, unless it is asked to."""
+    with pytest.raises(NotSerializableError) as caught:
+        Encoder(max_message_bytes=math.inf).encode({"a": [0, {"b": 10**5000}]})
+    assert caught.value.path == "$.a[1].b"
 
 
 @pytest.mark.parametrize("message_type", [1, Point | Dot, "Missing"])

@@ -121,7 +121,12 @@ class Tab:
         return not self._frames
 
     def frame(self, frame_id: int) -> Frame | None:
-        """Return the frame of that number, or None."""
+        """Return the frame of that number, or None.
+
+        Raises:
+            TypeError: if it is no number.
+        """
+        check_type("frame_id", frame_id, int)
         return self._frames.get(frame_id)
 
     @enable_ki_protection

@@ -87,15 +87,19 @@ async def run_application(
         max_message_bytes: the largest message the application may send, in bytes; 1 MiB unless given.
     """
     family = FAMILIES.get(dialect.name) or family_of(extension_id)
+    application: Application | None = None
     try:
         manifest = search(name, extension_id, family, files_of(name, family, manifest_folders=manifest_folders))
-        application = await Application.start(manifest, extension_id, family)
+        # What was posted is to reach the application, also if this is cancelled before it is up.
+        with trio.CancelScope(shield=end.lane.used > 0):
+            application = await Application.start(manifest, extension_id, family)
     except NativeApplicationError as error:
         end.close(in_dialect(error, dialect))
         return
     except BaseException:
         end.close()
         raise
+    assert application is not None, "nobody cancels the scope that it was started in"
     await application.run(end, dialect=dialect, max_message_bytes=max_message_bytes)
 
 

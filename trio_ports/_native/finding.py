@@ -50,6 +50,8 @@ def find_manifest(
     """
     check_type("name", name, str)
     check_type("extension_id", extension_id, str)
+    if not extension_id:
+        raise ValueError("extension_id must not be empty")
     family = family_of(extension_id)
     if browser is not None:
         family = places_of(browser).family

@@ -190,6 +190,21 @@ class PortCore:
         if self._untold or kept:
             self._start_pump()
 
+    def _drop(self, frame: bytes) -> None:
+        """Let go of what nobody listens for; what is no message ends the connection all the same."""
+        try:
+            self._decoder.decode(frame)
+        except Exception as refusal:
+            try:
+                self._decoder.decode_unusual(frame, refusal)
+            except MessageShapeError:
+                pass  # Of another shape or not, it is a message.
+            except MalformedMessageError as error:
+                self._undecodable(error)
+                return
+        if self._observer is not None:
+            self._observer(Dropped(self, frame))
+
     def _undecodable(self, error: MalformedMessageError) -> None:
         """A frame was no message: a listener's error if only its shape was wrong; otherwise the connection is over."""
         if isinstance(error, MessageShapeError):

@@ -13,6 +13,7 @@ from .._util import require_trio
 
 ListenerT = TypeVar("ListenerT", bound=Callable[..., Any])
 
+_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _METHODS: Final = (MethodType, BuiltinFunctionType, MethodWrapperType)
 
 
@@ -91,6 +92,8 @@ def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, 
     """
     if not callable(function):
         raise TypeError(f"{role} must be {kind}, not {function!r}")
+    if _is_generator(function):
+        raise TypeError(f"{role} must be {kind}: {function!r} is a generator function, whose body would never run")
     if arguments is None or _takes(function, len(arguments)):
         return
     try:
@@ -103,6 +106,12 @@ def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, 
     except TypeError as error:
         called = f"{role} is called with ({', '.join(arguments)})"
         raise TypeError(f"{called}, but {function!r} takes {signature}: {error}") from None
+
+
+def _is_generator(function: Any) -> bool:
+    """Say whether a function has a ``yield`` in it."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code is not None and bool(code.co_flags & _GENERATOR)
 
 
 def _takes(listener: Any, count: int) -> bool:

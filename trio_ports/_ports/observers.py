@@ -7,14 +7,15 @@ called in the middle of things: it must use no port. What it raises is logged, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, final
 
 import attrs
 
 from .._protocol.errors import PortError
 
 
+@final
 @attrs.frozen(eq=False)
 class Opened:
     """A port exists."""
@@ -25,6 +26,7 @@ class Opened:
     """The same number for all ports of one connection."""
 
 
+@final
 @attrs.frozen(eq=False)
 class Posted:
     """A message was accepted for sending."""
@@ -34,6 +36,7 @@ class Posted:
     """The encoded message."""
 
 
+@final
 @attrs.frozen(eq=False)
 class Delivered:
     """A message is about to be handed to the port's listeners or reader."""
@@ -42,6 +45,7 @@ class Delivered:
     frame: bytes
 
 
+@final
 @attrs.frozen(eq=False)
 class Dropped:
     """A message arrived that nobody will see: nobody listened (in the dialects that drop), or it was no JSON."""
@@ -50,6 +54,7 @@ class Dropped:
     frame: bytes
 
 
+@final
 @attrs.frozen(eq=False)
 class Disconnected:
     """A port is over."""
@@ -61,6 +66,7 @@ class Disconnected:
     """This side ended it; otherwise the other side did, and on_disconnect is about to fire."""
 
 
+@final
 @attrs.frozen(eq=False)
 class ListenerFailed:
     """A listener raised."""
@@ -75,20 +81,21 @@ Observation: TypeAlias = Opened | Posted | Delivered | Dropped | Disconnected | 
 Observer: TypeAlias = Callable[[Observation], None]
 
 
-def guarded(observer: Observer) -> Observer:
-    """Log what an observer raises."""
+def joined(observers: Sequence[Observer]) -> Observer:
+    """Make one observer of some, and log what one of them raises."""
 
     def observe(observation: Observation) -> None:
-        try:
-            observer(observation)
-        except Exception:
-            logging.getLogger("trio_ports").exception("The observer %r failed.", observer)
+        for observer in observers:
+            try:
+                observer(observation)
+            except Exception:
+                logging.getLogger("trio_ports").exception("The observer %r failed.", observer)
 
     return observe
 
 
 def log_failures(observation: Observation) -> None:
-    """Log what listeners raise, as browsers do. The observer where listeners' errors are logged and none was given."""
+    """Log what listeners raise, as browsers do: the observer that is there wherever listeners' errors are logged."""
     if isinstance(observation, ListenerFailed) and not observation.raised:
         log = logging.getLogger("trio_ports")
         log.error("A listener of %r failed.", observation.port, exc_info=observation.error)

@@ -35,6 +35,7 @@ else:
     ReceiveT = TypeVar("ReceiveT", covariant=True)
 
 
+@final
 @attrs.frozen
 class PortStatistics:
     """How full a port is, for debugging; see `Port.statistics`."""

@@ -23,7 +23,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection, wait_task
 from .._protocol.errors import MalformedMessageError
 from .._protocol.lifecycle import State
 from .failures import is_cancellation, split_cancelled
-from .observers import Delivered, Dropped
+from .observers import Delivered
 
 if TYPE_CHECKING:
     from .core import PortCore
@@ -102,6 +102,7 @@ class Pump:
                 if lane.used:
                     await trio.lowlevel.checkpoint()
                 else:
+                    frame, message, result, listeners = b"", None, None, ()  # Nothing of the last one is kept.
                     if lane.on_idle is not None:
                         lane.on_idle()
                     lane.sleeper = task
@@ -120,8 +121,7 @@ class Pump:
             if blocked:
                 lane.direction.settle()
             if not listeners:
-                if observer is not None:
-                    observer(Dropped(port, frame))
+                port._drop(frame)
                 continue
             try:
                 message = decode(frame)

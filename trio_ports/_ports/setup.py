@@ -10,7 +10,7 @@ import attrs
 from .._protocol.dialects import Dialect, find_dialect
 from .._protocol.messages import Decoder, Encoder, Reading
 from .._util import check_limit
-from .observers import Observer, guarded, log_failures
+from .observers import Observer, joined, log_failures
 
 ListenerErrors: TypeAlias = Literal["raise", "log"]
 
@@ -59,15 +59,16 @@ def make_setup(
     check_limit("max_message_bytes", message_bytes)
     if observer is not None and not callable(observer):
         raise TypeError(f"observer must be callable, not {observer!r}")
-    if observer is None and errors == "log":
-        observer = log_failures
+    observers: list[Observer] = [log_failures] if errors == "log" else []
+    if observer is not None:
+        observers.append(observer)
     too_large = table.too_large_text if message_bytes == table.max_message_bytes else None
     return Setup(
         dialect=table,
         listener_errors=errors,
         max_buffer_size=buffer_size,
         max_message_bytes=message_bytes,
-        observer=None if observer is None else guarded(observer),
+        observer=joined(observers) if observers else None,
         encoder=Encoder(max_message_bytes=message_bytes, too_large_text=too_large),
         reading=Reading.of(table),
     )

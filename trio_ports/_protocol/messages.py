@@ -28,8 +28,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _PLAIN_TYPES: Final = frozenset({dict, list, tuple, str, int, float, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
+_USUAL_BITS: Final = 64
 _LARGE_BYTES: Final = 16 * 1024
 _SHOWN_BYTES: Final = 60
+_UNREADABLE: Final = (ValueError, RecursionError)
+"""What decoding raises; msgspec's own exceptions are among them. Anything else comes from the code of a type."""
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
 
 
@@ -144,7 +147,9 @@ class _Walk:
         self._above: set[int] = set()
 
     def plain(self, value: Any, path: str) -> Any:
-        if value is None or isinstance(value, (bool, int, str)):
+        if isinstance(value, int):
+            return _plain_number(value, path)
+        if value is None or isinstance(value, str):
             return value
         if isinstance(value, float):
             return value if math.isfinite(value) else None
@@ -172,6 +177,16 @@ class _Walk:
             return msgspec.to_builtins(value)
         except Exception as error:
             raise NotSerializableError(f"{type(value).__name__} is not JSON", path=path) from error
+
+
+def _plain_number(value: int, path: str) -> int:
+    """Return a whole number, or say that Python would not write one that long."""
+    if value.bit_length() > _USUAL_BITS:
+        try:
+            str(value)
+        except ValueError as error:
+            raise NotSerializableError(f"A number cannot be encoded: {error}", path=path) from None
+    return value
 
 
 def _check_keys(value: Any, path: str) -> None:
@@ -274,6 +289,11 @@ class Decoder:
         except Exception as error:
             text = f"message_type must be a type that msgspec decodes into, not {message_type!r}: {error}"
             raise TypeError(text) from error
+        if message_type is not Any and _is_foreign(message_type):
+            raise TypeError(
+                f"message_type must be a type that msgspec decodes into, not {message_type!r}: nothing that arrives is "
+                "one; was @dataclass forgotten?"
+            )
         self.decode: Callable[[bytes], Any] = decode if message_type is Any else _in_utf8(decode)
         self._message_type = message_type
         self._reading = reading
@@ -288,16 +308,29 @@ class Decoder:
         value = _decode_strictly(frame, self._reading)
         if self._message_type is Any:
             return value
-        # What msgspec says of a number beyond a double is about no type, though it is the same exception.
-        if not isinstance(error, msgspec.ValidationError) or "out of range" in str(error):
+        if isinstance(error, _UNREADABLE) and (not isinstance(error, msgspec.ValidationError) or _is_beyond(error)):
             try:
                 return msgspec.convert(value, self._message_type, str_keys=True)
-            except (msgspec.ValidationError, ValueError, RecursionError) as mismatch:
+            except Exception as mismatch:  # noqa: BLE001 - The type's own code may raise anything.
                 # A ValueError where a lone surrogate stands in the place of a number: msgspec cannot write it.
                 error = mismatch
+        if not isinstance(error, _UNREADABLE):
+            raise MessageShapeError(f"{type(error).__name__}: {error} - at `$`", path="$", raw=frame) from error
         found = _PATH_IN_TEXT.match(str(error))
         text, path = (found["text"], found["path"] or "$") if found else (str(error), "$")
         raise MessageShapeError(f"{text} - at `{path}`", path=path, raw=frame) from error
+
+
+def _is_foreign(message_type: Any) -> bool:
+    """Say whether msgspec knows nothing of a type but its name."""
+    from msgspec import inspect  # Most ports are untyped.
+
+    return isinstance(inspect.type_info(message_type), inspect.CustomType)
+
+
+def _is_beyond(error: Exception) -> bool:
+    """Say whether msgspec speaks of a number beyond a double: about no type, though the exception is the same."""
+    return "out of range" in str(error)
 
 
 def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import attrs
 
 
+@final
 @attrs.frozen
 class SenderTab:
     """The tab that the opener lives in, as it was when the connection was opened."""
@@ -15,6 +18,7 @@ class SenderTab:
     """What the tab showed."""
 
 
+@final
 @attrs.frozen
 class MessageSender:
     """Who opened the connection. A field is None where it is unknown or does not apply."""

@@ -60,6 +60,20 @@ async def test_scene_that_fails() -> None:
     assert await troubles(scene) == ["the scene failed: ValueError('one'); KeyError('two')"]
 
 
+async def test_waiting_in_vain() -> None:
+    """Where a connection has ended with an error, what it should have brought is not waited for."""
+
+    async def scene(stage: Stage) -> None:
+        async with open_browser(observer=stage.observe) as browser:
+            page = browser.install("notes@example.org").open_page()
+            stage.follow(page.runtime.connect(), "page", "background")
+            await stage.heard("page", "hello")
+
+    (trouble, *_) = await troubles(scene)
+    assert trouble.startswith("waited in vain: page learned that background has gone (Could not establish connection.")
+    assert trouble.endswith("and not page to hear 'hello'")
+
+
 async def test_surprises_and_strangers() -> None:
     """A message nobody asked for is noticed, and a port that no script of the scene has."""
 

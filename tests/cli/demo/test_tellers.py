@@ -48,10 +48,10 @@ async def test_ends(told) -> None:
         disconnected(here=True, name=""),
     )
     assert [" ".join(line.split()) for line in lines] == [
-        'a × ends "n"',
+        'a × ends "n" to b',
         'a × learns that b has ended "n", in good order',
         'a × learns that "n" has ended: ping_pong exited with status 1. (exited)',
-        "a × ends a port",
+        "a × ends a port to b",
     ]
 
 

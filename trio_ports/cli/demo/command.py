@@ -12,7 +12,7 @@ import trio
 from ..output import Output
 from ..running import run
 from .scenes import SCENES, Scene
-from .stage import DialectName, Stage, is_like
+from .stage import DialectName, InVainError, Stage, is_like
 from .steps import (
     DemoBegan,
     DemoEnded,
@@ -96,6 +96,8 @@ async def play_scene(scene: Scene, stage: Stage) -> None:
             await scene.play(stage)
     except trio.TooSlowError:
         stage.trouble(f"waited {PATIENCE_SECONDS} s in vain for {stage.waits_for}")
+    except InVainError as error:
+        stage.trouble(f"waited in vain: {error}")
     except Exception as error:  # noqa: BLE001 - The other scenes are played all the same.
         stage.trouble(f"the scene failed: {'; '.join(leaves(error))}")
     else:

@@ -28,6 +28,10 @@ DialectName = Literal["trio", "firefox", "chrome"]
 NOBODY: Final = "somebody"
 
 
+class InVainError(Exception):
+    """What a scene waits for will not come: a connection has ended with an error instead."""
+
+
 @attrs.define
 class Part:
     """A port's part in the scene."""
@@ -155,7 +159,11 @@ class Stage:
         self._news = trio.Event()
 
     async def _find(self, what: str, kind: type[Step], **fields: object) -> None:
-        """Wait for a surprise of this kind with these fields, which then is none any more."""
+        """Wait for a surprise of this kind with these fields, which then is none any more.
+
+        Raises:
+            InVainError: if there is another one that says why it will not come.
+        """
         self.waits_for = what
         await trio.lowlevel.checkpoint()
         while True:
@@ -163,6 +171,8 @@ class Stage:
                 if is_like(step, kind, **fields):
                     self._surprises.remove(step)
                     return
+                if isinstance(step, PortDisconnected) and step.cause is not None:
+                    raise InVainError(f"{step.who} learned that {step.whom} has gone ({step.error}), and not {what}")
             await self._news.wait()
 
 

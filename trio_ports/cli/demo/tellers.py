@@ -105,7 +105,7 @@ class TextTeller:
     @tell.register
     def _(self, step: PortDisconnected) -> None:
         if step.here:
-            self._line(step.who, f"{self._end} ends {called(step)}")
+            self._line(step.who, f"{self._end} ends {called(step)} to {step.whom}")
         elif step.error is None:
             self._line(step.who, f"{self._end} learns that {step.whom} has ended {called(step)}, in good order")
         else:
