@@ -83,7 +83,7 @@ os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) f
 NEWEST = list(FOUND)[-1]
 # Many tests wait, for a process or a browser, so more of them run at a time than there are processors. Which of them
 # stay together, and which begin, is for `tests/conftest.py` to say.
-IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 1), "--no-loadscope-reorder"]
+IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 2), "--no-loadscope-reorder"]
 
 
 def group(name: str) -> list[str]:

@@ -84,17 +84,24 @@ def test_a_signal_removes_everything(kind: Any, number: int, status: int, place:
     assert place.left() == []
 
 
-@BROWSERS
-def test_killed_it_leaves_nothing_either(kind: Any, place: Place) -> None:
-    """Browser, native application and files are gone within seconds, though the command could do nothing about it."""
-    require(kind)
+def killed_while_they_talk(kind: Any, place: Place) -> bool:
+    """Kill the command once the native application has answered; say whether that was still there."""
     with place.start(kind) as process:
         assert process.stdout is not None
         while "pong" not in process.stdout.readline():
             pass
-        assert len(find_processes("ping_pong")) > 0
+        talking = bool(find_processes("ping_pong"))
         process.kill()
         process.communicate(timeout=60)
+    return talking
+
+
+@BROWSERS
+def test_killed_it_leaves_nothing_either(kind: Any, place: Place) -> None:
+    """Browser, native application and files are gone within seconds, though the command could do nothing about it."""
+    require(kind)
+    # On a busy machine the application may be through before it is looked for: then once more.
+    assert any(killed_while_they_talk(kind, place) for _ in range(5))
     until = time.monotonic() + 10
     while place.left() and time.monotonic() < until:
         time.sleep(0.05)  # Nobody is left who could tell.

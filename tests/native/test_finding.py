@@ -146,6 +146,12 @@ def test_arguments_of_another_type_are_refused(arguments: dict[str, Any], text: 
         find_manifest(**options)
 
 
+def test_an_extension_without_an_id_is_refused(folders: tuple[Path, Path]) -> None:
+    """No manifest can allow it."""
+    with pytest.raises(ValueError, match="extension_id must not be empty"):
+        find(folders, "")
+
+
 def test_without_a_folder_there_is_nothing_to_find() -> None:
     """And the error does not speak of places."""
     with pytest.raises(NativeApplicationError, match="no folder to look in") as caught:

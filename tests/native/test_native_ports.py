@@ -23,7 +23,7 @@ from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, encode, open_descr
 from trio_ports import Cause, FrameTooLargeError, MalformedMessageError, Port, TruncatedError
 from trio_ports._native import native_ports
 from trio_ports._native.native_ports import carry_descriptors, for_application, open_native_port
-from trio_ports._ports.connection import End
+from trio_ports._ports.ends import End
 from trio_ports._ports.setup import make_setup
 from trio_ports._protocol.frames import FrameDecoder
 from trio_ports._transports import stdio

@@ -15,7 +15,8 @@ from support import Witness, each_dialect, settle
 from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Delivered, Dropped, MalformedMessageError, Port, PortError
-from trio_ports._ports.connection import End, open_connection
+from trio_ports._ports.connection import open_connection
+from trio_ports._ports.ends import End
 from trio_ports._ports.owners import Owner
 from trio_ports._ports.setup import make_setup
 

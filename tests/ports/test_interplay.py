@@ -147,6 +147,25 @@ async def test_a_cancelled_listener_with_a_nursery(autojump_clock: object, diale
     assert witness.seen == ["end", "end"]
 
 
+async def test_a_listener_that_fails_as_the_scope_is_cancelled() -> None:
+    """What is left is handed to it all the same; its error leaves, and the end is told."""
+    witness = Witness()
+
+    def fail(message: Any, port: Port) -> None:
+        raise ScriptedError
+
+    with pytest.RaisesGroup(ScriptedError):
+        async with trio.open_nursery() as nursery:
+            opener, receiver = open_port_pair(nursery)
+            receiver.on_message.add_listener(fail)
+            receiver.on_disconnect.add_listener(witness.see_end)
+            await settle()
+            nursery.cancel_scope.cancel()
+            opener.post_message(1)
+            opener.disconnect()
+    assert receiver.statistics().state in ("ended", "closed")
+
+
 async def clean_up_badly(*_: object) -> None:
     async def fail() -> None:
         try:

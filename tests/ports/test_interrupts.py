@@ -24,7 +24,6 @@ pytestmark = [
     # A handler that is interrupted before its first step.
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine"),
-    pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger traces"),
 ]
 
 PACKAGE = str(Path(trio_ports.__file__).parent)
@@ -118,4 +117,7 @@ async def talk_in_a_browser() -> None:
 
 @pytest.mark.parametrize("scenario", [talk_in_a_nursery, talk_in_a_browser])
 def test_ctrl_c_at_every_line(scenario: Callable[[], Awaitable[None]]) -> None:
+    """And once more after the last one, when nothing is interrupted."""
+    if sys.gettrace() is not None:
+        pytest.skip("a debugger traces")
     assert interrupt_everywhere(scenario) > 200

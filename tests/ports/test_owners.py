@@ -65,6 +65,19 @@ async def test_closing_cancels_tasks_and_ends_ports(nursery: trio.Nursery) -> No
     assert not owner.start_soon(trio.sleep_forever)
 
 
+async def test_a_port_that_is_held_as_its_owner_settles(nursery: trio.Nursery) -> None:
+    """Whoever holds it will not let go any more: it is closed, and nobody waits for it."""
+    owner = Owner(nursery)
+    setup = make_setup(dialect="trio")
+    near, (far,) = open_connection(max_buffer_size=1)
+    port: Port = Port(near, owner, setup, setup.decoder(int), held=True)
+    far.close()
+    assert port.statistics().state == "ending"
+    await owner.settle()
+    assert port.statistics().state == "closed"
+    owner.close()
+
+
 async def test_a_logged_failure_that_nobody_watches(nursery: trio.Nursery) -> None:
     """The openers always give an observer then; without one it is silent."""
     setup = attrs.evolve(make_setup(dialect="trio", listener_errors="log"), observer=None)

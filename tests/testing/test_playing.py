@@ -60,6 +60,21 @@ def test_a_listener_that_holds_and_then_answers() -> None:
     assert [record["message"] for record in verdict.logs["opener"]] == ["answer"]
 
 
+@pytest.mark.parametrize("how", ["cancel", "crash"])
+def test_a_listener_holds_as_its_block_ends(how: Any) -> None:
+    """It is cancelled, and hears nothing of what came meanwhile."""
+    history = [
+        turn("receiver", moves.add_listener("on_message", "holds", moves.hold())),
+        moves.enter("receiver"),
+        turn("opener", moves.hear(), moves.post(1), moves.post(2)),
+        moves.leave("receiver", how),
+    ]
+    maker = lambda nursery: trio_ports.open_port_pair(nursery)  # noqa: E731 - A maker takes the nursery.
+    verdict = play(make_port_subject(maker, 1, Traits()), history)
+    assert (verdict.history, verdict.difference) == (history, None)
+    assert [record["message"] for record in verdict.logs["receiver"]] == [1]
+
+
 @each_dialect
 @pytest.mark.parametrize(("frame", "document"), [("f1", "f1"), ("f1", "t1"), ("t1", "f1")])
 def test_a_frame_and_a_document(dialect: str, frame: str, document: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from .._ports.connection import End
+from .._ports.ends import End
 from .._ports.failures import crash_error, judge_failure, owner_closed_error
 from .._ports.owners import Owner
 from .._ports.port import Port

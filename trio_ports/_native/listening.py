@@ -16,7 +16,8 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.blocks import open_body
-from .._ports.connection import End, open_connection
+from .._ports.connection import open_connection
+from .._ports.ends import End
 from .._ports.failures import crash_error
 from .._ports.observers import Observer
 from .._ports.owners import Owner

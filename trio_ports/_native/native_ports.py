@@ -15,7 +15,7 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.connection import End
+from .._ports.ends import End
 from .._ports.observers import Observer
 from .._ports.port import Port
 from .._ports.setup import ListenerErrors, Setup, make_setup

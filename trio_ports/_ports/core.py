@@ -19,7 +19,7 @@ from .._protocol.lifecycle import Happening, State, advance
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
 from .block import Block
-from .connection import End
+from .ends import End
 from .events import Event, is_same
 from .failures import crash_error, judge_failure, owner_closed_error
 from .observers import Disconnected, Dropped, Opened, Posted

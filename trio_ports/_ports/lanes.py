@@ -214,9 +214,7 @@ class Direction:
     def admit(self, end: Sender) -> None:
         """Send for those who wait on behalf of ``end``, beyond the bound: what comes now must not overtake them."""
         for task in tuple(end.waiting):
-            frame = self.blocked[task][1]
-            if frame is not None:
-                self._serve(task, end, frame)
+            self._serve(task, end, self.blocked[task][1])
 
     @enable_ki_protection
     def refuse(self, end: Sender, error: Callable[[], Exception]) -> None:

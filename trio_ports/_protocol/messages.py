@@ -82,7 +82,7 @@ class Encoder:
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             failure = error.with_traceback(None)  # Which holds this frame, and so the message.
         if frame is None:
-            frame = _encode_unusual(message, failure)
+            frame = _encode_unusual(message)
         elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
             _make_plain(message)
         if len(frame) > self.max_message_bytes:
@@ -113,13 +113,9 @@ def _has_text_keys(level: list[Any]) -> bool:
     return set(map(type, itertools.chain.from_iterable(dicts))) <= {str}
 
 
-def _encode_unusual(message: Any, error: Exception | None) -> bytes:
+def _encode_unusual(message: Any) -> bytes:
     """Encode what msgspec refused, or say where the culprit is."""
-    plain = _make_plain(message)
-    try:
-        return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
-        raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
+    return json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _make_plain(message: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, final
 
 import trio
 
-from .._ports.connection import End, open_connection
+from .._ports.connection import open_connection
+from .._ports.ends import End
 from .._ports.failures import split_cancelled
 from .._ports.owners import Owner
 from .._ports.port import Port

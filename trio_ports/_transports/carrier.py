@@ -18,7 +18,7 @@ from typing import Final, TypeAlias, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.connection import End
+from .._ports.ends import End
 from .._ports.lanes import Lane
 from .._protocol.errors import Cause, PortError, RemoteProtocolError
 from .._protocol.frames import FrameDecoder, encode_frames, encode_length

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import trio
 
-from .._ports.connection import End
+from .._ports.ends import End
 from .._ports.observers import Observer
 from .._ports.port import Port
 from .._ports.setup import ListenerErrors, make_setup

@@ -10,7 +10,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._browser.calls import Answer, Call
-from .._ports.connection import End
+from .._ports.ends import End
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
