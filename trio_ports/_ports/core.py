@@ -185,9 +185,10 @@ class PortCore:
 
     def _pump_finished(self) -> None:
         self._pump = None
-        # What came while it told the end: further listeners for that, or one for the messages that were kept.
-        kept = self._state is State.ENDED and self._end.lane.used and self._on_message.listeners
-        if self._untold or kept:
+        # What came while it told the end: further listeners for that, or one for the messages that were kept. Of what
+        # a scope that was left has cut short, nothing is delivered after the end.
+        kept = self._state is State.ENDED and self._end.lane.used and not self._abandoned
+        if self._untold or (kept and self._on_message.listeners):
             self._start_pump()
 
     def _drop(self, frame: bytes) -> None:
@@ -197,11 +198,10 @@ class PortCore:
         except Exception as refusal:
             try:
                 self._decoder.decode_unusual(frame, refusal)
-            except MessageShapeError:
-                pass  # Of another shape or not, it is a message.
             except MalformedMessageError as error:
-                self._undecodable(error)
-                return
+                if not isinstance(error, MessageShapeError):  # Of another shape or not, that would be a message.
+                    self._undecodable(error)
+                    return
         if self._observer is not None:
             self._observer(Dropped(self, frame))
 
