@@ -100,6 +100,28 @@ async def test_a_reader_of_many_frames_that_are_ignored(nursery: trio.Nursery, d
             await receiver.receive()
 
 
+@each_dialect
+@pytest.mark.parametrize("pages", [1, 2])
+async def test_who_sends_and_then_reads_gets_the_answer(dialect: Any, pages: int) -> None:
+    """Sending lets others run, and they may answer at once; what is not read then is dropped where nobody listens."""
+    for _ in range(20):
+        async with open_world(dialect=dialect) as world:
+            for number in range(pages):
+                page = world.extension.open_page(f"{number}.html")
+                page.runtime.on_connect.add_listener(
+                    lambda port: port.on_message.add_listener(lambda message, port: port.post_message(message))
+                )
+            async with world.page.runtime.connect() as port:
+                await port.send(1)
+                await port.send(2)
+                answers = [await port.receive() for _ in range(2 * pages)]
+                assert sorted(answers) == sorted([1, 2] * pages)
+            port = world.page.runtime.connect()
+            await port.send(3)
+            await settle()
+            assert port.statistics().messages_waiting == (pages if dialect == "trio" else 0)
+
+
 @pytest.mark.parametrize("dialect", ["firefox", "chrome"])
 async def test_a_malformed_message_that_nobody_listens_for(nursery: trio.Nursery, dialect: Any) -> None:
     """It ends the connection, where it would if somebody did; what is a message of another shape is only dropped."""

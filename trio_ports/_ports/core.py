@@ -51,6 +51,7 @@ class PortCore:
         "_pump",
         "_reading",
         "_sender",
+        "_sending",
         "_setup",
         "_show",
         "_state",
@@ -94,6 +95,7 @@ class PortCore:
         self._reading = False
         self._has_read = False
         self._abandoned = False
+        self._sending = 0
         self._block: Block | None = None
         self._untold: tuple[Callable[[Any], object], ...] = ()
         self._told: list[Callable[[Any], object]] = []
@@ -115,7 +117,7 @@ class PortCore:
     @property
     def _drops_messages(self) -> bool:
         """What nobody listens for is dropped on arrival."""
-        return not (self._dialect.keeps_unheard_messages or self._has_read or self._is_entering)
+        return not (self._dialect.keeps_unheard_messages or self._has_read or self._is_entering or self._sending)
 
     @property
     def _is_entering(self) -> bool:
@@ -240,13 +242,29 @@ class PortCore:
         if self._state is not State.OPEN:
             raise self._after_close()
         try:
-            await self._end.send(frame)
+            if self._dialect.keeps_unheard_messages or not self._end.out.has_room():
+                await self._end.send(frame)
+            else:
+                self._end.send_nowait(frame)
+                await self._come_back()
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             if self._end.closed or self._end.peer_gone:
                 # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
                 await trio.lowlevel.checkpoint_if_cancelled()
                 raise self._after_close() from self._end.peer_error
             await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
+
+    async def _come_back(self) -> None:
+        """Let others run after sending, and drop nothing meanwhile: what comes next may be to read the answer.
+
+        In JavaScript, whoever posts and then listens does so in one turn.
+        """
+        self._sending += 1
+        try:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        finally:
+            self._sending -= 1
+            self._start_wanted_pump()  # It runs after this task's next step.
 
     def _sent(self, frame: bytes) -> None:
         assert self._observer is not None, "the end calls this for an observer's sake only"

@@ -194,7 +194,10 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             lane.put(end.send_only, frame)
             if self._observer is not None:
                 self._observer(Posted(self, frame))
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            if self._dialect.keeps_unheard_messages:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                await self._come_back()
         else:
             await self._send_unusual(frame)
 
