@@ -1,6 +1,7 @@
 """The examples of the documentation run, and print what they say they print."""
 
 import enum
+import functools
 import re
 import subprocess
 import sys
@@ -8,7 +9,6 @@ import textwrap
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -49,24 +49,32 @@ async def test_the_recipe_for_a_killed_process_is_a_test_that_passes() -> None:
 async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """Its blocks, one after the other, as one program."""
     recipe = (ROOT / "docs" / "howto" / "pages.rst").read_text(encoding="utf-8")
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)
+    _, *blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)
     assert len(blocks) == 4
     program = "".join(["async def play(browser, nursery):\n", *blocks, "   return background, port\n"])
 
     async def look_up(port: Port) -> None:
         await port.send(port.sender and port.sender.url)
 
-    names: dict[str, Any] = {"partial": partial, "look_up": look_up}
+    names: dict[str, Any] = {"functools": functools, "look_up": look_up}
     exec(program, names)
-    async with open_browser() as browser, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery, open_browser() as browser:
         background, port = await names["play"](browser, nursery)
         assert await port.receive() == "https://example.com/"
         page = background.extension.open_page("another.html")
         async with page.runtime.connect() as asking:
             await asking.send("what?")
             assert await asking.receive() == {"you said": "what?"}
-        nursery.cancel_scope.cancel()
     assert capsys.readouterr().out == f"reached by {background.url}\n"
+
+
+def test_the_recipe_for_ports_of_your_own_is_a_test_that_passes() -> None:
+    """The first block of the recipe runs as it stands there."""
+    recipe = (ROOT / "docs" / "howto" / "test-ports.rst").read_text(encoding="utf-8")
+    program = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)[0]
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(program), names)
+    names["test_my_ports"]()
 
 
 def shown(language: str, mark: str) -> str:

@@ -32,8 +32,9 @@ def open_port_pair(
 ) -> tuple[Port[Any, Any], Port[Any, Any]]:
     """Open a connection and return both of its ends: the opener's, and the receiver's, which has ``sender``.
 
-    The ports belong to ``nursery``: it stays open as long as one of them has a listener and has not ended, so
-    disconnect one, or use ``async with``; cancelling it ends both, and what their listeners raise leaves through it.
+    The ports belong to ``nursery``: it stays open until both are over, and one whose other side has gone is not over
+    while somebody who reads there has not come to the end. So disconnect both, or use ``async with``. Cancelling it
+    ends both, in good order, whatever cancelled it; what their listeners raise leaves through it.
     Sync; nothing is delivered before the caller reaches a checkpoint.
 
     Args:
