@@ -20,8 +20,8 @@ import trio_ports
 from trio_ports import Port
 from trio_ports._native.applications import run_application
 from trio_ports._ports.connection import open_connection
-from trio_ports._ports.owners import Owner
-from trio_ports._ports.setup import make_setup
+from trio_ports._ports.scopes import Scope
+from trio_ports._ports.options import make_options
 from trio_ports._protocol.manifests import NativeManifest
 
 FIREFOX_ID = "notes@example.org"
@@ -92,14 +92,14 @@ async def open_application(
     folder: Path, dialect: Any = "trio", name: str = "app", **options: Any
 ) -> AsyncGenerator[tuple[Port, Witness], None]:
     """Run an application as a browser of the dialect does; the block ends when it is gone."""
-    setup = make_setup(dialect=dialect, **options)
+    options = make_options(dialect=dialect, **options)
     async with trio.open_nursery() as nursery:
-        near, (far,) = open_connection(max_buffer_size=setup.max_buffer_size)
-        port: Port = Port(near, Owner(nursery), setup, setup.decoder(Any))
+        near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
+        port: Port = Port(near, Scope(nursery), options, options.decoder(Any))
 
         async def run() -> None:
             await run_application(
-                far, name, extension_id=IDS[dialect], dialect=setup.dialect, manifest_folders=[folder]
+                far, name, extension_id=IDS[dialect], dialect=options.dialect, manifest_folders=[folder]
             )
 
         nursery.start_soon(run)

@@ -370,7 +370,7 @@ async def test_a_listener_removed_while_a_connection_is_told(dialect: Any, still
 async def test_a_logged_failure_of_on_connect_that_nobody_watches(dialect: Any) -> None:
     """open_browser always gives an observer then; without one it is silent."""
     async with open_world(dialect=dialect, listener_errors="log") as world:
-        world.browser._setup = attrs.evolve(world.browser._setup, observer=None)
+        world.browser._options = attrs.evolve(world.browser._options, observer=None)
 
         @world.background.runtime.on_connect.add_listener
         def fail(port: Port) -> None:
@@ -578,8 +578,8 @@ async def open_three(world: World, **options: Any) -> tuple[Port, list[Port]]:
         world.listen(context)
     opener = world.page.runtime.connect(**options)
     await settle()
-    by_context = {id(port._owner): port for port in world.ports}
-    return opener, [by_context[id(context._owner)] for context in contexts]
+    by_context = {id(port._scope): port for port in world.ports}
+    return opener, [by_context[id(context._scope)] for context in contexts]
 
 
 @each_dialect

@@ -23,8 +23,8 @@ from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, encode, open_descr
 from trio_ports import Cause, FrameTooLargeError, MalformedMessageError, Port, TruncatedError
 from trio_ports._native import native_ports
 from trio_ports._native.native_ports import carry_descriptors, for_application, open_native_port
-from trio_ports._ports.ends import End
-from trio_ports._ports.setup import make_setup
+from trio_ports._ports.connection import End
+from trio_ports._ports.options import make_options
 from trio_ports._protocol.frames import FrameDecoder
 from trio_ports._transports import stdio
 from trio_ports._transports.carried import open_carried_port
@@ -414,12 +414,12 @@ def pipes() -> Iterator[tuple[int, int, int, int]]:
 
 async def echo(incoming: int, outgoing: int) -> Any:
     """Run an echoing application over two descriptors, and return why it ended."""
-    setup = for_application(make_setup(dialect="trio"))
+    options = for_application(make_options(dialect="trio"))
 
     async def carry(end: End) -> None:
         await carry_descriptors(end, incoming, outgoing, FrameDecoder(max_frame_bytes=10_000))
 
-    async with open_carried_port(carry, setup, setup.decoder(Any)) as port:
+    async with open_carried_port(carry, options, options.decoder(Any)) as port:
         port.on_message.add_listener(lambda m, p: p.post_message(m))
         await port.wait_disconnected()
         return port.error

@@ -16,9 +16,9 @@ from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Delivered, Dropped, MalformedMessageError, Port, PortError
 from trio_ports._ports.connection import open_connection
-from trio_ports._ports.ends import End
-from trio_ports._ports.owners import Owner
-from trio_ports._ports.setup import make_setup
+from trio_ports._ports.connection import End
+from trio_ports._ports.scopes import Scope
+from trio_ports._ports.options import make_options
 
 BROKEN = PortError("The wire broke.", cause=Cause.WIRE_BROKEN)
 
@@ -28,11 +28,21 @@ def open_ends(bound: float = math.inf) -> tuple[End, End]:
     return near, far
 
 
+class Watcher:
+    """Notes when the other side has gone."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told = told
+
+    def peer_gone(self) -> None:
+        self.told.append("gone")
+
+
 def open_half(nursery: trio.Nursery, **options: Any) -> tuple[Port, End]:
     """Open a port whose other end is a transport's."""
-    setup = make_setup(**{"dialect": "trio", **options})
-    near, (far,) = open_connection(max_buffer_size=setup.max_buffer_size)
-    return Port(near, Owner(nursery), setup, setup.decoder(Any)), far
+    options = make_options(**{"dialect": "trio", **options})
+    near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
+    return Port(near, Scope(nursery), options, options.decoder(Any)), far
 
 
 @pytest.mark.parametrize("order", [0, 1], ids=["opener", "receiver"])
@@ -194,7 +204,7 @@ async def test_the_end_of_a_connection() -> None:
     near, far = open_ends()
     near.send_nowait(b"1")
     told: list[str] = []
-    far.on_peer_gone = lambda: told.append("gone")
+    far.watcher = Watcher(told)
     near.close(BROKEN)
     near.close()
     assert (told, far.peer_gone, far.peer_error) == (["gone"], True, BROKEN)
@@ -212,14 +222,14 @@ async def test_the_end_of_a_connection() -> None:
         far.put(b"2")
     far.close()
     with pytest.raises(trio.BrokenResourceError):
-        far.send_only(deque([b"2"]))
+        far.put(b"2")
 
 
 async def test_an_end_that_has_closed_is_not_closed_again() -> None:
     """Whatever is done to it: neither side is told a second time."""
     near, far = open_ends()
     told: list[str] = []
-    near.on_peer_gone = lambda: told.append("gone")
+    near.watcher = Watcher(told)
     far.close(BROKEN)
     far.fail(BROKEN)
     far.withdraw(BROKEN)

@@ -246,7 +246,7 @@ async def test_a_hook_may_refuse() -> None:
                 raise trio.BusyResourceError
 
     owner = Owner()
-    event: Event[Any] = Event("on_message", owner.refuse)
+    event: Event[Any] = Event("on_message", owner, Owner.refuse)
     event.add_listener(print)
     event.add_listener(print)
     with pytest.raises(trio.BusyResourceError):

@@ -817,7 +817,7 @@ async def test_a_browser_leaves_no_task_and_no_open_channel() -> None:
     for port in (opener, receiver, forgotten):
         statistics = port._end.lane.sink.statistics()
         assert statistics.open_receive_channels == 0
-        assert port._end.sources == {}
+        assert not port._end.can_send
         assert port.statistics().state in ("closed", "ended")
 
 

@@ -13,12 +13,11 @@ from typing import Any, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.blocks import open_body
-from .._ports.connection import open_connection
-from .._ports.ends import End
-from .._ports.failures import crash_error
+from .._ports.body import Body
+from .._ports.connection import End, open_connection
+from .._ports.failures import ListenerErrors, crash_error
 from .._ports.observers import Observer
-from .._ports.setup import ListenerErrors, Setup, make_setup
+from .._ports.options import Options, make_options
 from .._protocol.dialects import NO_RECEIVER_TEXT, DialectName
 from .._protocol.errors import Cause, LocalProtocolError, PortError
 from .._protocol.patterns import ExternallyConnectable
@@ -42,7 +41,7 @@ class Browser:
         "_leaving",
         "_manifest_folders",
         "_nursery",
-        "_setup",
+        "_options",
         "_tab_ids",
         "_tabs",
         "_thread",
@@ -52,14 +51,14 @@ class Browser:
     _nursery: trio.Nursery
     """Where its tasks run: in the block of `open_browser`."""
 
-    def __init__(self, setup: Setup, manifest_folders: tuple[Path, ...] | None, *, alone: bool = True) -> None:
+    def __init__(self, options: Options, manifest_folders: tuple[Path, ...] | None, *, alone: bool = True) -> None:
         # On a bus every browser counts from a place of its own; JavaScript's numbers are exact up to 2 to the 53.
         first = 0 if alone else secrets.randbits(32)
         self._document_ids = itertools.count((first << 64) + 1)
         self._tab_ids = itertools.count((first << 20) + 1)
         self._elsewhere: Elsewhere | None = None
         self._thread = get_ident()
-        self._setup: Setup = setup
+        self._options: Options = options
         self._manifest_folders: tuple[Path, ...] | None = manifest_folders
         """Where native manifests are looked for; None: where the browsers look."""
         self.closed: bool = False
@@ -117,7 +116,7 @@ class Browser:
 
     def __repr__(self) -> str:
         what = "closed" if self.closed else f"{len(self._extensions)} extensions, {len(self._tabs)} tabs"
-        return f"<Browser {self._setup.dialect.name} ({what}) at {id(self):#x}>"
+        return f"<Browser {self._options.dialect.name} ({what}) at {id(self):#x}>"
 
     # For the package ------------------------------------------------------------------------------------------------
 
@@ -161,10 +160,10 @@ class Browser:
         return near
 
     def _connect(self, receivers: int) -> tuple[End, list[End]]:
-        dialect = self._setup.dialect
+        dialect = self._options.dialect
         return open_connection(
             receivers,
-            max_buffer_size=self._setup.max_buffer_size,
+            max_buffer_size=self._options.max_buffer_size,
             receiver_disconnects=dialect.receiver_disconnects,
             receiver_vanishes=dialect.receiver_vanishes,
         )
@@ -180,7 +179,7 @@ class Browser:
         if bus is None:
             yield
             return
-        async with bus.share(self._answer, max_message_bytes=self._setup.max_message_bytes) as elsewhere:
+        async with bus.share(self._answer, max_message_bytes=self._options.max_message_bytes) as elsewhere:
             self._elsewhere = elsewhere
             try:
                 yield
@@ -195,7 +194,7 @@ class Browser:
         from .._native.applications import run_application  # Most programs never start an application.
 
         await run_application(
-            end, name, extension_id=extension_id, dialect=self._setup.dialect, manifest_folders=self._manifest_folders
+            end, name, extension_id=extension_id, dialect=self._options.dialect, manifest_folders=self._manifest_folders
         )
 
     @enable_ki_protection
@@ -250,7 +249,7 @@ async def open_browser(
     require_trio("open_browser")
     if bus is not None and not hasattr(bus, "share"):
         raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
-    setup = make_setup(
+    options = make_options(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
@@ -258,14 +257,16 @@ async def open_browser(
         observer=observer,
     )
     folders = None if manifest_folders is None else _check_folders(manifest_folders)
-    browser = Browser(setup, folders, alone=bus is None)
-    async with open_body() as body, browser._shared_on(bus), trio.open_nursery() as browser._nursery:
-        try:
-            with body:
-                yield browser
-        finally:
-            browser._nursery.cancel_scope.cancel()
-            await browser._tear_down(crash_error(body.failure))
+    browser = Browser(options, folders, alone=bus is None)
+    body = Body()
+    with body.joined():
+        async with browser._shared_on(bus), trio.open_nursery() as browser._nursery:
+            try:
+                with body:
+                    yield browser
+            finally:
+                browser._nursery.cancel_scope.cancel()
+                await browser._tear_down(crash_error(body.failure))
 
 
 def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:

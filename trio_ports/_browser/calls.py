@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, final
 
 import attrs
 
-from .._ports.ends import End
+from .._ports.connection import End
 from .._protocol.senders import MessageSender
 
 

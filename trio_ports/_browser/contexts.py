@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from .._ports.ends import End
-from .._ports.failures import crash_error, judge_failure, owner_closed_error
-from .._ports.owners import Owner
+from .._ports.connection import End
+from .._ports.failures import closed_scope_error, crash_error, judge, raise_as_it_is
+from .._ports.observers import ListenerFailed
 from .._ports.port import Port
+from .._ports.scopes import Scope
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, LocalProtocolError, PortError
 from .._protocol.senders import MessageSender
@@ -53,8 +54,8 @@ class Context:
         "_browser",
         "_extension",
         "_frame",
-        "_owner",
         "_pending",
+        "_scope",
         "_tabs",
         "document_id",
         "kind",
@@ -74,7 +75,7 @@ class Context:
         self._browser = browser
         self._extension = extension
         self._frame = frame
-        self._owner = Owner(browser._nursery)
+        self._scope = Scope(browser._nursery)
         self._pending: deque[tuple[ConnectEvent, End, str, MessageSender]] = deque()
         self._announcing = False
         self._tabs = Tabs(self)
@@ -120,7 +121,7 @@ class Context:
     @property
     def closed(self) -> bool:
         """The context has ended."""
-        return self._owner.closed
+        return self._scope.closed
 
     @enable_ki_protection
     def close(self) -> None:
@@ -151,7 +152,7 @@ class Context:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._close(crash_error(error))
-        await self._owner.wait_idle()
+        await self._scope.wait_idle()
         if error is None:
             await trio.lowlevel.checkpoint()
         else:
@@ -168,16 +169,16 @@ class Context:
         """Raise unless ``what`` can be called here and now."""
         self._browser._require_here(what)
         if self.closed:
-            raise owner_closed_error(f"{self!r} is closed")
+            raise closed_scope_error(f"{self!r} is closed")
 
     @enable_ki_protection
     def _open_port(self, call: Call, message_type: Any) -> Port[Any, Any]:
         """Connect from here to whoever hears ``call``, and return this context's end."""
         browser = self._browser
-        setup = browser._setup
-        decoder = setup.decoder(message_type)
+        options = browser._options
+        decoder = options.decoder(message_type)
         near = browser._call(call, self)
-        return Port(near, self._owner, setup, decoder, name=call.name, show_error=self.runtime._show_error)
+        return Port(near, self._scope, options, decoder, name=call.name, show_error=self.runtime._show_error)
 
     def _listens(self, event: ConnectEvent) -> bool:
         """Say whether a connection would be heard here."""
@@ -185,10 +186,10 @@ class Context:
 
     def _announce(self, event: ConnectEvent, end: End, name: str, sender: MessageSender) -> None:
         """Tell this context of a connection, later and in order."""
-        end.lane.heard = True  # Until it is known whether anybody here will listen, the sender is held back.
+        end.hold_sender()
         self._pending.append((event, end, name, sender))
         if not self._announcing:
-            self._announcing = self._owner.start_soon(self._announce_pending)
+            self._announcing = self._scope.start_soon(self._announce_pending) is not None
 
     @enable_ki_protection
     async def _announce_pending(self) -> None:
@@ -208,16 +209,16 @@ class Context:
         if not listeners:
             end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
             return
-        setup = self._browser._setup
-        decoder = setup.decoder(Any)
+        options = self._browser._options
+        decoder = options.decoder(Any)
         show_error = self.runtime._show_error
         port: Port[Any, Any] = Port(
-            end, self._owner, setup, decoder, name=name, sender=sender, held=True, show_error=show_error
+            end, self._scope, options, decoder, name=name, sender=sender, held=True, show_error=show_error
         )
         try:
             self._call_listeners(listeners, event, port)
         finally:
-            port._release()
+            port._delivery.release()
 
     @disable_ki_protection
     def _call_listeners(self, listeners: tuple[Any, ...], event: ConnectEvent, port: Port[Any, Any]) -> None:
@@ -225,7 +226,7 @@ class Context:
         for listener in listeners:
             if self.closed:  # By a listener before: a context that was closed runs no listeners.
                 return
-            if not current.has_listener(listener) and not self._browser._setup.dialect.calls_removed_listeners:
+            if not current.has_listener(listener) and not self._browser._options.dialect.calls_removed_listeners:
                 continue
             try:
                 result = listener(port)
@@ -233,8 +234,8 @@ class Context:
                 self._listener_failed(port, error)
                 continue
             if isinstance(result, Awaitable):
-                port._hold()
-                if not self._owner.start_soon(self._run_listener, result, port):
+                port._delivery.hold()
+                if not self._scope.start_soon(self._run_listener, result, port):
                     _discard(cast("Awaitable[object]", result))
 
     @disable_ki_protection
@@ -244,7 +245,7 @@ class Context:
             return
         # The port's own task starts after this one's first step, so that the listener reaches its first checkpoint
         # before a message is delivered.
-        port._release(within_task=True)
+        port._delivery.release(within_task=True)
         try:
             await listener
         except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
@@ -252,15 +253,17 @@ class Context:
 
     def _listener_failed(self, port: Port[Any, Any], error: BaseException) -> None:
         """Tell the observer what an on_connect listener raised, which logs it, or end its port as a crash and raise."""
+        verdict = judge(error, self._browser._options.listener_errors)
+        observer = self._browser._options.observer
+        if verdict.reported is not None and observer is not None:
+            observer(ListenerFailed(port, verdict.reported, verdict.ends_port))
+        if verdict.ends_port:
+            port._delivery.close(crash_error(error), vanished=True)
         try:
-            judge_failure(error, port, self._browser._setup)
-        except BaseException:
-            crash = crash_error(error)
-            if crash is not None:
-                port._close(crash, vanished=True)
-            raise
+            if verdict.raised is not None:
+                raise_as_it_is(verdict.raised)
         finally:
-            del error
+            del error, verdict
 
     def _close(self, error: PortError | None) -> None:
         if self.closed:
@@ -270,7 +273,7 @@ class Context:
             self._frame._contexts.remove(self)
         if self._extension is not None:
             self._extension._forget(self)
-        self._owner.close(error)
+        self._scope.close(error)
         while self._pending:
             self._pending.popleft()[1].close(error, vanished=True)
         self.runtime._closed.set()
@@ -278,11 +281,11 @@ class Context:
     @enable_ki_protection
     async def _tear_down(self, error: PortError | None) -> None:
         """Close as the browser does at its end: first everything that is under way reaches this context's listeners."""
-        self._owner.ending = True
+        self._scope.ending = True
         with trio.CancelScope(shield=True):
             while self._announcing:
                 await trio.lowlevel.checkpoint()
-            await self._owner.settle(error)
+            await self._scope.settle(error)
         self._close(error)
 
 

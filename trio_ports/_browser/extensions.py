@@ -38,7 +38,7 @@ class Extension:
         self._pages: dict[Context, None] = {}
         """Those of them that `Runtime.connect` reaches, content scripts left out: there may be many of these."""
         installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id!r}#{browser._new_document_id()}")
-        self._base = browser._setup.dialect.extension_url.format(id=extension_id, uuid=installation)
+        self._base = browser._options.dialect.extension_url.format(id=extension_id, uuid=installation)
 
     @enable_ki_protection
     def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:

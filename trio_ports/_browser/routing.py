@@ -33,7 +33,7 @@ def find_receivers(browser: Browser, call: Call, opener: Context | None) -> tupl
     extension = browser._extensions.get(call.extension_id)
     own = call.extension_id == call.opener_id
     event: ConnectEvent = "on_connect" if own else "on_connect_external"
-    if extension is None or not (own or _lets_in(extension, browser._setup.dialect, call)):
+    if extension is None or not (own or _lets_in(extension, browser._options.dialect, call)):
         return [], event
     return [page for page in extension._pages if page is not opener and page._listens(event)], event
 
@@ -50,7 +50,7 @@ def _lets_in(extension: Extension, dialect: Dialect, call: Call) -> bool:
 
 def _find_in_tab(browser: Browser, call: Call, opener: Context | None) -> list[Context]:
     """Return the contexts of the opener's extension in a tab that hear a ``tabs.connect``."""
-    dialect = browser._setup.dialect
+    dialect = browser._options.dialect
     frame_id, document_id = call.frame_id, call.document_id
     if document_id is not None and dialect.document_id_overrules == "tab and frame":
         frame_id = None
@@ -76,7 +76,7 @@ def describe_opener(opener: Context, *, by_tab: bool = False) -> MessageSender:
         opener: who connects.
         by_tab: it does so by ``tabs.connect``.
     """
-    dialect = opener.browser._setup.dialect
+    dialect = opener.browser._options.dialect
     frame = opener.frame
     names_tab = frame is not None and (dialect.tabs_connect_names_tab or not by_tab)
     background = opener.kind == "background"

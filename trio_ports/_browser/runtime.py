@@ -10,7 +10,7 @@ from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import open_connection
 from .._ports.events import Event, check_callable
-from .._ports.failures import raise_unless_late
+from .._ports.failures import without_lateness
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
 from .._util import check_flag, check_type
@@ -122,17 +122,17 @@ class Runtime:
         from .._native.applications import check_application_name  # Most programs never start an application.
 
         context = self._context
-        setup = context.browser._setup
+        options = context.browser._options
         context._require_open("runtime.connect_native")
-        may = context.kind in ("background", "page") or setup.dialect.content_scripts_connect_native
+        may = context.kind in ("background", "page") or options.dialect.content_scripts_connect_native
         if context.extension is None or not may:
             self._lacks("connect_native")
         check_type("application", application, str)
-        check_application_name(application, setup.dialect)
-        decoder = setup.decoder(message_type)
-        near, (far,) = open_connection(max_buffer_size=setup.max_buffer_size)
-        name = application if setup.dialect.native_port_name else ""
-        port: Port[Any, Any] = Port(near, context._owner, setup, decoder, name=name, show_error=self._show_error)
+        check_application_name(application, options.dialect)
+        decoder = options.decoder(message_type)
+        near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
+        name = application if options.dialect.native_port_name else ""
+        port: Port[Any, Any] = Port(near, context._scope, options, decoder, name=name, show_error=self._show_error)
         context.browser._start_application(far, application, context.extension.id)
         return port
 
@@ -165,7 +165,7 @@ class Runtime:
         self._context._require_open("runtime.serve")
         check_callable("handler", handler, ("port",), kind="an async function")
         check_flag("external", external)
-        decoder = self._context.browser._setup.decoder(message_type)
+        decoder = self._context.browser._options.decoder(message_type)
         event = self.on_connect_external if external else self.on_connect
         if event in self._served:
             raise trio.BusyResourceError(f"another task serves {event!r}")
@@ -173,8 +173,8 @@ class Runtime:
         async with trio.open_nursery() as nursery:
 
             def accept(port: Port[Any, Any]) -> None:
-                port._decoder = decoder
-                port._hold()
+                port._delivery.decoder = decoder
+                port._delivery.hold()
                 nursery.start_soon(self._serve_port, handler, port)
 
             event.add_listener(accept)
@@ -192,22 +192,25 @@ class Runtime:
         try:
             async with port:
                 held = False
-                port._release(within_task=True)
+                port._delivery.release(within_task=True)
                 handling = handler(port)
                 if not isinstance(cast("object", handling), Awaitable):
                     raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
                 await handling
         except (trio.ClosedResourceError, BaseExceptionGroup) as error:
-            if not self._context.closed:
-                raise
-            raise_unless_late(error)
+            rest = without_lateness(error) if self._context.closed else error
+            try:
+                if rest is not None:
+                    raise rest
+            finally:
+                del rest  # Its traceback holds this frame.
         finally:
             if held:
-                port._release()
+                port._delivery.release()
 
     def _show_error(self, error: PortError | None) -> None:
         """Let ``last_error`` say ``error``, where that is this dialect's way."""
-        if self._context.browser._setup.dialect.keeps_error:
+        if self._context.browser._options.dialect.keeps_error:
             return
         task = trio.lowlevel.current_task()
         if error is None:

@@ -11,7 +11,7 @@ from typing import Any, Final, final
 import attrs
 import trio
 
-from .._ports.ends import End
+from .._ports.connection import End
 from .._protocol.dialects import Dialect, DialectName
 from .._protocol.errors import Cause, NativeApplicationError, PortError, TruncatedError
 from .._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder

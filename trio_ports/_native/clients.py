@@ -8,10 +8,11 @@ from typing import Any
 
 import trio
 
-from .._ports.ends import End
+from .._ports.connection import End
+from .._ports.failures import ListenerErrors
 from .._ports.observers import Observer
+from .._ports.options import make_options
 from .._ports.port import Port
-from .._ports.setup import ListenerErrors, make_setup
 from .._protocol.dialects import TRIO
 from .._protocol.errors import Cause, NativeApplicationError, PortError
 from .._protocol.frames import FROM_APPLICATION_BYTES
@@ -70,14 +71,14 @@ async def connect_native(
     check_limit("max_incoming_bytes", max_incoming_bytes)
     if on_stderr is not None and not callable(on_stderr):
         raise TypeError(f"on_stderr must be a function of a line of text, not {on_stderr!r}")
-    setup = make_setup(
+    options = make_options(
         dialect="trio",
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
-    decoder = setup.decoder(message_type)
+    decoder = options.decoder(message_type)
     manifest = find_manifest(application, extension_id=extension_id, browser=browser, manifest_folders=manifest_folders)
     family = BROWSERS[browser].family if browser is not None else family_of(extension_id)
     started = await Application.start(manifest, extension_id, family)
@@ -85,7 +86,7 @@ async def connect_native(
     async def carry(end: End) -> None:
         await started.run(end, dialect=TRIO, max_message_bytes=max_incoming_bytes, on_stderr=on_stderr)
 
-    async with open_carried_port(carry, setup, decoder, name=application) as port:
+    async with open_carried_port(carry, options, decoder, name=application) as port:
         yield port
 
 

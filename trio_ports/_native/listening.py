@@ -15,14 +15,13 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.blocks import open_body
-from .._ports.connection import open_connection
-from .._ports.ends import End
-from .._ports.failures import crash_error
+from .._ports.body import Body
+from .._ports.connection import End, open_connection
+from .._ports.failures import ListenerErrors, crash_error
 from .._ports.observers import Observer
-from .._ports.owners import Owner
+from .._ports.options import Options, make_options
 from .._ports.port import Port
-from .._ports.setup import ListenerErrors, Setup, make_setup
+from .._ports.scopes import Scope
 from .._protocol.dialects import TRIO
 from .._protocol.errors import PortError
 from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
@@ -50,7 +49,7 @@ class Terms:
 
     application: str
     """The name of the application, and so of each port."""
-    setup: Setup
+    options: Options
     """How the ports behave."""
     decoder: Decoder
     """For what arrives."""
@@ -73,7 +72,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         "_claim",
         "_listening",
         "_nursery",
-        "_owner",
+        "_scope",
         "_terms",
         "_waiting",
         "_welcoming",
@@ -81,7 +80,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
 
     def __init__(self, nursery: trio.Nursery, terms: Terms, address: Path, claim: contextlib.ExitStack) -> None:
         self._nursery = nursery
-        self._owner = Owner(nursery)
+        self._scope = Scope(nursery)
         self._terms = terms
         self._address = address
         self._claim = claim
@@ -105,12 +104,12 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
             trio.ClosedResourceError: if the listener is closed, before or meanwhile.
         """
         near, arguments = await self._waiting.receive()
-        if self._owner.closed:
+        if self._scope.closed:
             near.close()
             raise trio.ClosedResourceError("this listener is closed")
         _, sender = read_arguments(arguments)
         terms = self._terms
-        return Port(near, self._owner, terms.setup, terms.decoder, name=terms.application, sender=sender)
+        return Port(near, self._scope, terms.options, terms.decoder, name=terms.application, sender=sender)
 
     async def aclose(self) -> None:
         """Stop listening, and let go of the name and the socket. A checkpoint; cancelled, it has done so all the same.
@@ -127,7 +126,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         return await self.accept()
 
     def __repr__(self) -> str:
-        state = "closed" if self._listening.cancel_called else f"{len(self._owner.ports)} ports"
+        state = "closed" if self._listening.cancel_called else f"{len(self._scope.members)} ports"
         return f"<NativeListener {self._terms.application!r} ({state}) at {id(self):#x}>"
 
     @enable_ki_protection
@@ -139,7 +138,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     def _end(self, error: PortError | None) -> None:
         """Close, and end the ports, telling the other sides ``error``."""
         self._close()
-        self._owner.close(error)
+        self._scope.close(error)
 
     def _close(self) -> None:
         self._claim.close()
@@ -168,7 +167,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         arguments = await receive_hello(stream)
         if arguments is None:
             return None
-        near, (far,) = open_connection(max_buffer_size=self._terms.setup.max_buffer_size)
+        near, (far,) = open_connection(max_buffer_size=self._terms.options.max_buffer_size)
         await self._arrived.send((near, arguments))
         return far
 
@@ -229,8 +228,8 @@ async def open_native_listener(
     check_application_name(application, TRIO)
     check_type("folder", folder, (str, os.PathLike, type(None)))
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    setup = for_application(
-        make_setup(
+    options = for_application(
+        make_options(
             dialect="trio",
             listener_errors=listener_errors,
             max_buffer_size=max_buffer_size,
@@ -238,19 +237,21 @@ async def open_native_listener(
             observer=observer,
         )
     )
-    terms = Terms(application, setup, setup.decoder(message_type), max_incoming_bytes)
+    terms = Terms(application, options, options.decoder(message_type), max_incoming_bytes)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as claim:
         address, listening = claim.enter_context(claimed(application, folder))
         sockets = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
-        async with open_body() as body, trio.open_nursery() as nursery:
-            listener = NativeListener(nursery, terms, address, claim)
-            nursery.start_soon(listener._listen, sockets)
-            try:
-                with body:
-                    yield listener
-            finally:
-                listener._end(crash_error(body.failure))
+        body = Body()
+        with body.joined():
+            async with trio.open_nursery() as nursery:
+                listener = NativeListener(nursery, terms, address, claim)
+                nursery.start_soon(listener._listen, sockets)
+                try:
+                    with body:
+                        yield listener
+                finally:
+                    listener._end(crash_error(body.failure))
 
 
 async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:

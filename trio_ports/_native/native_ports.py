@@ -15,10 +15,11 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.ends import End
+from .._ports.connection import End
+from .._ports.failures import ListenerErrors
 from .._ports.observers import Observer
+from .._ports.options import Options, make_options
 from .._ports.port import Port
-from .._ports.setup import ListenerErrors, Setup, make_setup
 from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from .._transports.carried import open_carried_port
 from .._transports.carrier import Carrier, Finish, wire_error
@@ -82,7 +83,7 @@ async def open_native_port(
     """
     require_trio("open_native_port")
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    setup = make_setup(
+    options = make_options(
         dialect="trio",
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
@@ -94,8 +95,8 @@ async def open_native_port(
     # `sys.orig_argv` would have the interpreter's own arguments too.
     name, sender = read_arguments(sys.argv[1:])
     decoder = FrameDecoder(max_frame_bytes=max_incoming_bytes)
-    setup = for_application(setup)
-    messages = setup.decoder(message_type)
+    options = for_application(options)
+    messages = options.decoder(message_type)
     block, left = trio.CancelScope(), trio.Event()
     with sealed_descriptors() as (incoming, outgoing), named_strays(), _signals() as signals, block:
 
@@ -107,16 +108,16 @@ async def open_native_port(
                 await left.wait()  # What is still done in the block is ended by SIGTERM too.
                 nursery.cancel_scope.cancel()
 
-        async with open_carried_port(carry, setup, messages, name=name, sender=sender) as port:
+        async with open_carried_port(carry, options, messages, name=name, sender=sender) as port:
             try:
                 yield port
             finally:
                 left.set()
 
 
-def for_application(setup: Setup) -> Setup:
-    """Return the setup as it is on an application's side, where an empty frame is None."""
-    return attrs.evolve(setup, reading=attrs.evolve(setup.reading, empty_is_null=True))
+def for_application(options: Options) -> Options:
+    """Return the options as it is on an application's side, where an empty frame is None."""
+    return attrs.evolve(options, reading=attrs.evolve(options.reading, empty_is_null=True))
 
 
 async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: FrameDecoder) -> None:

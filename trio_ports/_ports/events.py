@@ -7,11 +7,12 @@ from collections.abc import Callable
 from threading import get_ident
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType
 from typing import Any, Final, Generic, TypeVar, final
-from weakref import WeakMethod
+from weakref import ref
 
 from .._util import require_trio
 
 ListenerT = TypeVar("ListenerT", bound=Callable[..., Any])
+OwnerT = TypeVar("OwnerT")
 
 _GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _METHODS: Final = (MethodType, BuiltinFunctionType, MethodWrapperType)
@@ -23,20 +24,27 @@ class Event(Generic[ListenerT]):
 
     Args:
         name: for messages and the repr.
-        hook: a method, called with each new listener before it is added; it may refuse by raising.
+        owner: what the event belongs to.
+        hook: a method of the owner's class, called with each new listener before it is added; it may refuse by raising.
         arguments: what listeners are called with, by name; None for an event that does not say.
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "_thread", "listeners")
+    __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "_owner", "_thread", "listeners")
 
     def __init__(
-        self, name: str, hook: Callable[[Any], None] | None = None, *, arguments: tuple[str, ...] | None = None
+        self,
+        name: str,
+        owner: OwnerT | None = None,
+        hook: Callable[[OwnerT, Any], None] | None = None,
+        *,
+        arguments: tuple[str, ...] | None = None,
     ) -> None:
         self._name = name
         self._thread = get_ident()
         self._arguments = arguments
-        # Weak, because the hook is its owner's: without this every port would be a cycle of references.
-        self._hook = None if hook is None else WeakMethod(hook)
+        self._hook: Callable[[Any, Any], None] | None = hook
+        # Weak: without this every port would be a cycle of references.
+        self._owner = None if owner is None else ref(owner)
         self.listeners: tuple[ListenerT, ...] = ()
         """Who will be called. A new tuple for every change, so that a dispatch can keep the one it began with."""
 
@@ -53,9 +61,9 @@ class Event(Generic[ListenerT]):
         require_trio(f"{self._name}.add_listener", self._thread)
         if not self.has_listener(listener):
             check_callable(f"a listener of {self._name}", listener, self._arguments)
-            hook = None if self._hook is None else self._hook()
-            if hook is not None:
-                hook(listener)
+            owner = None if self._owner is None else self._owner()
+            if owner is not None and self._hook is not None:
+                self._hook(owner, listener)
             self.listeners = (*self.listeners, listener)
         return listener
 

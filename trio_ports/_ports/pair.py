@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextvars
+from typing import Any, Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -11,10 +12,13 @@ from .._protocol.dialects import DialectName
 from .._protocol.senders import MessageSender
 from .._util import check_type, require_trio
 from .connection import open_connection
+from .failures import ListenerErrors
 from .observers import Observer
-from .owners import Owner
+from .options import make_options
 from .port import Port
-from .setup import ListenerErrors, make_setup
+from .scopes import scope_of
+
+UNKNOWN_SENDER: Final = MessageSender()
 
 
 @enable_ki_protection
@@ -60,39 +64,23 @@ def open_port_pair(
     check_type("nursery", nursery, trio.Nursery)
     check_type("name", name, str)
     check_type("sender", sender, (MessageSender, type(None)))
-    setup = make_setup(
+    options = make_options(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
-    decoder = setup.decoder(message_type)
-    owner = Owner(nursery)
+    decoder = options.decoder(message_type)
+    scope = scope_of(nursery)  # First: a nursery that is closed refuses, and there never was a port.
     near, (far,) = open_connection(
-        max_buffer_size=setup.max_buffer_size,
-        receiver_disconnects=setup.dialect.receiver_disconnects,
-        receiver_vanishes=setup.dialect.receiver_vanishes,
+        max_buffer_size=options.max_buffer_size,
+        receiver_disconnects=options.dialect.receiver_disconnects,
+        receiver_vanishes=options.dialect.receiver_vanishes,
     )
-    ports: list[Port[Any, Any]] = []
-    nursery.start_soon(_keep, owner, ports)  # First: a nursery that is closed refuses, and there never was a port.
-    opener: Port[Any, Any] = Port(near, owner, setup, decoder, name=name, held=True)
-    receiver: Port[Any, Any] = Port(far, owner, setup, decoder, name=name, sender=sender or MessageSender(), held=True)
-    ports += opener, receiver
-    opener._release()
-    receiver._release()
+    context = contextvars.copy_context()
+    opener: Port[Any, Any] = Port(near, scope, options, decoder, name=name, context=context)
+    receiver: Port[Any, Any] = Port(
+        far, scope, options, decoder, name=name, sender=sender or UNKNOWN_SENDER, context=context
+    )
     return opener, receiver
-
-
-@enable_ki_protection
-async def _keep(owner: Owner, ports: list[Port[Any, Any]]) -> None:
-    """Keep the nursery open until both ports are over; end them if it is cancelled."""
-    try:
-        for port in ports:
-            await port.wait_disconnected()
-    except trio.Cancelled:
-        with trio.CancelScope(shield=True):
-            await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
-        await owner.settle()
-        owner.close()
-        raise

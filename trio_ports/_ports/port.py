@@ -1,7 +1,11 @@
-"""A port: one end of a connection, as the program sees it. Source: MDN, ``runtime.Port``; rules 10 to 32."""
+"""A port: one end of a connection, as the program sees it. Source: MDN, ``runtime.Port``; rules 10 to 32.
+
+The sending side is here; the receiving side is in `trio_ports._ports.delivery`.
+"""
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from threading import get_ident
@@ -12,14 +16,18 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection, reschedule
 
-from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
+from .._protocol.errors import PortError
 from .._protocol.lifecycle import State
+from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
 from .._util import outside_trio, require_trio
-from .block import enter_block, leave_block
-from .core import PortCore
+from .block import Block
+from .connection import End
+from .delivery import Delivery, ShowError
 from .events import Event
-from .observers import Delivered, Posted
+from .observers import Opened, Posted
+from .options import Options
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from typing import Self
@@ -53,7 +61,7 @@ class PortStatistics:
 
 
 @final
-class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
+class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
     """One end of a named, two-way connection that ends exactly once.
 
     Made by ``connect``, ``on_connect``, `open_port_pair` and the other openers; not by you. Use it JavaScript's way
@@ -64,7 +72,47 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
     ``async with port:`` narrows that to the block. When the scope ends, however it ends, the port is disconnected.
     """
 
-    __slots__ = ()
+    __slots__ = (
+        "__weakref__",
+        "_block",
+        "_delivery",
+        "_encoder",
+        "_end",
+        "_name",
+        "_observer",
+        "_options",
+        "_sender",
+        "_thread",
+    )
+
+    def __init__(
+        self,
+        end: End,
+        scope: Scope,
+        options: Options,
+        decoder: Decoder,
+        *,
+        name: str = "",
+        sender: MessageSender | None = None,
+        held: bool = False,
+        context: contextvars.Context | None = None,
+        show_error: ShowError | None = None,
+    ) -> None:
+        # A port that is held delivers nothing until its delivery is released.
+        self._end = end
+        self._options = options
+        self._encoder = options.encoder
+        self._observer = options.observer
+        self._name = name
+        self._sender = sender
+        self._thread = get_ident()
+        self._block: Block | None = None
+        self._delivery = Delivery(self, end, scope, options, decoder, context=context, show_error=show_error)
+        if self._observer is not None:
+            self._observer(Opened(self, end.number))
+            end.on_sent = self._sent
+        if not held:
+            self._delivery.release()
 
     # What it is -------------------------------------------------------------------------------------------------
 
@@ -74,12 +122,12 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         A sync listener is called by a task of the owner; an async one is awaited before the next message.
         """
-        return self._on_message
+        return self._delivery.on_message
 
     @property
     def on_disconnect(self) -> Event[Callable[[Port[SendT, ReceiveT]], object]]:
         """Its listeners are called with ``(port)``, once, when the *other* side has ended the connection."""
-        return self._on_disconnect
+        return self._delivery.on_disconnect
 
     @property
     def name(self) -> str:
@@ -97,25 +145,26 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         In the dialect ``chrome`` always None; there ``runtime.last_error`` has it while on_disconnect listeners run.
         """
-        return self._error if self._dialect.keeps_error else None
+        return self._delivery.error if self._options.dialect.keeps_error else None
 
     def statistics(self) -> PortStatistics:
         """Return how full this port is. For debugging."""
-        out = self._end.out
+        end = self._end
         return PortStatistics(
-            state=self._state.value,
-            messages_waiting=self._end.lane.used,
-            messages_unsent=max((lane.used for lane in out.lanes), default=0),
-            max_buffer_size=out.bound,
-            tasks_waiting_send=sum(end is self._end for end, _ in out.blocked.values()),
+            state=end.state.value,
+            messages_waiting=end.lane.used,
+            messages_unsent=end.unsent,
+            max_buffer_size=end.out.bound,
+            tasks_waiting_send=end.tasks_waiting,
         )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a port is one end of a live connection: it can be neither copied nor pickled")
 
     def __repr__(self) -> str:
-        reason = f", {self._error.cause.value}" if self._error is not None else ""
-        return f"<Port {self._name!r} ({self._end.side}, {self._state.value}{reason}) at {id(self):#x}>"
+        error = self._delivery.error
+        reason = "" if error is None else f", {error.cause.value}"
+        return f"<Port {self._name!r} ({self._end.side}, {self._end.state.value}{reason}) at {id(self):#x}>"
 
     # Sending ----------------------------------------------------------------------------------------------------
 
@@ -147,8 +196,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             frame, usual = None, False
         if frame is None or not usual:
             frame = encoder.encode(message, frame)
-        end = self._end
-        lane = end.only
+        lane = self._end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
             task = lane.sleeper
             if task is not None:
@@ -157,7 +205,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
                 reschedule(task)
             elif lane.tail is None:
                 batch = deque((frame,))
-                end.send_only(batch)
+                lane.source.send_nowait(batch)
                 lane.tail = batch
             else:
                 lane.tail.append(frame)
@@ -188,18 +236,55 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             frame = encoder.encode(message, frame)
         # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
         await trio.lowlevel.checkpoint_if_cancelled()
-        end = self._end
-        lane = end.only
+        lane = self._end.only
         if lane is not None and lane.used < lane.bound:  # Nearly always, as in post_message.
-            lane.put(end.send_only, frame)
+            lane.put(frame)
             if self._observer is not None:
                 self._observer(Posted(self, frame))
-            if self._dialect.keeps_unheard_messages:
+            if self._options.dialect.keeps_unheard_messages:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:
-                await self._come_back()
+                await self._delivery.come_back()
         else:
             await self._send_unusual(frame)
+
+    def _post_unusual(self, frame: bytes) -> None:
+        """Send to several receivers, or beyond the bound, or raise why not; nothing, if nobody is there any more."""
+        end = self._end
+        if end.state is State.CLOSED or end.state is State.ENDED:
+            raise self._delivery.after_close()
+        try:
+            end.send_nowait(frame)
+        except trio.BrokenResourceError:
+            return
+        except trio.WouldBlock:
+            if not self._delivery.may_exceed():
+                raise trio.WouldBlock(
+                    f"{end.out.bound} messages wait at the other end; `await port.send(message)` waits for room"
+                ) from None
+            end.put_before_waiting(frame)
+
+    async def _send_unusual(self, frame: bytes) -> None:
+        """Send to several receivers, or once there is room, or raise why not."""
+        end = self._end
+        if end.state is not State.OPEN:
+            raise self._delivery.after_close()
+        try:
+            if self._options.dialect.keeps_unheard_messages or not end.out.has_room():
+                await end.send(frame)
+            else:
+                end.send_nowait(frame)
+                await self._delivery.come_back()
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            if end.closed or end.peer_gone:
+                # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise self._delivery.after_close() from end.peer_error
+            await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
+
+    def _sent(self, frame: bytes) -> None:
+        assert self._observer is not None, "the end calls this for an observer's sake only"
+        self._observer(Posted(self, frame))
 
     # Receiving --------------------------------------------------------------------------------------------------
 
@@ -214,46 +299,16 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.BusyResourceError: if another task is reading, or on_message has listeners.
             MessageShapeError: if the message is not of the ``message_type`` asked for; the port lives on.
         """
-        if self._reading or self._on_message.listeners:
-            raise self._busy()
-        lane = self._end.lane
-        self._has_read = lane.heard = True
-        # A pump may sleep here still, which dropped what nobody listened for, or whose listeners were removed. It would
-        # be handed what this task waits for; woken, it finds that nothing is left for it to do.
-        lane.wake()
-        while True:
-            if self._state is State.ENDED and not lane.used:
-                await trio.lowlevel.checkpoint()
-                raise self._end_of_messages()
-            self._reading = True
-            try:
-                frame = await lane.take()
-            except (trio.EndOfChannel, trio.ClosedResourceError):
-                await trio.lowlevel.checkpoint_if_cancelled()
-                raise self._end_reading() from self._end.peer_error
-            finally:
-                self._reading = False
-                if self._state is not State.OPEN and not lane.used:
-                    self._after_last_message()
-            try:
-                message: ReceiveT = self._decoder.decode(frame)
-            except Exception as refusal:
-                try:
-                    message = self._decoder.decode_unusual(frame, refusal)
-                except MessageShapeError:
-                    raise
-                except MalformedMessageError as error:
-                    self._undecodable(error)
-                    continue
-            if self._observer is not None:
-                self._observer(Delivered(self, frame))
-            return message
+        message: ReceiveT = await self._delivery.receive()
+        return message
 
+    @enable_ki_protection
     async def __anext__(self) -> ReceiveT:
         try:
-            return await self.receive()
+            message: ReceiveT = await self._delivery.receive()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
+        return message
 
     def __aiter__(self) -> Self:
         return self
@@ -267,7 +322,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         Calling it again, in on_disconnect, or after the other side has gone does nothing.
         """
         require_trio("port.disconnect", self._thread)
-        self._close(None, vanished=False)
+        self._delivery.close()
 
     @enable_ki_protection
     async def aclose(self) -> None:
@@ -281,7 +336,7 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         A checkpoint. Never raises for the other side's end; see `error`. Where a task reads from this port, the end
         is delivered after the last message: keep reading, or disconnect.
         """
-        await self._wait_over()
+        await self._delivery.wait_over()
 
     @enable_ki_protection
     async def __aenter__(self) -> Self:
@@ -294,11 +349,15 @@ class Port(PortCore, trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         Raises:
             trio.BusyResourceError: if the port has a block already.
         """
-        await enter_block(self)
+        if self._block is not None:
+            raise trio.BusyResourceError("this port has a block already, or has had one")
+        self._block = Block(self._delivery)
+        await self._block.enter()
         return self
 
     @enable_ki_protection
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await leave_block(self, error)
+        assert self._block is not None
+        await self._block.leave(error)

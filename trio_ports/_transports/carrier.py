@@ -18,8 +18,7 @@ from typing import Final, TypeAlias, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.ends import End
-from .._ports.lanes import Lane
+from .._ports.connection import End
 from .._protocol.errors import Cause, PortError, RemoteProtocolError
 from .._protocol.frames import FrameDecoder, encode_frames, encode_length
 
@@ -117,9 +116,9 @@ class Carrier:
 
         A cancelled call raises once what was posted is written, after the grace at the latest.
         """
-        self._end.on_peer_gone = self._limit
+        self._end.watcher = self
         if self._end.peer_gone:
-            self._limit()
+            self.peer_gone()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_cancellation)
             with self._scope:
@@ -127,7 +126,7 @@ class Carrier:
                     shielded.start_soon(self._write)
                     shielded.start_soon(self._read)
             nursery.cancel_scope.cancel()
-        self._end.on_peer_gone = None
+        self._end.watcher = None
 
     def lose_writing(self) -> None:
         """Note that nothing can be written any more: wait for the end of the other side's bytes, or their silence."""
@@ -140,6 +139,10 @@ class Carrier:
     def _expect_silence(self) -> None:
         if self.finish is Finish.UNWRITABLE and not self._full:
             self._reading.deadline = trio.current_time() + self._settle_seconds
+
+    def peer_gone(self) -> None:
+        """Give what was posted the grace to be written."""
+        self._limit()
 
     def _limit(self) -> None:
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace_seconds)
@@ -206,11 +209,11 @@ class Carrier:
         end = self._end
         try:
             while data := await self._receive_some():
-                if end.sources:
+                if end.can_send:
                     await self._deliver(self._decoder.receive_data(bytes(data)))
                 if self.finish is not Finish.LEFT:
                     self._expect_silence()
-            if end.sources:
+            if end.can_send:
                 self._decoder.receive_data(b"")
         except RemoteProtocolError as error:
             self.error = error
@@ -247,25 +250,12 @@ class Carrier:
         # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
         if not end.peer_gone:
             self.finish = finish
-            heard = [lane for lane in end.out.lanes if lane.heard]
-            if heard:
-                # Nothing more is sent from here: waiting for room, with room for none, is waiting until all is taken.
-                end.out.bound = 0
-                with contextlib.suppress(trio.BrokenResourceError):
-                    if not end.out.has_room(0):
-                        await end.out.wait(end, None)
-                    if self._hears_answers and finish is Finish.END_OF_FILE:
-                        await self._hear_answers(heard[0])
+            with contextlib.suppress(trio.BrokenResourceError):
+                await end.wait_taken()
+                if self._hears_answers and finish is Finish.END_OF_FILE:
+                    self._limit()
+                    await end.wait_idle()
             self._close()
-
-    async def _hear_answers(self, lane: Lane) -> None:
-        """Wait until the port's side has come back for another message."""
-        self._limit()
-        if not lane.is_idle:
-            idle = trio.Event()
-            lane.on_idle = idle.set
-            await idle.wait()
-            lane.on_idle = None
 
 
 def wire_error(carrier: Carrier) -> PortError | None:

@@ -15,7 +15,7 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.ends import End
+from .._ports.connection import End
 from .._protocol.errors import FrameTooLargeError, PortError
 from .._protocol.frames import FrameDecoder
 from .carrier import SETTLE_SECONDS, Carrier, Finish, ReceiveSome, SendAll

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import trio
 
-from .._ports.ends import End
+from .._ports.connection import End
+from .._ports.failures import ListenerErrors
 from .._ports.observers import Observer
+from .._ports.options import make_options
 from .._ports.port import Port
-from .._ports.setup import ListenerErrors, make_setup
 from .._protocol.dialects import DialectName
 from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
@@ -65,7 +66,7 @@ def open_stream_port(
     check_type("stream", stream, trio.abc.Stream)
     check_type("name", name, str)
     check_type("sender", sender, (MessageSender, type(None)))
-    setup = make_setup(
+    options = make_options(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
@@ -74,9 +75,9 @@ def open_stream_port(
     )
 
     async def carry(end: End) -> None:
-        await carry_stream(end, stream, FrameDecoder(max_frame_bytes=setup.max_message_bytes))
+        await carry_stream(end, stream, FrameDecoder(max_frame_bytes=options.max_message_bytes))
 
-    return open_carried_port(carry, setup, setup.decoder(message_type), name=name, sender=sender)
+    return open_carried_port(carry, options, options.decoder(message_type), name=name, sender=sender)
 
 
 async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder) -> None:

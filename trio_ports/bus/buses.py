@@ -10,7 +10,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._browser.calls import Answer, Call, Elsewhere
-from .._ports.blocks import open_body
+from .._ports.body import Body
 from .._util import check_type, require_trio
 from .links import GRACE_SECONDS, Links, open_links
 from .nodes import Arrived, Gone, Joined, Node
@@ -197,11 +197,13 @@ async def open_bus(node: Node) -> AsyncGenerator[Bus]:
     Source: ours.
     """
     require_trio("open_bus")
-    async with open_body() as body, trio.open_nursery() as nursery:
-        bus = Bus(node)
-        nursery.start_soon(bus._run)
-        with body:
-            try:
-                yield bus
-            finally:
-                await bus._leave()
+    body = Body()
+    with body.joined():
+        async with trio.open_nursery() as nursery:
+            bus = Bus(node)
+            nursery.start_soon(bus._run)
+            with body:
+                try:
+                    yield bus
+                finally:
+                    await bus._leave()

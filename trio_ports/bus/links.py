@@ -10,7 +10,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._browser.calls import Answer, Call
-from .._ports.ends import End
+from .._ports.connection import End
 from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
@@ -44,8 +44,7 @@ class Links:
         """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
         streams: list[BusStream] = []
         for peer, end in ends.items():
-            end.lane.heard = True  # Whoever does not read there is that node's business.
-            end.lane.direction.undecided += 1
+            end.expect_answer()  # Whoever does not read there is that node's business.
             stream = self._bus._open_stream(peer, call)
             streams.append(stream)
             self._nursery.start_soon(self._carry, end, stream, streams)
@@ -82,20 +81,18 @@ class Links:
 @enable_ki_protection
 async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream], scope: trio.CancelScope) -> None:
     """Once it is known whether anybody hears a call there, let it count, or withdraw its end."""
-    direction = end.lane.direction
     try:
         heard = await stream.wait_answered()
     finally:
-        direction.undecided -= 1
+        known = end.note_answer()
     if not heard:
         end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
         scope.cancel()
         return
-    if len(direction.lanes) - direction.undecided > 1:
+    if known > 1:
         for other in streams:
             if other.heard:
                 other.share()
-    direction.settle()
 
 
 def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:

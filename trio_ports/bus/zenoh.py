@@ -28,7 +28,7 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
-from .._ports.blocks import open_body
+from .._ports.body import Body
 from .._util import check_type, require_trio
 from .buses import Bus, open_bus
 from .greetings import Greetings
@@ -91,13 +91,15 @@ async def open_zenoh_bus(
         raise ValueError(f"name must be made of letters, digits, '_', '-' and '.', not {name!r}")
     chosen = make_config(listen, connect, mode, lease_seconds) if config is None else config
     node = ZenohNode(f"trio_ports/{_VERSION}/{name}")
-    async with open_body() as body, trio.open_nursery() as nursery:
-        with body:
-            await node.open(chosen)
-            nursery.start_soon(node.greet)
-            async with open_bus(node) as bus:
-                yield bus
-        nursery.cancel_scope.cancel()
+    body = Body()
+    with body.joined():
+        async with trio.open_nursery() as nursery:
+            with body:
+                await node.open(chosen)
+                nursery.start_soon(node.greet)
+                async with open_bus(node) as bus:
+                    yield bus
+            nursery.cancel_scope.cancel()
 
 
 def make_config(listen: Sequence[str], connect: Sequence[str], mode: str, lease_seconds: float) -> zenoh.Config:

@@ -10,8 +10,8 @@ from support import ScriptedError, settle
 from trio_ports import Cause, Port
 from trio_ports._ports.connection import open_connection
 from trio_ports._ports.failures import crash_error
-from trio_ports._ports.owners import Owner
-from trio_ports._ports.setup import make_setup
+from trio_ports._ports.scopes import Scope
+from trio_ports._ports.options import make_options
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ async def test_a_cancellation_is_no_crash() -> None:
 
 async def test_closing_cancels_tasks_and_ends_ports(nursery: trio.Nursery) -> None:
     """Once; afterwards nothing runs there any more."""
-    owner = Owner(nursery)
-    setup = make_setup(dialect="trio")
+    owner = Scope(nursery)
+    options = make_options(dialect="trio")
     near, (far,) = open_connection(max_buffer_size=1)
-    port: Port = Port(near, owner, setup, setup.decoder(int))
+    port: Port = Port(near, owner, options, options.decoder(int))
     assert owner.start_soon(trio.sleep_forever)
     await settle()
     owner.close()
@@ -67,10 +67,10 @@ async def test_closing_cancels_tasks_and_ends_ports(nursery: trio.Nursery) -> No
 
 async def test_a_port_that_is_held_as_its_owner_settles(nursery: trio.Nursery) -> None:
     """Whoever holds it will not let go any more: it is closed, and nobody waits for it."""
-    owner = Owner(nursery)
-    setup = make_setup(dialect="trio")
+    owner = Scope(nursery)
+    options = make_options(dialect="trio")
     near, (far,) = open_connection(max_buffer_size=1)
-    port: Port = Port(near, owner, setup, setup.decoder(int), held=True)
+    port: Port = Port(near, owner, options, options.decoder(int), held=True)
     far.close()
     assert port.statistics().state == "ending"
     await owner.settle()
@@ -80,9 +80,9 @@ async def test_a_port_that_is_held_as_its_owner_settles(nursery: trio.Nursery) -
 
 async def test_a_logged_failure_that_nobody_watches(nursery: trio.Nursery) -> None:
     """The openers always give an observer then; without one it is silent."""
-    setup = attrs.evolve(make_setup(dialect="trio", listener_errors="log"), observer=None)
+    options = attrs.evolve(make_options(dialect="trio", listener_errors="log"), observer=None)
     near, (far,) = open_connection(max_buffer_size=1)
-    port: Port = Port(near, Owner(nursery), setup, setup.decoder(int))
+    port: Port = Port(near, Scope(nursery), options, options.decoder(int))
 
     @port.on_message.add_listener
     def fail(message: int, port: Port) -> None:

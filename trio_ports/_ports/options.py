@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, final
 
 import attrs
 
 from .._protocol.dialects import Dialect, find_dialect
 from .._protocol.messages import Decoder, Encoder, Reading
 from .._util import check_limit
+from .failures import ListenerErrors
 from .observers import Observer, joined, log_failures
-
-ListenerErrors: TypeAlias = Literal["raise", "log"]
 
 
 @final
 @attrs.frozen
-class Setup:
+class Options:
     """How the ports of one opener behave."""
 
     dialect: Dialect
@@ -28,26 +27,22 @@ class Setup:
     encoder: Encoder
     reading: Reading
     """How arrived bytes are read."""
+    untyped_decoder: Decoder
+    """The decoder of every port without a message type: making one costs more than a connection."""
 
     def decoder(self, message_type: Any) -> Decoder:
         """Make the decoder of a port; TypeError if nothing can be decoded into ``message_type``."""
-        return _untyped_decoder(self.reading) if message_type is Any else Decoder(message_type, self.reading)
+        return self.untyped_decoder if message_type is Any else Decoder(message_type, self.reading)
 
 
-@functools.cache
-def _untyped_decoder(reading: Reading) -> Decoder:
-    """Return the decoder of untyped ports: one for all of them, as making one costs more than a connection."""
-    return Decoder(Any, reading)
-
-
-def make_setup(
+def make_options(
     *,
     dialect: str,
     listener_errors: ListenerErrors | None = None,
     max_buffer_size: float | None = None,
     max_message_bytes: float | None = None,
     observer: Observer | None = None,
-) -> Setup:
+) -> Options:
     """Check the options that every opener takes; None means the dialect's own."""
     table = find_dialect(dialect)
     errors = table.listener_errors if listener_errors is None else listener_errors
@@ -59,16 +54,28 @@ def make_setup(
     check_limit("max_message_bytes", message_bytes)
     if observer is not None and not callable(observer):
         raise TypeError(f"observer must be callable, not {observer!r}")
-    observers: list[Observer] = [log_failures] if errors == "log" else []
-    if observer is not None:
-        observers.append(observer)
-    too_large = table.too_large_text if message_bytes == table.max_message_bytes else None
-    return Setup(
+    options = _share_options(table.name, errors, buffer_size, message_bytes)
+    if observer is None:
+        return options
+    observers = [observer] if options.observer is None else [options.observer, observer]
+    return attrs.evolve(options, observer=joined(observers))
+
+
+@functools.lru_cache(maxsize=64)
+def _share_options(
+    dialect: str, listener_errors: ListenerErrors, max_buffer_size: float, max_message_bytes: float
+) -> Options:
+    """Return the same record for the same options: it costs as much as a connection, in time and in memory."""
+    table = find_dialect(dialect)
+    reading = Reading.of(table)
+    too_large = table.too_large_text if max_message_bytes == table.max_message_bytes else None
+    return Options(
         dialect=table,
-        listener_errors=errors,
-        max_buffer_size=buffer_size,
-        max_message_bytes=message_bytes,
-        observer=joined(observers) if observers else None,
-        encoder=Encoder(max_message_bytes=message_bytes, too_large_text=too_large),
-        reading=Reading.of(table),
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_message_bytes=max_message_bytes,
+        observer=joined([log_failures]) if listener_errors == "log" else None,
+        encoder=Encoder(max_message_bytes=max_message_bytes, too_large_text=too_large),
+        reading=reading,
+        untyped_decoder=Decoder(Any, reading),
     )
