@@ -25,7 +25,7 @@ async def test_a_browser_is_a_block() -> None:
         assert repr(browser) == "<Browser trio (1 extensions, 1 tabs) at " + hex(id(browser)) + ">"
         assert tab.url == "about:blank"
     assert repr(browser) == "<Browser trio (closed) at " + hex(id(browser)) + ">"
-    assert (page.closed, tab.closed, browser.closed, browser._contexts) == (True, True, True, {})
+    assert (page.closed, tab.closed, browser.closed, browser._registry.contexts) == (True, True, True, {})
     for call in (lambda: browser.install("other"), browser.open_tab, extension.open_page):
         with pytest.raises(trio.ClosedResourceError):
             call()
@@ -62,7 +62,7 @@ async def test_limits_reach_the_ports() -> None:
     async with open_world(max_buffer_size=3, max_message_bytes=10, manifest_folders=[Path("nowhere")]) as world:
         opener, receiver = await world.connect()
         assert opener.statistics().max_buffer_size == receiver.statistics().max_buffer_size == 3
-        assert world.browser._manifest_folders == (NOWHERE,)
+        assert world.browser._registry.manifest_folders == (NOWHERE,)
 
 
 async def test_a_listener_of_one_context_may_close_another_at_the_end() -> None:
@@ -135,7 +135,7 @@ async def test_bad_arguments_of_install(arguments: dict[str, Any], error: type[E
     async with open_world() as world:
         with pytest.raises(error, match=text):
             world.browser.install(**arguments)
-        assert set(world.browser._extensions) == {"notes@example.org"}
+        assert set(world.browser._registry.extensions) == {"notes@example.org"}
 
 
 @each_dialect
@@ -221,7 +221,7 @@ async def test_another_browsers_tab() -> None:
         for call in (lambda: world.extension.inject(tab), lambda: world.extension.open_page(tab=tab)):
             with pytest.raises(LocalProtocolError, match="belongs to another browser"):
                 call()
-        assert not tab.frames[0]._contexts
+        assert not tab.frames[0]._entry.contexts
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ async def test_bad_types_of_an_extension(method: str, arguments: dict[str, Any],
     async with open_world() as world:
         with pytest.raises(TypeError, match=text):
             getattr(world.extension, method)(**arguments)
-        assert len(world.extension._contexts) == 2
+        assert len(world.extension._entry.contexts) == 2
 
 
 async def test_a_page_outside_the_extension() -> None:
@@ -262,8 +262,8 @@ async def test_closing_a_context(dialect: Any) -> None:
         world.page.close()
         world.page.close()
         assert opener.statistics().state == "closed"
-        assert world.page not in world.browser._contexts
-        assert world.page not in world.extension._contexts
+        assert world.page._entry not in world.browser._registry.contexts
+        assert world.page._entry not in world.extension._entry.contexts
         await settle()
         assert witness.seen == [1, "end"]
         with pytest.raises(trio.ClosedResourceError, match="closed"):
@@ -352,4 +352,4 @@ async def test_from_another_thread() -> None:
             world.page.close,
         )
         assert not world.page.closed
-        assert len(world.browser._contexts) == 2
+        assert len(world.browser._registry.contexts) == 2

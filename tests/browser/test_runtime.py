@@ -11,7 +11,7 @@ import trio
 from support import DIALECTS, ScriptedError, Witness, World, each_dialect, open_world, refuse_elsewhere, settle
 from trio.testing import assert_checkpoints
 
-from trio_ports import Cause, Delivered, LocalProtocolError, MessageSender, Port, SenderTab
+from trio_ports import Cause, Context, Delivered, LocalProtocolError, MessageSender, Port, SenderTab
 
 NOBODY = "Could not establish connection. Receiving end does not exist."
 
@@ -154,7 +154,7 @@ async def test_externally_connectable_for_web_pages(dialect: Any, key: Any, let_
     async with open_world(dialect=dialect) as world:
         target = world.browser.install("target", externally_connectable=key)
         world.listen(target.open_page(), external=True)
-        page = world.browser.open_tab("https://www.example.org/shop").web_page()
+        page = world.browser.open_tab("https://www.example.org/shop").web_page_script()
         port = page.runtime.connect("target")
         await settle()
         assert len(world.ports) == let_in[dialect]
@@ -370,7 +370,9 @@ async def test_a_listener_removed_while_a_connection_is_told(dialect: Any, still
 async def test_a_logged_failure_of_on_connect_that_nobody_watches(dialect: Any) -> None:
     """open_browser always gives an observer then; without one it is silent."""
     async with open_world(dialect=dialect, listener_errors="log") as world:
-        world.browser._setup = attrs.evolve(world.browser._setup, observer=None)
+        registry = world.browser._registry
+        registry.setup = attrs.evolve(registry.setup, observer=None)
+        world.background = world.extension.open_page("quiet.html")
 
         @world.background.runtime.on_connect.add_listener
         def fail(port: Port) -> None:
@@ -574,12 +576,12 @@ async def test_sender_of_a_background_by_tabs_connect(dialect: Any) -> None:
 async def open_three(world: World, **options: Any) -> tuple[Port, list[Port]]:
     """Connect from the page to three others, which listen; return the opener's port and theirs."""
     contexts = [world.background, world.extension.open_page("a.html"), world.extension.open_page("b.html")]
+    ports: dict[Context, Port] = {}
     for context in contexts:
-        world.listen(context)
+        context.runtime.on_connect.add_listener(lambda port, context=context: ports.setdefault(context, port))
     opener = world.page.runtime.connect(**options)
     await settle()
-    by_context = {id(port._owner): port for port in world.ports}
-    return opener, [by_context[id(context._owner)] for context in contexts]
+    return opener, [ports[context] for context in contexts]
 
 
 @each_dialect
@@ -664,9 +666,9 @@ async def test_one_receivers_context_closes(dialect: Any) -> None:
         opener.post_message(1)
         await settle()
         assert (own.seen, [witness.seen for witness in witnesses]) == ([], [[1]] * 2)
-        for context in tuple(world.extension._contexts):
-            if context is not world.page:
-                context.close()
+        for context in tuple(world.extension._entry.contexts):
+            if context.face is not world.page:
+                context.face.close()
         await settle()
         assert own.seen == ["end"]
 
@@ -1084,7 +1086,7 @@ async def test_what_a_context_lacks() -> None:
     """A content script has no tabs; a web page is connected to by nobody and must say whom it means."""
     async with open_world() as world:
         tab = world.browser.open_tab("https://example.org/")
-        script, web = world.extension.inject(tab), tab.web_page()
+        script, web = world.extension.inject(tab), tab.web_page_script()
         for context, what in ((script, "content script"), (web, "web page")):
             with pytest.raises(LocalProtocolError, match=f"a {what} has no tabs"):
                 _ = context.tabs
@@ -1120,7 +1122,7 @@ async def test_ids_and_reprs() -> None:
     """runtime.id is the extension's, None in a web page."""
     async with open_world() as world:
         tab = world.browser.open_tab("https://example.org/")
-        web = tab.web_page()
+        web = tab.web_page_script()
         assert (world.page.runtime.id, web.runtime.id) == ("notes@example.org", None)
         assert repr(world.page.runtime) == f"<runtime of {world.page!r}>"
         assert repr(world.page.tabs) == f"<tabs of {world.page!r}>"

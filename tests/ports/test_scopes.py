@@ -793,7 +793,7 @@ async def test_connections_of_a_browser_leave_nothing(reading: bool) -> None:
             assert len(gc.get_objects()) - before < 100
         finally:
             gc.enable()
-    assert not browser._contexts
+    assert not browser._registry.contexts
 
 
 async def sleep_with(port: Port) -> None:
