@@ -337,7 +337,7 @@ class Context(_Face[ContextEntry]):
     def __init__(self, registry: Registry, entry: ContextEntry) -> None:
         super().__init__(registry, entry)
         self._runtime = Runtime(registry, entry)
-        self._tabs = Tabs(registry, entry)
+        self._tabs = Tabs(registry, entry) if entry.kind in ("background", "page") else None
 
     @property
     def kind(self) -> ContextKind:
@@ -390,7 +390,7 @@ class Context(_Face[ContextEntry]):
         Raises:
             LocalProtocolError: in a content script or a web page.
         """
-        if self.kind not in ("background", "page"):
+        if self._tabs is None:
             raise LocalProtocolError(f"a {self.kind.replace('_', ' ')} has no tabs; its extension's pages have")
         return self._tabs
 

@@ -80,8 +80,10 @@ class FrameEntry(Entry):
 
     def find_context(self, kind: ContextKind, extension: ExtensionEntry | None) -> ContextEntry | None:
         """Return the context of that kind and extension in this frame's document; None if there is none."""
-        found = (context for context in self.contexts if context.kind == kind and context.extension is extension)
-        return next(found, None)
+        for context in self.contexts:
+            if context.kind == kind and context.extension is extension:
+                return context
+        return None
 
     def __repr__(self) -> str:
         return f"<Frame {self.id} of tab {self.tab.id} {self.url!r}{' (closed)' if self.closed else ''}>"
