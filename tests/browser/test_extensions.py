@@ -66,6 +66,15 @@ async def test_the_first_page_without_a_tab_is_the_background() -> None:
         assert repr(extension) == "<Extension 'notes@example.org'>"
 
 
+async def test_an_extension_shows_who_may_connect() -> None:
+    """None is not the same as nobody."""
+    async with open_browser() as browser:
+        assert browser.install("open").externally_connectable is None
+        key = browser.install("closed", externally_connectable={"ids": ["friend"]}).externally_connectable
+        assert key is not None
+        assert (key.allows_extension("friend"), key.allows_extension("stranger")) == (True, False)
+
+
 @each_dialect
 async def test_where_an_extensions_pages_live(dialect: Any) -> None:
     """Firefox gives each installation an address of its own; the others use the id."""
@@ -87,6 +96,7 @@ async def test_a_page_in_a_tab() -> None:
         first = world.extension.open_page("first.html", tab=tab)
         second = world.extension.open_page("second.html", tab=tab)
         assert first.frame is tab.frames[0]
+        assert tab.browser is world.browser
         assert tab.url == first.url
         assert second.frame is tab.frames[1]
         assert (first.tab, first.browser, first.extension) == (tab, world.browser, world.extension)
