@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import raise_unless_late
 from .._ports.port import Port
@@ -16,6 +17,7 @@ from .script import ConnectEvent, Script
 Handler: TypeAlias = Callable[[Port[Any, Any]], Awaitable[object]]
 
 
+@enable_ki_protection
 async def serve(
     script: Script, event: ConnectEvent, handler: Handler, decoder: Decoder, task_status: trio.TaskStatus[None]
 ) -> None:
