@@ -20,8 +20,8 @@ import trio_ports
 from trio_ports import Port
 from trio_ports._native.applications import run_application
 from trio_ports._ports.connection import open_connection
-from trio_ports._ports.scopes import Scope
 from trio_ports._ports.options import make_options
+from trio_ports._ports.scopes import Scope
 from trio_ports._protocol.manifests import NativeManifest
 
 FIREFOX_ID = "notes@example.org"

@@ -129,7 +129,7 @@ def leaves_of(error: BaseException) -> Iterator[BaseException]:
 @pytest.mark.parametrize("cancelled", [False, True], ids=["", "cancelled"])
 @pytest.mark.parametrize("trips", [False, True], ids=["", "listener"])
 @pytest.mark.parametrize("kind", [None, BodyError, KeyboardInterrupt])
-X
+@pytest.mark.filterwarnings("ignore::trio.TrioDeprecationWarning")
 def test_nothing_that_was_raised_is_lost(
     opener: Opener, *, strict: bool, cancelled: bool, trips: bool, kind: type[BaseException] | None, tmp_path: Path
 ) -> None:

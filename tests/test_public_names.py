@@ -12,7 +12,7 @@ SHOWN = {
     trio_ports.Extension: "externally_connectable id inject installed open_page uninstall",
     trio_ports.Context: "browser close closed document_id extension frame kind runtime tab tabs url",
     trio_ports.Frame: "close closed document_id id navigate tab url",
-    trio_ports.Tab: "browser close closed frame frames id navigate open_frame url web_page",
+    trio_ports.Tab: "browser close closed frame frames id navigate open_frame url web_page_script",
     trio_ports.Runtime: "connect connect_native id last_error on_connect on_connect_external serve",
     trio_ports.Tabs: "connect",
     trio_ports.Port: "aclose disconnect error name on_disconnect on_message post_message receive send sender statistics"

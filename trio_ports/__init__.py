@@ -36,11 +36,9 @@ from ._protocol.senders import MessageSender, SenderTab
 from ._util import imported_on_demand
 
 if TYPE_CHECKING:
-    from ._browser.browser import Browser, open_browser
-    from ._browser.contexts import Context
-    from ._browser.extensions import Extension
+    from ._browser.browser import Browser, Context, Extension, Frame, Tab
+    from ._browser.opening import open_browser
     from ._browser.runtime import Runtime, Tabs
-    from ._browser.tabs import Frame, Tab
     from ._transports.streams import open_stream_port
 else:
     # A native application is started for every connection, and lives in no browser of ours: it need not import one.
@@ -48,13 +46,13 @@ else:
         __name__,
         {
             "Browser": "._browser.browser",
-            "Context": "._browser.contexts",
-            "Extension": "._browser.extensions",
-            "Frame": "._browser.tabs",
+            "Context": "._browser.browser",
+            "Extension": "._browser.browser",
+            "Frame": "._browser.browser",
             "Runtime": "._browser.runtime",
-            "Tab": "._browser.tabs",
+            "Tab": "._browser.browser",
             "Tabs": "._browser.runtime",
-            "open_browser": "._browser.browser",
+            "open_browser": "._browser.opening",
             "open_stream_port": "._transports.streams",
         },
     )

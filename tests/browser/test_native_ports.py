@@ -63,7 +63,7 @@ async def test_content_scripts_and_native_applications(dialect: Any, tmp_path: P
             with pytest.raises(LocalProtocolError, match=r"a content script has no runtime\.connect_native"):
                 script.runtime.connect_native("missing")
         with pytest.raises(LocalProtocolError, match=r"a web page has no runtime\.connect_native"):
-            tab.web_page().runtime.connect_native("missing")
+            tab.web_page_script().runtime.connect_native("missing")
 
 
 @pytest.mark.parametrize(

@@ -8,32 +8,27 @@ import pytest
 import trio
 from support import Witness, World, each_dialect, open_world, refuse_elsewhere, settle
 
-from trio_ports import Context, LocalProtocolError, Port, Tab, open_browser
+from trio_ports import Context, LocalProtocolError, Tab, open_browser
 
 
-def open_scripts(world: World) -> tuple[Tab, list[Context]]:
-    """Open a tab with three frames and a listening script in each."""
+def open_scripts(world: World) -> tuple[Tab, list[Context], list[int]]:
+    """Open a tab with three frames and a listening script in each; the last list tells which scripts were reached."""
     tab = world.browser.open_tab("https://example.org/")
     frames = [tab.frames[0], *(tab.open_frame(f"https://example.org/{number}") for number in (1, 2))]
     scripts = [world.extension.inject(tab, frame.id) for frame in frames]
-    for script in scripts:
-        world.listen(script)
-    return tab, scripts
-
-
-def frames_of(ports: list[Port], scripts: list[Context]) -> list[int]:
-    """Say in which frames' scripts the ports came up."""
-    owners = [script._owner for script in scripts]
-    return sorted(owners.index(port._owner) for port in ports)
+    reached: list[int] = []
+    for number, script in enumerate(scripts):
+        script.runtime.on_connect.add_listener(lambda port, number=number: reached.append(number))
+    return tab, scripts, reached
 
 
 @each_dialect
 async def test_tabs_connect_reaches_every_listening_frame(dialect: Any) -> None:
     """Rule 4: and one frame, or one document, where it is named."""
     async with open_world(dialect=dialect) as world:
-        tab, scripts = open_scripts(world)
+        tab, scripts, reached = open_scripts(world)
         connect = world.background.tabs.connect
-        for options, reached in (
+        for options, expected in (
             ({}, [0, 1, 2]),
             ({"frame_id": 0}, [0]),
             ({"frame_id": scripts[2].frame.id}, [2]),  # type: ignore[union-attr]
@@ -42,16 +37,16 @@ async def test_tabs_connect_reaches_every_listening_frame(dialect: Any) -> None:
         ):
             port = connect(tab.id, **options)
             await settle()
-            assert frames_of(world.ports, scripts) == reached
-            assert port.statistics().state == ("open" if reached else "ended")
-            world.ports.clear()
+            assert sorted(reached) == expected
+            assert port.statistics().state == ("open" if expected else "ended")
+            reached.clear()
 
 
 @each_dialect
 async def test_a_document_is_found_in_any_tab(dialect: Any) -> None:
     """Rule 4: but for trio, and with a frame's number, which is one of the tab's, only in Firefox."""
     async with open_world(dialect=dialect) as world:
-        tab, scripts = open_scripts(world)
+        tab, scripts, reached = open_scripts(world)
         connect = world.background.tabs.connect
         other, document = world.browser.open_tab(), scripts[0].document_id
         for tab_id, frame_id, dialects in (
@@ -62,8 +57,8 @@ async def test_a_document_is_found_in_any_tab(dialect: Any) -> None:
         ):
             connect(tab_id, frame_id=frame_id, document_id=document)
             await settle()
-            assert frames_of(world.ports, scripts) == ([0] if dialect in dialects else [])
-            world.ports.clear()
+            assert reached == ([0] if dialect in dialects else [])
+            reached.clear()
 
 
 @each_dialect
@@ -115,7 +110,7 @@ async def test_what_ends_everything_in_a_tab(dialect: Any, end: Any) -> None:
     """Rules 20 and 27: once, after what was posted, without error; the scripts themselves hear nothing."""
     async with open_world(dialect=dialect) as world:
         world.listen()
-        tab, scripts = open_scripts(world)
+        tab, scripts, _ = open_scripts(world)
         openers = [script.runtime.connect() for script in scripts]
         await settle()
         own = Witness(*openers)
@@ -138,7 +133,7 @@ async def test_what_ends_everything_in_a_tab(dialect: Any, end: Any) -> None:
 async def test_one_frame_that_ends_leaves_the_others(dialect: Any, how: str) -> None:
     """Rule 27: a connection to all frames loses one receiver, as if its context had closed."""
     async with open_world(dialect=dialect) as world:
-        tab, scripts = open_scripts(world)
+        tab, scripts, _ = open_scripts(world)
         opener = world.background.tabs.connect(tab.id)
         await settle()
         witness = Witness(opener)
@@ -190,12 +185,12 @@ async def test_a_web_page_is_one_context_for_each_document() -> None:
     """Asked again it is the same one; after a navigation another."""
     async with open_world() as world:
         tab = world.browser.open_tab("https://example.org/")
-        page = tab.web_page()
-        assert tab.web_page() is page
+        page = tab.web_page_script()
+        assert tab.web_page_script() is page
         assert (page.kind, page.extension, page.url) == ("web_page", None, "https://example.org/")
         tab.navigate("https://example.net/")
         assert page.closed
-        assert tab.web_page() is not page
+        assert tab.web_page_script() is not page
 
 
 async def test_a_closed_tab() -> None:
@@ -207,20 +202,20 @@ async def test_a_closed_tab() -> None:
         assert repr(frame) == f"<Frame {frame.id} of tab {tab.id} 'https://example.org/inner'>"
         tab.close()
         tab.close()
-        assert (tab.closed, tab.url, tab.frames, tab.id in world.browser._tabs) == (True, None, (), False)
+        assert (tab.closed, tab.url, tab.frames, tab.id in world.browser._registry.tabs) == (True, None, (), False)
         assert repr(tab) == f"<Tab {tab.id} (closed)>"
         assert repr(frame).endswith("'https://example.org/inner' (closed)>")
         for call in (
             lambda: tab.navigate("https://example.org/"),
             lambda: tab.open_frame("https://example.org/"),
             lambda: frame.navigate("https://example.org/"),
-            tab.web_page,
+            tab.web_page_script,
             lambda: world.extension.inject(tab),
             lambda: world.extension.open_page(tab=tab),
         ):
             with pytest.raises(trio.ClosedResourceError, match="is closed"):
                 call()
-        assert set(world.browser._contexts) == {world.background, world.page}
+        assert {context.face for context in world.browser._registry.contexts} == {world.background, world.page}
 
 
 async def test_after_the_browser_has_ended() -> None:
@@ -244,7 +239,7 @@ async def test_bad_urls(url: Any, error: type[Exception]) -> None:
         for call in (world.browser.open_tab, tab.navigate, tab.open_frame, tab.frames[0].navigate):
             with pytest.raises(error, match="url must"):
                 call(url)
-        assert len(world.browser._tabs) == len(tab.frames) == 1
+        assert len(world.browser._registry.tabs) == len(tab.frames) == 1
         assert not script.closed
 
 
@@ -255,9 +250,9 @@ async def test_bad_frames() -> None:
         with pytest.raises(LocalProtocolError, match=f"tab {tab.id} has no frame 7"):
             world.extension.inject(tab, 7)
         with pytest.raises(LocalProtocolError, match="has no frame 7"):
-            tab.web_page(7)
+            tab.web_page_script(7)
         with pytest.raises(TypeError, match="frame_id must be int"):
-            tab.web_page("0")  # type: ignore[arg-type]
+            tab.web_page_script("0")  # type: ignore[arg-type]
 
 
 async def test_from_another_thread() -> None:
@@ -267,11 +262,11 @@ async def test_from_another_thread() -> None:
         frame = tab.open_frame("https://example.org/inner")
         await refuse_elsewhere(
             tab.close,
-            tab.web_page,
+            tab.web_page_script,
             frame.close,
             lambda: tab.navigate("https://example.org/"),
             lambda: frame.navigate("https://example.org/"),
             lambda: tab.open_frame("https://example.org/"),
         )
         assert not frame.closed
-        assert len(world.browser._contexts) == 2
+        assert len(world.browser._registry.contexts) == 2

@@ -107,8 +107,8 @@ async def test_who_may_connect_is_decided_by_the_one_who_is_called() -> None:
         heard = Heard(two.browser.install("shop@example.org", externally_connectable=key).open_page(), external=True)
         friend = one.browser.install("friend@example.org").open_page()
         stranger = one.browser.install("stranger@example.org").open_page()
-        page = one.browser.open_tab(URL).web_page()
-        other = one.browser.open_tab("https://example.com/").web_page()
+        page = one.browser.open_tab(URL).web_page_script()
+        other = one.browser.open_tab("https://example.com/").web_page_script()
         ports = [context.runtime.connect("shop@example.org") for context in (friend, stranger, page, other)]
         await wait_all_tasks_blocked()
         assert [cause_of(port) for port in ports] == [None, Cause.NO_RECEIVER, None, Cause.NO_RECEIVER]

@@ -308,7 +308,7 @@ class ImitationLab:
             name: self._adopt(name, each.inject(frame.tab, frame.id)) for name, each in self._extensions.items()
         }
         if web:
-            contexts["web"] = self._adopt("web", frame.tab.web_page(frame.id))
+            contexts["web"] = self._adopt("web", frame.tab.web_page_script(frame.id))
         return contexts
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
 from typing import Any
 
 import pytest
@@ -15,10 +14,9 @@ from support import Witness, each_dialect, settle
 from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Delivered, Dropped, MalformedMessageError, Port, PortError
-from trio_ports._ports.connection import open_connection
-from trio_ports._ports.connection import End
-from trio_ports._ports.scopes import Scope
+from trio_ports._ports.connection import End, open_connection
 from trio_ports._ports.options import make_options
+from trio_ports._ports.scopes import Scope
 
 BROKEN = PortError("The wire broke.", cause=Cause.WIRE_BROKEN)
 

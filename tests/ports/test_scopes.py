@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import weakref
 from collections.abc import Awaitable, Callable
@@ -793,7 +794,7 @@ async def test_connections_of_a_browser_leave_nothing(reading: bool) -> None:
             assert len(gc.get_objects()) - before < 100
         finally:
             gc.enable()
-    assert not browser._contexts
+    assert not browser._registry.contexts
 
 
 async def sleep_with(port: Port) -> None:
@@ -830,3 +831,42 @@ async def test_who_reads_from_a_port_whose_peer_crashed(nursery: trio.Nursery, d
             raise ScriptedError("secret")
     with pytest.raises(trio.BrokenResourceError if dialect == "trio" else trio.EndOfChannel):
         await receiver.receive()
+
+
+async def test_a_port_s_block_inside_its_own_listener(nursery: trio.Nursery) -> None:
+    """A task that a listener started may leave the port's block, which then does not wait for that listener."""
+    opener, receiver = open_port_pair(nursery)
+    left = trio.Event()
+
+    async def leave() -> None:
+        async with receiver:
+            pass
+        left.set()
+
+    async def listen(message: object, port: Port) -> None:
+        async with trio.open_nursery() as inner:
+            inner.start_soon(leave)
+
+    receiver.on_message.add_listener(listen)
+    opener.post_message("leave")
+    with trio.fail_after(5):
+        await left.wait()
+
+
+async def test_listeners_run_in_the_context_of_their_scope(nursery: trio.Nursery) -> None:
+    """Context variables are those of whoever opened the ports, not of whoever posts."""
+    variable = contextvars.ContextVar("variable", default="nobody")
+    seen: list[str] = []
+    variable.set("opener")
+    opener, receiver = open_port_pair(nursery)
+    receiver.on_message.add_listener(lambda message, port: seen.append(variable.get()))
+    receiver.on_disconnect.add_listener(lambda port: seen.append(variable.get()))
+
+    async def post() -> None:
+        variable.set("poster")
+        opener.post_message(1)
+        opener.disconnect()
+
+    nursery.start_soon(post)
+    await settle()
+    assert seen == ["opener", "opener"]

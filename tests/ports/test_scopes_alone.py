@@ -10,8 +10,8 @@ from support import ScriptedError, settle
 from trio_ports import Cause, Port
 from trio_ports._ports.connection import open_connection
 from trio_ports._ports.failures import crash_error
-from trio_ports._ports.scopes import Scope
 from trio_ports._ports.options import make_options
+from trio_ports._ports.scopes import Scope
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import trio
 from testing import makers
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
-from trio_ports._browser import browser, contexts, routing, runtime, tabs
+from trio_ports._browser import browser, connecting, registry, routing, runtime, script
 from trio_ports._ports import block, connection, core, lanes
 from trio_ports._protocol import dialects, patterns
 from trio_ports._protocol.errors import Cause, MessageTooLargeError, PortError
@@ -759,10 +759,10 @@ def patched(rule: int, does: str, target: Any, name: str, dialect: str = "trio")
     return note
 
 
-@patched(1, "tells receivers inside connect", contexts.Context, "_announce")
+@patched(1, "tells receivers inside connect", script.Script, "announce")
 def announcing_at_once(announce: Any) -> Any:
-    def call(self: Any, event: Any, end: Any, name: str, sender: Any) -> None:
-        announce(self, event, end, name, sender)
+    def call(self: Any, end: Any, call: Any) -> None:
+        announce(self, end, call)
         if self._pending:
             self._announce_next()
 
@@ -773,77 +773,72 @@ def of_pages(find: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
     """Change who hears a ``runtime.connect``."""
 
     def hear(where: Any, call: Any, opener: Any) -> Any:
-        receivers, event = find(where, call, opener)
-        return (change(receivers) if call.extension_id is not None else receivers), event
+        receivers = find(where, call, opener)
+        return receivers if call.extension_id is None else change(receivers)
 
     return hear
 
 
-@patched(2, "lets the opener hear itself", browser, "find_receivers")
+@patched(2, "lets the opener hear itself", connecting, "find_receivers")
 def hearing_itself(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
-        receivers, event = find(where, call, opener)
-        own = call.extension_id is not None and call.extension_id == call.opener_id and opener._listens("on_connect")
-        return ([*receivers, opener] if own and opener.kind != "content_script" else receivers), event
+        receivers = find(where, call, opener)
+        own = call.extension_id is not None and not call.external and opener.script.listens(external=False)
+        return [*receivers, opener] if own and opener.kind != "content_script" else receivers
 
     return hear
 
 
-@patched(2, "tells the first page only", browser, "find_receivers")
+@patched(2, "tells the first page only", connecting, "find_receivers")
 def telling_one(find: Any) -> Any:
     return of_pages(find, lambda receivers: receivers[:1])
 
 
-@patched(2, "tells a page twice", browser, "find_receivers")
+@patched(2, "tells a page twice", connecting, "find_receivers")
 def telling_twice(find: Any) -> Any:
     return of_pages(find, lambda receivers: receivers + receivers[:1])
 
 
-@patched(3, "tells others of on_connect", browser, "find_receivers")
-def mixing_up(find: Any) -> Any:
-    def hear(where: Any, call: Any, opener: Any) -> Any:
-        receivers, event = find(where, call, opener)
-        heard = [context for context in receivers if context._listens("on_connect")]
-        return (heard, "on_connect") if heard and event == "on_connect_external" else (receivers, event)
-
-    return hear
+@patched(3, "tells others of on_connect", script.Script, "event")
+def mixing_up(event: Any) -> Any:
+    return lambda self, *, external: event(self, external=external and not self.on_connect.listeners)
 
 
-@patched(3, "reaches content scripts by runtime.connect", browser, "find_receivers")
+@patched(3, "reaches content scripts by runtime.connect", connecting, "find_receivers")
 def reaching_scripts(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
-        receivers, event = find(where, call, opener)
-        extension = where._extensions.get(call.extension_id)
-        others = [] if extension is None or event != "on_connect" else list(extension._contexts)
-        scripts = [c for c in others if c.kind == "content_script" and c is not opener and c._listens("on_connect")]
-        return receivers + scripts, event
+        receivers = find(where, call, opener)
+        extension = where.extensions.get(call.extension_id)
+        others = [] if extension is None or call.external else list(extension.contexts)
+        scripts = [c for c in others if c.kind == "content_script" and c is not opener]
+        return receivers + [c for c in scripts if c.script.listens(external=False)]
 
     return hear
 
 
-@patched(4, "does not look at frame_id", browser, "find_receivers")
+@patched(4, "does not look at frame_id", connecting, "find_receivers")
 def any_frame(find: Any) -> Any:
     return lambda where, call, opener: find(where, attrs.evolve(call, frame_id=None), opener)
 
 
-@patched(4, "does not look at document_id", browser, "find_receivers")
+@patched(4, "does not look at document_id", connecting, "find_receivers")
 def any_document(find: Any) -> Any:
     return lambda where, call, opener: find(where, attrs.evolve(call, document_id=None), opener)
 
 
-@patched(4, "reaches the top frame only", browser, "find_receivers")
+@patched(4, "reaches the top frame only", connecting, "find_receivers")
 def top_frame_only(find: Any) -> Any:
     def hear(where: Any, call: Any, opener: Any) -> Any:
-        receivers, event = find(where, call, opener)
-        return [c for c in receivers if call.tab_id is None or c.frame.id == 0], event
+        receivers = find(where, call, opener)
+        return [c for c in receivers if call.tab_id is None or c.frame.id == 0]
 
     return hear
 
 
-@patched(5, "tells nobody when the opener has gone meanwhile", contexts.Context, "_announce_next")
+@patched(5, "tells nobody when the opener has gone meanwhile", script.Script, "_announce_next")
 def gone_already(announce: Any) -> Any:
     def call(self: Any) -> None:
-        if self._pending and self._pending[0][1].peer_gone:
+        if self._pending and self._pending[0][0].peer_gone:
             self._pending.popleft()
         else:
             announce(self)
@@ -851,17 +846,17 @@ def gone_already(announce: Any) -> Any:
     return call
 
 
-@patched(6, "never ends a connection that reaches nobody", browser, "PortError")
+@patched(6, "never ends a connection that reaches nobody", connecting, "no_receiver")
 def waiting_for_ever(_: Any) -> Any:
-    return lambda text, *, cause: PortError("It has gone.", cause=Cause.CRASHED)
+    return lambda: PortError("It has gone.", cause=Cause.CRASHED)
 
 
-@patched(6, "says that a connection was forbidden", browser, "NO_RECEIVER_TEXT")
+@patched(6, "says that a connection was forbidden", connecting, "no_receiver")
 def telling_why(_: Any) -> Any:
-    return "You may not connect there."
+    return lambda: PortError("You may not connect there.", cause=Cause.NO_RECEIVER)
 
 
-@patched(7, "ends the connection when an on_connect listener raises", contexts.Context, "_listener_failed", "chrome")
+@patched(7, "ends the connection when an on_connect listener raises", script.Script, "_listener_failed", "chrome")
 def giving_up(fail: Any) -> Any:
     def call(self: Any, port: Any, error: BaseException) -> None:
         port.disconnect()
@@ -870,9 +865,9 @@ def giving_up(fail: Any) -> Any:
     return call
 
 
-@patched(8, "gives every port the same name", contexts.Context, "_open_port")
-def one_name(open_port: Any) -> Any:
-    return lambda self, call, message_type: open_port(self, attrs.evolve(call, name="port"), message_type)
+@patched(8, "gives every port the same name", runtime, "connect")
+def one_name(connect: Any) -> Any:
+    return lambda where, opener, call, kind: connect(where, opener, attrs.evolve(call, name="port"), kind)
 
 
 def describing(rule: int, does: str, dialect: str = "trio", **changes: Any) -> None:
@@ -881,7 +876,7 @@ def describing(rule: int, does: str, dialect: str = "trio", **changes: Any) -> N
     def make(describe: Any) -> Any:
         return lambda *args, **options: attrs.evolve(describe(*args, **options), **changes)
 
-    patched(rule, does, routing, "describe_opener", dialect)(make)
+    patched(rule, does, runtime, "describe_opener", dialect)(make)
 
 
 describing(9, "does not tell the opener's extension", id=None)
@@ -892,12 +887,12 @@ describing(9, "does not tell the opener's document", document_id=None)
 describing(9, "tells Firefox of Chromium's life cycle", "firefox", document_lifecycle="active")
 
 
-@patched(9, "tells Chromium the tab by tabs.connect", routing, "describe_opener", "chrome")
+@patched(9, "tells Chromium the tab by tabs.connect", runtime, "describe_opener", "chrome")
 def by_tab(describe: Any) -> Any:
-    return lambda opener, *, by_tab=False: describe(opener)
+    return lambda opener, dialect, *, by_tab=False: describe(opener, dialect)
 
 
-@patched(20, "does not disconnect the ports of a context that closes", contexts.Context, "_close")
+@patched(20, "does not disconnect the ports of a context that closes", script.Script, "close")
 def leaving_ports(close: Any) -> Any:
     def call(self: Any, error: Any) -> None:
         self._owner.ports.clear()
@@ -906,21 +901,21 @@ def leaving_ports(close: Any) -> Any:
     return call
 
 
-@patched(20, "tells nobody that a context has crashed", contexts, "crash_error")
+@patched(20, "tells nobody that a context has crashed", browser, "crash_error")
 def hushing_up(_: Any) -> Any:
     return lambda _: None
 
 
-@patched(27, "keeps the ports of a page that was navigated", tabs.Frame, "_end_contexts")
+@patched(27, "keeps the ports of a page that was navigated", registry.Registry, "_end_document")
 def keeping_pages(_: Any) -> Any:
-    return lambda self: None
+    return lambda self, frame: None
 
 
-@patched(27, "ends a navigated page with an error", tabs.Frame, "_end_contexts")
+@patched(27, "ends a navigated page with an error", registry.Registry, "_end_document")
 def crashing_pages(_: Any) -> Any:
-    def call(self: Any) -> None:
-        for context in tuple(self._contexts):
-            context._close(PortError("The page has gone.", cause=Cause.CRASHED))
+    def call(self: Any, frame: Any) -> None:
+        for context in tuple(frame.contexts):
+            self.close_context(context, PortError("The page has gone.", cause=Cause.CRASHED))
 
     return call
 
@@ -932,12 +927,12 @@ class Everybodys(dict[Any, Any]):
         return next(iter(self.values()))
 
 
-def show_everybody(runtime: Any, error: Any) -> None:
-    """Let ``last_error`` say ``error`` to every task."""
-    runtime._errors = {} if error is None else Everybodys({None: error})
+def show_everybody(where: Any, error: Any) -> None:
+    """Let ``last_error`` of a script say ``error`` to every task."""
+    where.errors = {} if error is None else Everybodys({None: error})
 
 
-@patched(25, "keeps last_error when the listeners have run", runtime.Runtime, "_show_error", "chrome")
+@patched(25, "keeps last_error when the listeners have run", script.Script, "show_error", "chrome")
 def lasting(_: Any) -> Any:
     return lambda self, error: show_everybody(self, error) if error is not None else None
 
@@ -1086,17 +1081,18 @@ def blank_tab(tab: Any) -> Any:
     return lambda tab_id, _: tab(tab_id, "")
 
 
-@patched(9, "keeps the document when it navigates", tabs.Frame, "navigate")
+@patched(9, "keeps the document when it navigates", registry.Registry, "navigate")
 def same_document(navigate: Any) -> Any:
-    def call(self: Any, url: str) -> None:
-        document = self.document_id
-        navigate(self, url)
-        self.document_id = document
+    def call(self: Any, frame: Any, url: str) -> None:
+        document = frame.document_id
+        navigate(self, frame, url)
+        self.documents[document] = self.documents.pop(frame.document_id)
+        frame.document_id = document
 
     return call
 
 
-@patched(15, "delivers nothing before an async on_connect listener has returned", contexts.Context, "_run_listener")
+@patched(15, "delivers nothing before an async on_connect listener has returned", script.Script, "_run_listener")
 def waiting_for_listeners(_: Any) -> Any:
     async def call(self: Any, listener: Any, port: Any) -> None:
         await listener
@@ -1105,12 +1101,12 @@ def waiting_for_listeners(_: Any) -> Any:
     return call
 
 
-@patched(20, "calls the other listeners of a context that one has closed", contexts.Context, "_call_listeners")
+@patched(20, "calls the other listeners of a context that one has closed", script.Script, "_call_listeners")
 def calling_all(_: Any) -> Any:
-    def call(self: Any, listeners: Any, event: Any, port: Any) -> None:
-        for listener in listeners:
+    def call(self: Any, event: Any, port: Any) -> None:
+        for listener in event.listeners:
             result = None
-            if not getattr(self.runtime, f"_{event}").has_listener(listener):
+            if not event.has_listener(listener):
                 continue
             try:
                 result = listener(port)
@@ -1123,16 +1119,16 @@ def calling_all(_: Any) -> Any:
     return call
 
 
-@patched(25, "shows last_error in every dialect", runtime.Runtime, "_show_error")
+@patched(25, "shows last_error in every dialect", script.Script, "show_error")
 def always_shown(_: Any) -> Any:
     return show_everybody
 
 
-@patched(27, "closes the top frame of a tab only", tabs.Tab, "close")
+@patched(27, "closes the top frame of a tab only", registry.Registry, "close_tab")
 def closing_the_top(_: Any) -> Any:
-    def call(self: Any) -> None:
-        self.browser._forget_tab(self)
-        for frame in self.frames[:1]:
-            frame._shut()
+    def call(self: Any, tab: Any) -> None:
+        self.tabs.pop(tab.id, None)
+        if tab.frames:
+            self._remove_frame(tab.frames[0])
 
     return call

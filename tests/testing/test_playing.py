@@ -10,7 +10,7 @@ from testing.mutants import show_everybody
 
 import trio_ports
 from trio_ports._browser import routing
-from trio_ports._browser.runtime import Runtime
+from trio_ports._browser.script import Script
 from trio_ports._protocol.senders import SenderTab
 from trio_ports.testing import RuleBrokenError, check_browser, moves
 from trio_ports.testing.moves import History, Step, by, turn
@@ -166,7 +166,7 @@ def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (3, routing, "_lets_in", lambda extension, dialect, call: True),
         (9, routing, "SenderTab", lambda tab_id, _: SenderTab(tab_id, "")),
-        (25, Runtime, "_show_error", show_everybody),
+        (25, Script, "show_error", show_everybody),
     ],
 )
 def test_a_browser_with_a_fault(rule: int, target: Any, name: str, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:

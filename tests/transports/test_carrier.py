@@ -8,8 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_ports._ports.connection import open_connection
-from trio_ports._ports.connection import End
+from trio_ports._ports.connection import End, open_connection
 from trio_ports._protocol.frames import FrameDecoder, encode_frames
 from trio_ports._transports.carrier import Carrier, Finish
 

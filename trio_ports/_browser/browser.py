@@ -1,75 +1,63 @@
-"""The browser: the scope in which everything else lives."""
+"""The public objects of a browser: `Browser`, `Extension`, `Tab`, `Frame` and `Context`.
+
+They lead to each other, and so they share a file. They check what they are called with; the registry does the rest.
+"""
 
 from __future__ import annotations
 
-import itertools
-import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
-from threading import get_ident
-from typing import Any, final
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.body import Body
-from .._ports.connection import End, open_connection
-from .._ports.failures import ListenerErrors, crash_error
-from .._ports.observers import Observer
-from .._ports.options import Options, make_options
-from .._protocol.dialects import NO_RECEIVER_TEXT, DialectName
-from .._protocol.errors import Cause, LocalProtocolError, PortError
+from .._ports.failures import crash_error
+from .._protocol.errors import LocalProtocolError
 from .._protocol.patterns import ExternallyConnectable
-from .._util import check_type, require_trio
-from .calls import Bus, Call, Elsewhere
-from .contexts import ConnectEvent, Context
-from .extensions import Extension
-from .routing import find_receivers
-from .tabs import Tab, check_url
+from .._protocol.urls import find_fault
+from .._util import check_type
+from .entries import ContextEntry, ContextKind, Entry, ExtensionEntry, FrameEntry, TabEntry
+from .registry import Registry
+from .runtime import Runtime, Tabs
+
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+class _Face(Generic[EntryT]):
+    """What shows an entry of the registry to the program: one object for each entry."""
+
+    __slots__ = ("_entry", "_registry")
+
+    def __init__(self, registry: Registry, entry: EntryT) -> None:
+        self._registry = registry
+        self._entry = entry
+        entry.face = self
+
+    @classmethod
+    def _of(cls, registry: Registry, entry: EntryT) -> Self:
+        """Return the one object that shows ``entry``."""
+        face: Self = entry.face or cls(registry, entry)
+        return face
+
+    def __repr__(self) -> str:
+        return repr(self._entry)
 
 
 @final
 class Browser:
     """A browser in this process. Made by `open_browser`."""
 
-    __slots__ = (
-        "_contexts",
-        "_document_ids",
-        "_elsewhere",
-        "_extensions",
-        "_leaving",
-        "_manifest_folders",
-        "_nursery",
-        "_options",
-        "_tab_ids",
-        "_tabs",
-        "_thread",
-        "closed",
-    )
+    __slots__ = ("_registry",)
 
-    _nursery: trio.Nursery
-    """Where its tasks run: in the block of `open_browser`."""
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        registry.face = self
 
-    def __init__(self, options: Options, manifest_folders: tuple[Path, ...] | None, *, alone: bool = True) -> None:
-        # On a bus every browser counts from a place of its own; JavaScript's numbers are exact up to 2 to the 53.
-        first = 0 if alone else secrets.randbits(32)
-        self._document_ids = itertools.count((first << 64) + 1)
-        self._tab_ids = itertools.count((first << 20) + 1)
-        self._elsewhere: Elsewhere | None = None
-        self._thread = get_ident()
-        self._options: Options = options
-        self._manifest_folders: tuple[Path, ...] | None = manifest_folders
-        """Where native manifests are looked for; None: where the browsers look."""
-        self.closed: bool = False
-        self._leaving: bool = False
-        """Its block is being left: nobody is reached any more by what listeners open meanwhile."""
-        self._contexts: dict[Context, None] = {}
-        """The live contexts, in the order they were made."""
-        self._extensions: dict[str, Extension] = {}
-        """The installed extensions, by id."""
-        self._tabs: dict[int, Tab] = {}
-        """The open tabs, by id."""
+    @property
+    def closed(self) -> bool:
+        """Its block has ended."""
+        return self._registry.closed
 
     @enable_ki_protection
     def install(self, extension_id: str, *, externally_connectable: Mapping[str, Any] | None = None) -> Extension:
@@ -85,16 +73,15 @@ class Browser:
             LocalProtocolError: if an extension of that id is installed.
             trio.ClosedResourceError: after the end of the block.
         """
-        self._require_here("browser.install")
+        self._registry.require_here("browser.install")
         check_type("extension_id", extension_id, str)
         if not extension_id:
             raise ValueError("extension_id must not be empty")
-        self._require_open()
-        if extension_id in self._extensions:
+        self._registry.require_open()
+        if extension_id in self._registry.extensions:
             raise LocalProtocolError(f"{extension_id!r} is installed already")
         key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
-        extension = self._extensions[extension_id] = Extension(self, extension_id, key)
-        return extension
+        return Extension._of(self._registry, self._registry.install(extension_id, key))
 
     @enable_ki_protection
     def open_tab(self, url: str = "about:blank") -> Tab:
@@ -107,169 +94,362 @@ class Browser:
             TypeError, ValueError: if ``url`` is not as above.
             trio.ClosedResourceError: after the end of the block.
         """
-        self._require_here("browser.open_tab")
-        check_url(url)
-        self._require_open()
-        tab = Tab(self, next(self._tab_ids), url)
-        self._tabs[tab.id] = tab
-        return tab
+        self._registry.require_here("browser.open_tab")
+        _check_url(url)
+        self._registry.require_open()
+        return Tab._of(self._registry, self._registry.open_tab(url))
 
     def __repr__(self) -> str:
-        what = "closed" if self.closed else f"{len(self._extensions)} extensions, {len(self._tabs)} tabs"
-        return f"<Browser {self._options.dialect.name} ({what}) at {id(self):#x}>"
+        registry = self._registry
+        what = "closed" if self.closed else f"{len(registry.extensions)} extensions, {len(registry.tabs)} tabs"
+        return f"<Browser {registry.options.dialect.name} ({what}) at {id(self):#x}>"
 
-    # For the package ------------------------------------------------------------------------------------------------
 
-    def _require_here(self, what: str) -> None:
-        """Raise unless ``what`` is called in the Trio run that this browser lives in."""
-        require_trio(what, self._thread)
+@final
+class Extension(_Face[ExtensionEntry]):
+    """An installed extension. Made by `Browser.install`."""
 
-    def _require_open(self) -> None:
-        """Raise unless the block is still running."""
-        if self.closed:
-            raise trio.ClosedResourceError(f"{self!r} is closed")
+    __slots__ = ()
 
-    def _new_document_id(self) -> str:
-        """Return an id that no document of this browser has had."""
-        return f"{next(self._document_ids):032X}"
+    @property
+    def id(self) -> str:
+        """What others connect to."""
+        return self._entry.id
 
-    def _forget_tab(self, tab: Tab) -> None:
-        """Take a closed tab out."""
-        self._tabs.pop(tab.id, None)
+    @property
+    def externally_connectable(self) -> ExternallyConnectable | None:
+        """Who may connect from outside; None: every extension, and no web page."""
+        return self._entry.externally_connectable
 
-    def _call(self, call: Call, opener: Context) -> End:
-        """Connect a context to whoever hears ``call``, here and elsewhere, and return the opener's end."""
-        receivers, event = find_receivers(self, call, opener)
-        peers = () if self._elsewhere is None or self._leaving else self._elsewhere.peers()
-        near, fars = self._connect(len(receivers) + len(peers))
-        self._announce(call, event, receivers, fars)
-        if self._elsewhere is not None and peers:
-            ends = dict(zip(peers, fars[len(receivers) :], strict=True))
-            self._elsewhere.call(call, ends)
-        if not fars:
-            near.lose_peer(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
-        return near
-
-    def _answer(self, call: Call) -> End | None:
-        """Connect an opener that lives elsewhere to whoever hears ``call`` here; None if nobody does."""
-        receivers, event = find_receivers(self, call, None)
-        if not receivers:
-            return None
-        near, fars = self._connect(len(receivers))
-        self._announce(call, event, receivers, fars)
-        return near
-
-    def _connect(self, receivers: int) -> tuple[End, list[End]]:
-        dialect = self._options.dialect
-        return open_connection(
-            receivers,
-            max_buffer_size=self._options.max_buffer_size,
-            receiver_disconnects=dialect.receiver_disconnects,
-            receiver_vanishes=dialect.receiver_vanishes,
-        )
-
-    def _announce(self, call: Call, event: ConnectEvent, receivers: list[Context], ends: list[End]) -> None:
-        for context, end in zip(receivers, ends, strict=False):  # What is left are the ends of other browsers.
-            context._announce(event, end, call.name, call.sender)
-
-    @asynccontextmanager
-    @enable_ki_protection
-    async def _shared_on(self, bus: Bus | None) -> AsyncGenerator[None, None]:
-        """Act as one with the other browsers of a bus for the block."""
-        if bus is None:
-            yield
-            return
-        async with bus.share(self._answer, max_message_bytes=self._options.max_message_bytes) as elsewhere:
-            self._elsewhere = elsewhere
-            try:
-                yield
-            finally:
-                self._elsewhere = None
-
-    def _start_application(self, end: End, name: str, extension_id: str) -> None:
-        """Run a native application at ``end``; it outlives its context for as long as its own end takes."""
-        self._nursery.start_soon(self._run_application, end, name, extension_id)
-
-    async def _run_application(self, end: End, name: str, extension_id: str) -> None:
-        from .._native.applications import run_application  # Most programs never start an application.
-
-        await run_application(
-            end, name, extension_id=extension_id, dialect=self._options.dialect, manifest_folders=self._manifest_folders
-        )
+    @property
+    def installed(self) -> bool:
+        """It has not been uninstalled."""
+        return self._entry.installed
 
     @enable_ki_protection
-    async def _tear_down(self, error: PortError | None) -> None:
-        """Close the contexts in order, each once everything under way has reached its listeners."""
-        self._leaving = True
-        with trio.CancelScope(shield=True):
-            await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
-        for context in tuple(self._contexts):
-            await context._tear_down(error)
-        self.closed = True
-        for context in tuple(self._contexts):  # A listener has opened it meanwhile.
-            context._close(error)
-        for tab in tuple(self._tabs.values()):
-            tab.close()
+    def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:
+        """Open one of the extension's pages.
+
+        Args:
+            path: inside the extension.
+            tab: where it is shown: in the top frame if no script runs there, otherwise in a frame of its own. Without
+                one it is a page in the background; the first of these is the background page, as long as it lives.
+
+        Raises:
+            TypeError, ValueError: for arguments that are not as above.
+            trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
+            LocalProtocolError: if the tab is another browser's.
+        """
+        self._registry.require_here("extension.open_page")
+        check_type("path", path, str)
+        if "://" in path.partition("?")[0]:
+            raise ValueError(f"path must be one inside the extension, as 'pages/options.html' is, not {path!r}")
+        self._require_installed()
+        shown_in = None if tab is None else self._require_tab(tab)
+        url = f"{self._entry.base_url}/{path.lstrip('/')}"
+        return Context._of(self._registry, self._registry.open_page(self._entry, url, shown_in))
+
+    @enable_ki_protection
+    def inject(self, tab: Tab, frame_id: int = 0) -> Context:
+        """Run the extension's content script in a frame; there is one context for it in each document.
+
+        Raises:
+            trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
+            LocalProtocolError: if the tab is another browser's or has no such frame.
+        """
+        self._registry.require_here("extension.inject")
+        self._require_installed()
+        frame = _require_frame(self._require_tab(tab), frame_id)
+        return Context._of(self._registry, self._registry.open_script(frame, self._entry))
+
+    @enable_ki_protection
+    def uninstall(self) -> None:
+        """Remove the extension: all its contexts close. Sync and idempotent."""
+        self._registry.require_here("extension.uninstall")
+        self._registry.uninstall(self._entry)
+
+    def _require_installed(self) -> None:
+        self._registry.require_open()
+        if not self.installed:
+            raise trio.ClosedResourceError(f"{self!r} is uninstalled")
+
+    def _require_tab(self, tab: Tab) -> TabEntry:
+        check_type("tab", tab, Tab)
+        if tab._registry is not self._registry:
+            raise LocalProtocolError(f"{tab!r} belongs to another browser")
+        _require_open(tab)
+        return tab._entry
 
 
-@asynccontextmanager
-@enable_ki_protection
-async def open_browser(
-    *,
-    dialect: DialectName = "trio",
-    listener_errors: ListenerErrors | None = None,
-    max_buffer_size: float | None = None,
-    max_message_bytes: float | None = None,
-    observer: Observer | None = None,
-    manifest_folders: Sequence[str | Path] | None = None,
-    bus: Bus | None = None,
-) -> AsyncGenerator[Browser, None]:
-    """Open a browser in this process; everything in it lives in the block.
+@final
+class Tab(_Face[TabEntry]):
+    """A tab. Made by `Browser.open_tab`."""
 
-    Leaving the block closes the contexts in order: what was under way reaches sync listeners, async ones are cancelled.
-    What a listener opens meanwhile reaches nobody. Then native applications are ended. What a listener raises leaves
-    through the block, in an ExceptionGroup; the block's own exception leaves as it is.
+    __slots__ = ()
 
-    Args:
-        dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
-        listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
-        max_buffer_size: how many messages may wait in each direction of a connection, an int of at least 1 or
-            ``math.inf``; the dialect's own (1,024 in ``"trio"``) unless given.
-        max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"`` and ``"chrome"``.
-        observer: called with a record of everything that happens to the browser's ports.
-        manifest_folders: where native manifests are looked for, instead of where browsers look.
-        bus: what it shares with browsers elsewhere, of the same dialect, in order to act as one with them; see
-            `trio_ports.bus`. What was posted is given three seconds to leave the block.
+    @property
+    def browser(self) -> Browser:
+        """The browser it is in."""
+        browser: Browser = self._registry.face
+        return browser
 
-    Raises:
-        TypeError, ValueError: for arguments that are not as above.
-        RuntimeError: outside Trio.
-        trio.BusyResourceError: if another browser is on this bus object.
+    @property
+    def id(self) -> int:
+        """Its number, for ``tabs.connect``."""
+        return self._entry.id
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Its frames, the top one first; empty once the tab is closed."""
+        return tuple(Frame._of(self._registry, frame) for frame in self._entry.frames.values())
+
+    @property
+    def url(self) -> str | None:
+        """What its top frame shows; None once the tab is closed."""
+        return self._entry.url
+
+    @property
+    def closed(self) -> bool:
+        """The tab was closed."""
+        return not self._entry.frames
+
+    def frame(self, frame_id: int) -> Frame | None:
+        """Return the frame of that number, or None.
+
+        Raises:
+            TypeError: if it is not a number.
+        """
+        check_type("frame_id", frame_id, int)
+        frame = self._entry.frames.get(frame_id)
+        return None if frame is None else Frame._of(self._registry, frame)
+
+    @enable_ki_protection
+    def open_frame(self, url: str) -> Frame:
+        """Add a frame to the document that the tab shows.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a whole URL.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.open_frame")
+        _check_url(url)
+        _require_open(self)
+        return Frame._of(self._registry, self._registry.open_frame(self._entry, url))
+
+    @enable_ki_protection
+    def web_page_script(self, frame_id: int = 0) -> Context:
+        """Return the script of the web page in a frame: it may connect to extensions that list the page.
+
+        Such a context opens connections, by ``runtime.connect`` with an extension's id; nobody connects to it. There is
+        one for each document.
+
+        Raises:
+            TypeError: if ``frame_id`` is not a number.
+            trio.ClosedResourceError: if the tab is closed.
+            LocalProtocolError: if there is no such frame.
+        """
+        self._registry.require_here("tab.web_page_script")
+        _require_open(self)
+        frame = _require_frame(self._entry, frame_id)
+        return Context._of(self._registry, self._registry.open_script(frame, None))
+
+    @enable_ki_protection
+    def navigate(self, url: str) -> None:
+        """Show another document in the top frame: everything in the tab ends, without error, and other frames close.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a whole URL.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.navigate")
+        _check_url(url)
+        _require_open(self)
+        self._registry.navigate(self._entry.frames[0], url)
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Close the tab: everything in it ends, without error. Sync and idempotent."""
+        self._registry.require_here("tab.close")
+        self._registry.close_tab(self._entry)
+
+
+@final
+class Frame(_Face[FrameEntry]):
+    """A frame of a tab. Made by `Tab.open_frame`."""
+
+    __slots__ = ()
+
+    @property
+    def tab(self) -> Tab:
+        """The tab it is in."""
+        return Tab._of(self._registry, self._entry.tab)
+
+    @property
+    def id(self) -> int:
+        """0 for a tab's top frame, another number for every other."""
+        return self._entry.id
+
+    @property
+    def url(self) -> str:
+        """What it shows."""
+        return self._entry.url
+
+    @property
+    def document_id(self) -> str:
+        """The document it shows; a navigation brings another."""
+        return self._entry.document_id
+
+    @property
+    def closed(self) -> bool:
+        """The frame, or its tab, was closed."""
+        return self._entry.closed
+
+    @enable_ki_protection
+    def navigate(self, url: str) -> None:
+        """Show another document. What ran in the frame ends, without error; of a top frame, all other frames close.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a whole URL.
+            trio.ClosedResourceError: if the frame is closed.
+        """
+        self._registry.require_here("frame.navigate")
+        _check_url(url)
+        _require_open(self)
+        self._registry.navigate(self._entry, url)
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Remove the frame; closing a top frame closes the tab. What ran in it ends, without error. Idempotent."""
+        self._registry.require_here("frame.close")
+        self._registry.close_frame(self._entry)
+
+
+@final
+class Context(_Face[ContextEntry]):
+    """One script's world: a background page, another extension page, a content script in a frame, or a web page.
+
+    Made by `Extension.open_page`, `Extension.inject` and `Tab.web_page_script`. ``async with context:`` closes it at
+    the end of the block. Leaving the block by an exception is a crash, which the other ends of its ports learn of.
     """
-    require_trio("open_browser")
-    if bus is not None and not hasattr(bus, "share"):
-        raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
-    options = make_options(
-        dialect=dialect,
-        listener_errors=listener_errors,
-        max_buffer_size=max_buffer_size,
-        max_message_bytes=max_message_bytes,
-        observer=observer,
-    )
-    folders = None if manifest_folders is None else _check_folders(manifest_folders)
-    browser = Browser(options, folders, alone=bus is None)
-    body = Body()
-    with body.joined():
-        async with browser._shared_on(bus), trio.open_nursery() as browser._nursery:
-            try:
-                with body:
-                    yield browser
-            finally:
-                browser._nursery.cancel_scope.cancel()
-                await browser._tear_down(crash_error(body.failure))
+
+    __slots__ = ("_runtime", "_tabs")
+
+    def __init__(self, registry: Registry, entry: ContextEntry) -> None:
+        super().__init__(registry, entry)
+        self._runtime = Runtime(registry, entry)
+        self._tabs = Tabs(registry, entry) if entry.kind in ("background", "page") else None
+
+    @property
+    def kind(self) -> ContextKind:
+        """``"background"``, ``"page"``, ``"content_script"`` or ``"web_page"``."""
+        return self._entry.kind
+
+    @property
+    def url(self) -> str:
+        """The address of the page that it runs in."""
+        return self._entry.url
+
+    @property
+    def document_id(self) -> str:
+        """The document that it belongs to."""
+        return self._entry.document_id
+
+    @property
+    def browser(self) -> Browser:
+        """The browser that it lives in."""
+        browser: Browser = self._registry.face
+        return browser
+
+    @property
+    def extension(self) -> Extension | None:
+        """The extension whose script this is; None for a web page."""
+        extension = self._entry.extension
+        return None if extension is None else Extension._of(self._registry, extension)
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame that it lives in; None for a page that is shown in no tab."""
+        frame = self._entry.frame
+        return None if frame is None else Frame._of(self._registry, frame)
+
+    @property
+    def tab(self) -> Tab | None:
+        """The tab that it lives in; None for a page that is shown in no tab."""
+        frame = self._entry.frame
+        return None if frame is None else Tab._of(self._registry, frame.tab)
+
+    @property
+    def runtime(self) -> Runtime:
+        """Connects to other contexts, and hears of their connections."""
+        return self._runtime
+
+    @property
+    def tabs(self) -> Tabs:
+        """Connects to content scripts; only the extension's own pages have it.
+
+        Raises:
+            LocalProtocolError: in a content script or a web page.
+        """
+        if self._tabs is None:
+            raise LocalProtocolError(f"a {self.kind.replace('_', ' ')} has no tabs; its extension's pages have")
+        return self._tabs
+
+    @property
+    def closed(self) -> bool:
+        """The context has ended."""
+        return self._entry.script.closed
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """End the context: its ports disconnect, in good order, and its tasks are cancelled. Sync and idempotent.
+
+        A context that was closed runs no listeners.
+        """
+        self._registry.require_here("context.close")
+        self._registry.close_context(self._entry)
+
+    @enable_ki_protection
+    async def __aenter__(self) -> Self:
+        """Narrow the context's scope to a block. A checkpoint; a cancelled call has closed the context.
+
+        Raises:
+            trio.ClosedResourceError: if the context is closed.
+        """
+        self._registry.require_live(self._entry, "async with context")
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException as error:
+            self._registry.close_context(self._entry, crash_error(error))
+            raise
+        return self
+
+    @enable_ki_protection
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._registry.close_context(self._entry, crash_error(error))
+        await self._entry.script.wait_idle()
+        if error is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
 
-def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
-    from .._native.finding import check_folders  # Most programs never start an application.
+def _require_open(place: Tab | Frame) -> None:
+    if place.closed:
+        raise trio.ClosedResourceError(f"{place!r} is closed")
 
-    return tuple(check_folders(folders))
+
+def _require_frame(tab: TabEntry, frame_id: int) -> FrameEntry:
+    check_type("frame_id", frame_id, int)
+    frame = tab.frames.get(frame_id)
+    if frame is None:
+        raise LocalProtocolError(f"tab {tab.id} has no frame {frame_id}")
+    return frame
+
+
+def _check_url(url: str) -> None:
+    """Raise unless ``url`` is a whole one, with its scheme, and a host where the web asks for one."""
+    check_type("url", url, str)
+    if fault := find_fault(url):
+        raise ValueError(f"url must be a whole one, as 'https://example.com/' is: {url!r} {fault}")

@@ -1,4 +1,7 @@
-"""Calls: what is asked for when somebody connects. A call is data, and may come from another browser."""
+"""Calls: what is asked for when somebody connects, as data; and how a browser and a bus hand them to each other.
+
+A call may come from another browser. What `trio_ports.bus` knows of a browser is in this file, and nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from typing import Protocol, TypeAlias, final
 import attrs
 
 from .._ports.connection import End
+from .._protocol.dialects import NO_RECEIVER_TEXT
+from .._protocol.errors import Cause, PortError
 from .._protocol.senders import MessageSender
 
 
 @final
 @attrs.frozen(kw_only=True)
 class Call:
-    """A ``runtime.connect`` or a ``tabs.connect``, as it concerns those who may hear it."""
+    """A ``runtime.connect`` or a ``tabs.connect``, as far as its receivers are concerned."""
 
     opener_id: str | None
     """The opener's extension; None for a web page."""
@@ -33,6 +38,19 @@ class Call:
     """Only this frame of the tab."""
     document_id: str | None = None
     """Only this document."""
+
+    @property
+    def external(self) -> bool:
+        """It fires on_connect_external: another extension is called, or a web page calls."""
+        return self.extension_id is not None and self.extension_id != self.opener_id
+
+
+def no_receiver() -> PortError:
+    """Return the error of a call that reaches nobody: one text for absent and forbidden. Source: rule 6."""
+    return PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER)
+
+
+# A browser and its bus ------------------------------------------------------------------------------------------------
 
 
 class Elsewhere(Protocol):
@@ -52,17 +70,17 @@ class Elsewhere(Protocol):
 
 
 Answer: TypeAlias = Callable[[Call], End | None]
-"""Connects an opener that lives elsewhere to whoever hears its call here, and returns its end; None if nobody does."""
+"""Connects an opener in another browser to the receivers in this one and returns its end; None if there are none."""
 
 
 class Bus(Protocol):
     """What `open_browser` can be given to act as one with other browsers; `trio_ports.bus` opens them."""
 
     def share(self, answer: Answer, *, max_message_bytes: float) -> AbstractAsyncContextManager[Elsewhere]:
-        """Let the other browsers of the bus reach one, as long as the block lasts.
+        """Let the other browsers of the bus reach this one for the block.
 
         Args:
-            answer: of that browser, to the others' calls.
+            answer: this browser's, to the others' calls.
             max_message_bytes: the largest encoded message that it takes.
         """
         ...

@@ -1,85 +1,79 @@
-"""``runtime`` and ``tabs``: how a context reaches others and is reached. Source: MDN; rules 1 to 9."""
+"""``runtime`` and ``tabs``: how a context reaches others and is reached. Source: MDN; rules 1 to 9.
+
+What is called here is checked here; what it then does is in `connecting` and `serving`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn, cast, final
+from typing import Any, NoReturn, final
 
 import trio
-from trio.lowlevel import enable_ki_protection
 
-from .._ports.connection import open_connection
 from .._ports.events import Event, check_callable
-from .._ports.failures import without_lateness
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
 from .._util import check_flag, check_type
-from . import routing
 from .calls import Call
-
-if TYPE_CHECKING:
-    from .contexts import Context
+from .connecting import connect, start_application
+from .entries import ContextEntry
+from .registry import Registry
+from .routing import describe_opener
+from .serving import serve
 
 
 @final
 class Runtime:
     """``browser.runtime`` of one context."""
 
-    __slots__ = ("_closed", "_context", "_errors", "_on_connect", "_on_connect_external", "_served")
+    __slots__ = ("_context", "_registry")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, registry: Registry, context: ContextEntry) -> None:
+        self._registry = registry
         self._context = context
-        self._errors: dict[trio.lowlevel.Task, PortError] = {}
-        """By the task that runs a port's on_disconnect listeners now: those of other ports may wait meanwhile."""
-        self._on_connect: Event[Callable[[Port[Any, Any]], object]] = Event("on_connect", arguments=("port",))
-        self._on_connect_external: Event[Callable[[Port[Any, Any]], object]] = Event(
-            "on_connect_external", arguments=("port",)
-        )
-        self._served: list[Event[Any]] = []
-        self._closed: trio.Event = trio.Event()
 
     @property
     def id(self) -> str | None:
         """The extension's id; None in a web page."""
-        extension = self._context.extension
-        return None if extension is None else extension.id
+        return self._context.extension_id
 
     @property
     def last_error(self) -> PortError | None:
         """Why a port ended: in the dialect ``chrome``, for its on_disconnect listeners; otherwise None."""
-        return self._errors.get(trio.lowlevel.current_task()) if self._errors else None
+        errors = self._context.script.errors
+        return errors.get(trio.lowlevel.current_task()) if errors else None
 
     @property
     def on_connect(self) -> Event[Callable[[Port[Any, Any]], object]]:
         """Called with the receiving port when another context of this extension connects.
 
-        A sync listener is called by a task of the context; an async one runs as a task of its own, cancelled when the
-        context closes, and reaches its first checkpoint before the first message is delivered. Several such tasks
-        start in no particular order, as tasks do.
+        A sync listener is called by a task of the context. An async one runs as a task of its own, which is cancelled
+        when the context closes; it reaches its first checkpoint before the first message is delivered. Several such
+        tasks start in no particular order, as tasks do.
 
         Raises:
             LocalProtocolError: in a web page, which nobody connects to.
         """
         if self._context.kind == "web_page":
             self._lacks("on_connect")
-        return self._on_connect
+        return self._context.script.on_connect
 
     @property
     def on_connect_external(self) -> Event[Callable[[Port[Any, Any]], object]]:
-        """The same for other extensions and for web pages, as far as ``externally_connectable`` lets them.
+        """The same for other extensions and for web pages, as far as ``externally_connectable`` lets them in.
 
         Raises:
             LocalProtocolError: in a content script or a web page.
         """
         if self._context.kind not in ("background", "page"):
             self._lacks("on_connect_external")
-        return self._on_connect_external
+        return self._context.script.on_connect_external
 
     def connect(self, extension_id: str | None = None, *, name: str = "", message_type: Any = Any) -> Port[Any, Any]:
-        """Connect to the pages of an extension: every one that listens, but not this context, gets a port.
+        """Connect to the pages of an extension. Each page that listens gets a port, except for the calling one.
 
-        Never waits, and nothing is delivered inside the call. If nobody listens, or nobody may be reached, the port's
-        on_disconnect fires later, with an error that does not tell which.
+        Never waits, and nothing is delivered inside the call. If nobody listens, or this context may not connect, the
+        port's on_disconnect fires later, with an error that does not tell which of the two it was.
 
         Args:
             extension_id: whose pages; this context's own extension unless given.
@@ -91,8 +85,7 @@ class Runtime:
             LocalProtocolError: in a web page, without an id.
             trio.ClosedResourceError: if this context is closed.
         """
-        context = self._context
-        context._require_open("runtime.connect")
+        self._registry.require_live(self._context, "runtime.connect")
         check_type("extension_id", extension_id, (str, type(None)))
         check_type("name", name, str)
         if extension_id == "":
@@ -100,43 +93,41 @@ class Runtime:
         target = extension_id or self.id
         if target is None:
             raise LocalProtocolError("a web page belongs to no extension: say which one, connect(extension_id)")
-        sender = routing.describe_opener(context)
-        call = Call(opener_id=self.id, opener_url=context.url, name=name, sender=sender, extension_id=target)
-        return context._open_port(call, message_type)
+        call = Call(
+            opener_id=self.id,
+            opener_url=self._context.url,
+            name=name,
+            sender=describe_opener(self._context, self._registry.options.dialect),
+            extension_id=target,
+        )
+        return connect(self._registry, self._context, call, message_type)
 
-    @enable_ki_protection
     def connect_native(self, application: str, *, message_type: Any = Any) -> Port[Any, Any]:
         """Start a native application and connect to it. For the extension's own pages.
 
-        Never waits: what cannot be started ends the port later, with the reason. The process ends with the port.
+        Never waits: if the application cannot be started, the port ends later, with the reason. The process ends with
+        the port.
 
         Args:
             application: the name in its manifest.
             message_type: as in `connect`.
 
         Raises:
-            LocalProtocolError: if no application can have that name (in ``chrome`` the port ends instead), or in a
-                context that may not.
+            ApplicationNameError: if no application can have that name (in ``chrome`` the port ends instead).
+            LocalProtocolError: in a content script (except in ``firefox``) or a web page.
             trio.ClosedResourceError: if this context is closed.
         """
         from .._native.applications import check_application_name  # Most programs never start an application.
 
-        context = self._context
-        options = context.browser._options
-        context._require_open("runtime.connect_native")
-        may = context.kind in ("background", "page") or options.dialect.content_scripts_connect_native
+        context, dialect = self._context, self._registry.options.dialect
+        self._registry.require_live(context, "runtime.connect_native")
+        may = context.kind in ("background", "page") or dialect.content_scripts_connect_native
         if context.extension is None or not may:
             self._lacks("connect_native")
         check_type("application", application, str)
-        check_application_name(application, options.dialect)
-        decoder = options.decoder(message_type)
-        near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
-        name = application if options.dialect.native_port_name else ""
-        port: Port[Any, Any] = Port(near, context._scope, options, decoder, name=name, show_error=self._show_error)
-        context.browser._start_application(far, application, context.extension.id)
-        return port
+        check_application_name(application, dialect)
+        return start_application(self._registry, context, context.extension.id, application, message_type)
 
-    @enable_ki_protection
     async def serve(
         self,
         handler: Callable[[Port[Any, Any]], Awaitable[object]],
@@ -155,68 +146,19 @@ class Runtime:
             handler: an async function.
             external: serve ``on_connect_external`` instead of ``on_connect``.
             message_type: what every message that arrives is decoded into and checked against.
-            task_status: told once connections are heard.
+            task_status: started as soon as no connection can be missed any more.
 
         Raises:
             TypeError: for arguments that are not as above.
             trio.BusyResourceError: if another task serves the same event of this context.
             trio.ClosedResourceError: if this context is closed.
         """
-        self._context._require_open("runtime.serve")
+        self._registry.require_live(self._context, "runtime.serve")
         check_callable("handler", handler, ("port",), kind="an async function")
         check_flag("external", external)
-        decoder = self._context.browser._options.decoder(message_type)
+        decoder = self._registry.options.decoder(message_type)
         event = self.on_connect_external if external else self.on_connect
-        if event in self._served:
-            raise trio.BusyResourceError(f"another task serves {event!r}")
-
-        async with trio.open_nursery() as nursery:
-
-            def accept(port: Port[Any, Any]) -> None:
-                port._delivery.decoder = decoder
-                port._delivery.hold()
-                nursery.start_soon(self._serve_port, handler, port)
-
-            event.add_listener(accept)
-            self._served.append(event)
-            try:
-                task_status.started()
-                await self._closed.wait()
-            finally:
-                event.remove_listener(accept)
-                self._served.remove(event)
-                nursery.cancel_scope.cancel()
-
-    async def _serve_port(self, handler: Callable[[Port[Any, Any]], Awaitable[object]], port: Port[Any, Any]) -> None:
-        held = True
-        try:
-            async with port:
-                held = False
-                port._delivery.release(within_task=True)
-                handling = handler(port)
-                if not isinstance(cast("object", handling), Awaitable):
-                    raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
-                await handling
-        except (trio.ClosedResourceError, BaseExceptionGroup) as error:
-            rest = without_lateness(error) if self._context.closed else error
-            try:
-                if rest is not None:
-                    raise rest
-            finally:
-                del rest  # Its traceback holds this frame.
-        finally:
-            if held:
-                port._delivery.release()
-
-    def _show_error(self, error: PortError | None) -> None:
-        """Let ``last_error`` say ``error``, where that is this dialect's way."""
-        if self._context.browser._options.dialect.keeps_error:
-            return
-        task = trio.lowlevel.current_task()
-        if error is None:
-            self._errors.pop(task, None)
-        else:
-            self._errors[task] = error
+        await serve(self._context.script, event, handler, decoder, task_status)
 
     def _lacks(self, what: str) -> NoReturn:
         raise LocalProtocolError(f"a {self._context.kind.replace('_', ' ')} has no runtime.{what}")
@@ -229,9 +171,10 @@ class Runtime:
 class Tabs:
     """``browser.tabs`` of one extension page."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_registry")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, registry: Registry, context: ContextEntry) -> None:
+        self._registry = registry
         self._context = context
 
     def connect(
@@ -245,7 +188,7 @@ class Tabs:
     ) -> Port[Any, Any]:
         """Connect to this extension's content scripts, and its own pages, in a tab.
 
-        Never waits. A tab, frame or document that is not there is nobody who listens: see `Runtime.connect`.
+        Never waits. If the tab, frame or document is not there, nobody listens: see `Runtime.connect`.
 
         Args:
             tab_id: ``tab.id``.
@@ -258,8 +201,7 @@ class Tabs:
             TypeError: for arguments that are not as above.
             trio.ClosedResourceError: if this context is closed.
         """
-        context = self._context
-        context._require_open("tabs.connect")
+        self._registry.require_live(self._context, "tabs.connect")
         for what, value, kinds in (
             ("tab_id", tab_id, (int,)),
             ("name", name, (str,)),
@@ -268,15 +210,15 @@ class Tabs:
         ):
             check_type(what, value, kinds)
         call = Call(
-            opener_id=context.runtime.id,
-            opener_url=context.url,
+            opener_id=self._context.extension_id,
+            opener_url=self._context.url,
             name=name,
-            sender=routing.describe_opener(context, by_tab=True),
+            sender=describe_opener(self._context, self._registry.options.dialect, by_tab=True),
             tab_id=tab_id,
             frame_id=frame_id,
             document_id=document_id,
         )
-        return context._open_port(call, message_type)
+        return connect(self._registry, self._context, call, message_type)
 
     def __repr__(self) -> str:
         return f"<tabs of {self._context!r}>"

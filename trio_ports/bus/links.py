@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._browser.calls import Answer, Call
+from .._browser.calls import Answer, Call, no_receiver
 from .._ports.connection import End
-from .._protocol.dialects import NO_RECEIVER_TEXT
 from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
 from .._transports.carrier import Carrier, Finish, wire_error
@@ -86,7 +85,7 @@ async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream]
     finally:
         known = end.note_answer()
     if not heard:
-        end.withdraw(PortError(NO_RECEIVER_TEXT, cause=Cause.NO_RECEIVER))
+        end.withdraw(no_receiver())
         scope.cancel()
         return
     if known > 1:

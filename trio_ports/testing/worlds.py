@@ -55,7 +55,7 @@ class WorldPlayer(Player):
         for key, extension in self.extensions.items():
             self._add(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
         if web:
-            self._add(f"{name}/web", frame.tab.web_page(frame.id), name, document)
+            self._add(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
 
     def _url(self, name: str) -> str:
         return f"{_SITE}/{name}/{self._shown.get(name, 0)}"

@@ -1,0 +1,103 @@
+"""How an opener is described to the receivers. Rule 9."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support import World, each_dialect, open_world, settle
+
+from trio_ports import MessageSender, Port, SenderTab
+
+
+async def sender_of(world: World, port: Port) -> MessageSender:
+    await settle()
+    sender = world.ports.pop().sender
+    assert sender is not None
+    assert port.sender is None
+    assert not world.ports
+    return sender
+
+
+BASES = {
+    "trio": "extension://notes@example.org",
+    "firefox": "moz-extension://",
+    "chrome": "chrome-extension://notes@example.org",
+}
+
+
+@each_dialect
+async def test_sender_of_a_background(dialect: Any) -> None:
+    """Rule 9: no tab; no document_id in Chromium, nor an origin."""
+    async with open_world(dialect=dialect) as world:
+        world.listen(world.page)
+        sender = await sender_of(world, world.background.runtime.connect())
+        assert sender.id == "notes@example.org"
+        assert sender.url == world.background.url
+        assert sender.url is not None
+        assert sender.url.startswith(BASES[dialect])
+        assert sender.url.endswith("/background.html")
+        assert sender.origin == (None if dialect == "chrome" else world.background.url.removesuffix("/background.html"))
+        assert sender.document_id == (None if dialect == "chrome" else world.background.document_id)
+        assert (sender.tab, sender.frame_id, sender.document_lifecycle) == (None, None, None)
+        assert (sender.tls_channel_id, sender.native_application, sender.user_script_world_id) == (None, None, None)
+
+
+@each_dialect
+async def test_sender_of_another_page(dialect: Any) -> None:
+    """Rule 9: only a service worker lacks an origin."""
+    async with open_world(dialect=dialect) as world:
+        world.listen()
+        sender = await sender_of(world, world.page.runtime.connect())
+        assert sender.origin == world.page.url.removesuffix("/options.html")
+        assert sender.tab is None
+        assert sender.document_id == (None if dialect == "chrome" else world.page.document_id)
+
+
+@each_dialect
+async def test_sender_of_a_content_script(dialect: Any) -> None:
+    """Rule 9: tab, frame and document; the life of the document in Chromium."""
+    async with open_world(dialect=dialect) as world:
+        world.listen()
+        tab = world.browser.open_tab("https://example.org/")
+        frame = tab.open_frame("https://frame.example.org/inner")
+        script = world.extension.inject(tab, frame.id)
+        sender = await sender_of(world, script.runtime.connect())
+        assert sender == MessageSender(
+            id="notes@example.org",
+            url="https://frame.example.org/inner",
+            origin="https://frame.example.org",
+            tab=SenderTab(id=tab.id, url="https://example.org/"),
+            frame_id=frame.id,
+            document_id=frame.document_id,
+            document_lifecycle="active" if dialect == "chrome" else None,
+        )
+        tab.navigate("https://example.org/next")
+        assert sender.tab == SenderTab(tab.id, "https://example.org/")
+
+
+@each_dialect
+async def test_sender_of_a_page_in_a_tab_by_tabs_connect(dialect: Any) -> None:
+    """Rule 9: Chromium never names the tab to the receivers of tabs.connect."""
+    async with open_world(dialect=dialect) as world:
+        tab, other = world.browser.open_tab(), world.browser.open_tab("https://example.org/")
+        page = world.extension.open_page("page.html", tab=tab)
+        world.listen(world.extension.inject(other))
+        sender = await sender_of(world, page.tabs.connect(other.id))
+        assert sender.origin == page.url.removesuffix("/page.html")
+        if dialect == "chrome":
+            assert (sender.tab, sender.frame_id, sender.document_id, sender.document_lifecycle) == (None,) * 4
+        else:
+            assert sender.tab == SenderTab(tab.id, page.url)
+            assert (sender.frame_id, sender.document_id) == (0, page.document_id)
+        assert sender.document_lifecycle is None
+
+
+@each_dialect
+async def test_sender_of_a_background_by_tabs_connect(dialect: Any) -> None:
+    """Rule 9: it has no tab in any dialect; the origin is there."""
+    async with open_world(dialect=dialect) as world:
+        tab = world.browser.open_tab("https://example.org/")
+        world.listen(world.extension.inject(tab))
+        sender = await sender_of(world, world.background.tabs.connect(tab.id))
+        assert sender.tab is None
+        assert sender.origin == world.background.url.removesuffix("/background.html")

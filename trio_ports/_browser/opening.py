@@ -1,0 +1,103 @@
+"""``open_browser``: the block in which a browser lives, from its options to its orderly end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .._ports.body import Body
+from .._ports.failures import ListenerErrors, crash_error
+from .._ports.observers import Observer
+from .._ports.options import make_options
+from .._protocol.dialects import DialectName
+from .._util import require_trio
+from .browser import Browser
+from .calls import Bus
+from .connecting import answer
+from .registry import Registry
+
+
+@asynccontextmanager
+@enable_ki_protection
+async def open_browser(
+    *,
+    dialect: DialectName = "trio",
+    listener_errors: ListenerErrors | None = None,
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    observer: Observer | None = None,
+    manifest_folders: Sequence[str | Path] | None = None,
+    bus: Bus | None = None,
+) -> AsyncGenerator[Browser, None]:
+    """Open a browser in this process; everything in it lives in the block.
+
+    Leaving the block closes the contexts in the order in which they were opened. Whatever is under way still reaches
+    sync listeners; async listeners are cancelled. What a listener opens meanwhile reaches nobody. Then native
+    applications are ended. What a listener raises leaves through the block, in an ExceptionGroup; the block's own
+    exception leaves as it is.
+
+    Args:
+        dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
+        listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
+        max_buffer_size: how many messages may wait in each direction of a connection, an int of at least 1 or
+            ``math.inf``; the dialect's own (1,024 in ``"trio"``) unless given.
+        max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"`` and ``"chrome"``.
+        observer: called with a record of everything that happens to the browser's ports.
+        manifest_folders: where native manifests are looked for, instead of where browsers look.
+        bus: joins this browser with others of the same dialect, so that they act as one; see `trio_ports.bus`. At the
+            end, what was posted has three seconds to leave.
+
+    Raises:
+        TypeError, ValueError: for arguments that are not as above.
+        RuntimeError: outside Trio.
+        trio.BusyResourceError: if another browser is on this bus object.
+    """
+    require_trio("open_browser")
+    if bus is not None and not hasattr(bus, "share"):
+        raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
+    options = make_options(
+        dialect=dialect,
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_message_bytes=max_message_bytes,
+        observer=observer,
+    )
+    folders = None if manifest_folders is None else _check_folders(manifest_folders)
+    registry = Registry(options, folders, first_number=0 if bus is None else secrets.randbits(32))
+    body = Body()
+    with body.joined():
+        async with _sharing(registry, bus), trio.open_nursery() as registry.nursery:
+            try:
+                with body:
+                    yield Browser(registry)
+            finally:
+                registry.nursery.cancel_scope.cancel()
+                await registry.close(crash_error(body.failure))
+
+
+@asynccontextmanager
+@enable_ki_protection
+async def _sharing(registry: Registry, bus: Bus | None) -> AsyncGenerator[None, None]:
+    """Act as one with the other browsers on a bus for the block."""
+    if bus is None:
+        yield
+        return
+    limit = registry.options.max_message_bytes
+    async with bus.share(partial(answer, registry), max_message_bytes=limit) as elsewhere:
+        registry.elsewhere = elsewhere
+        try:
+            yield
+        finally:
+            registry.elsewhere = None
+
+
+def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
+    from .._native.finding import check_folders  # Most programs never start an application.
+
+    return tuple(check_folders(folders))

@@ -1,0 +1,60 @@
+"""Ports as a browser handles them: connections opened, and ports held back until their listeners have been called.
+
+The only file of the browser that knows how connections and ports work inside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._ports.connection import End, open_connection
+from .._ports.failures import crash_error, judge
+from .._ports.observers import ListenerFailed
+from .._ports.options import Options
+from .._ports.port import Port
+from .._protocol.messages import Decoder
+
+
+def open_ends(options: Options, receivers: int = 1) -> tuple[End, list[End]]:
+    """Open a connection; return the opener's end and the receivers' ends."""
+    return open_connection(
+        receivers,
+        max_buffer_size=options.max_buffer_size,
+        receiver_disconnects=options.dialect.receiver_disconnects,
+        receiver_vanishes=options.dialect.receiver_vanishes,
+    )
+
+
+def expect_listeners(end: End) -> None:
+    """Hold the sender back as if somebody listened at this end, until a port there knows whether anybody does."""
+    end.hold_sender()
+
+
+def hold(port: Port[Any, Any]) -> None:
+    """Let the port deliver nothing until `release` has been called as often as this."""
+    port._delivery.hold()
+
+
+def release(port: Port[Any, Any], *, within_task: bool = False) -> None:
+    """Let the port deliver, unless somebody else still holds it.
+
+    Args:
+        port: that is held.
+        within_task: before it waits, the current task may still begin to listen or read.
+    """
+    port._delivery.release(within_task=within_task)
+
+
+def decode_with(port: Port[Any, Any], decoder: Decoder) -> None:
+    """Decode what arrives at a port that is held with another decoder."""
+    port._delivery.decoder = decoder
+
+
+def judge_listener(port: Port[Any, Any], error: BaseException, options: Options) -> BaseException | None:
+    """Report what an on_connect listener raised to the observer; crash its port and return it if it leaves the scope."""
+    verdict = judge(error, options.listener_errors)
+    if verdict.reported is not None and options.observer is not None:
+        options.observer(ListenerFailed(port, verdict.reported, verdict.ends_port))
+    if verdict.ends_port:
+        port._delivery.close(crash_error(error), vanished=True)
+    return verdict.raised

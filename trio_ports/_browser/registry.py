@@ -1,0 +1,228 @@
+"""The registry: everything that is in one browser, and what opening and closing each of these means for the others."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import get_ident
+from typing import Any, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .._ports.failures import closed_scope_error
+from .._ports.options import Options
+from .._protocol.errors import PortError
+from .._protocol.patterns import ExternallyConnectable
+from .._util import require_trio
+from .calls import Elsewhere
+from .entries import ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
+from .script import Script
+
+
+@final
+@attrs.define(eq=False, repr=False)
+class Registry:
+    """Everything that is in one browser."""
+
+    options: Options
+    """How its ports behave."""
+    manifest_folders: tuple[Path, ...] | None
+    """Where native manifests are looked for; None: where the browsers look."""
+    first_number: int
+    """Where it begins to count, up to 2 to the 32: browsers that share a bus must not give the same numbers."""
+    nursery: trio.Nursery = attrs.field(init=False)
+    """Where its tasks run: in the block of `open_browser`."""
+    face: Any = attrs.field(default=None, init=False)
+    """The `Browser` that shows it."""
+    extensions: dict[str, ExtensionEntry] = attrs.field(factory=dict[str, ExtensionEntry], init=False)
+    """The installed extensions, by id."""
+    tabs: dict[int, TabEntry] = attrs.field(factory=dict[int, TabEntry], init=False)
+    """The open tabs, by id."""
+    documents: dict[str, FrameEntry] = attrs.field(factory=dict[str, FrameEntry], init=False)
+    """The frame that shows a document, by the document's id."""
+    contexts: dict[ContextEntry, None] = attrs.field(factory=dict[ContextEntry, None], init=False)
+    """The live contexts, in the order they were opened."""
+    elsewhere: Elsewhere | None = attrs.field(default=None, init=False)
+    """The other browsers on its bus, if it is on one."""
+    leaving: bool = attrs.field(default=False, init=False)
+    """Its block is being left: what listeners open meanwhile reaches nobody."""
+    closed: bool = attrs.field(default=False, init=False)
+    _thread: int = attrs.field(factory=get_ident, init=False)
+    _document_ids: Iterator[int] = attrs.field(init=False)
+    _tab_ids: Iterator[int] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # JavaScript's numbers are exact up to 2 to the 53.
+        self._document_ids = itertools.count((self.first_number << 64) + 1)
+        self._tab_ids = itertools.count((self.first_number << 20) + 1)
+
+    # What may be called here and now --------------------------------------------------------------------------------
+
+    def require_here(self, what: str) -> None:
+        """Raise RuntimeError unless ``what`` is called in the Trio run that this browser lives in."""
+        require_trio(what, self._thread)
+
+    def require_open(self) -> None:
+        """Raise trio.ClosedResourceError after the end of the browser's block."""
+        if self.closed:
+            raise trio.ClosedResourceError("this browser is closed: the block of open_browser has ended")
+
+    def require_live(self, context: ContextEntry, what: str) -> None:
+        """Raise as `require_here`, or trio.ClosedResourceError in a context that is closed."""
+        require_trio(what, self._thread)
+        if context.script.closed:
+            raise closed_scope_error(f"{context!r} is closed")
+
+    # Extensions -----------------------------------------------------------------------------------------------------
+
+    def install(self, extension_id: str, key: ExternallyConnectable | None) -> ExtensionEntry:
+        """Add an extension. Each installation has an address of its own, where the dialect's addresses say so."""
+        installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id!r}#{self._new_document_id()}")
+        url = self.options.dialect.extension_url.format(id=extension_id, uuid=installation)
+        extension = ExtensionEntry(id=extension_id, base_url=url, externally_connectable=key)
+        self.extensions[extension_id] = extension
+        return extension
+
+    def uninstall(self, extension: ExtensionEntry) -> None:
+        """Remove an extension and close its contexts. Idempotent."""
+        if extension.installed:
+            extension.installed = False
+            del self.extensions[extension.id]
+            for context in tuple(extension.contexts):
+                self.close_context(context)
+
+    # Tabs and frames ------------------------------------------------------------------------------------------------
+
+    def open_tab(self, url: str) -> TabEntry:
+        """Add a tab with its top frame."""
+        tab = TabEntry(id=next(self._tab_ids))
+        self.tabs[tab.id] = tab
+        self.open_frame(tab, url)
+        return tab
+
+    def open_frame(self, tab: TabEntry, url: str) -> FrameEntry:
+        """Add a frame to a tab."""
+        frame = FrameEntry(tab=tab, id=next(tab.frame_ids))
+        tab.frames[frame.id] = frame
+        self._show_document(frame, url)
+        return frame
+
+    def navigate(self, frame: FrameEntry, url: str) -> None:
+        """Show another document in a frame. What ran there ends; of a top frame, all other frames close."""
+        if frame.id == 0:
+            for other in tuple(frame.tab.frames.values())[1:]:
+                self._remove_frame(other)
+        self._end_document(frame)
+        self._show_document(frame, url)
+
+    def close_frame(self, frame: FrameEntry) -> None:
+        """Remove a frame; with a top frame the tab closes. Idempotent."""
+        if frame.id == 0:
+            self.close_tab(frame.tab)
+        elif not frame.closed:
+            self._remove_frame(frame)
+
+    def close_tab(self, tab: TabEntry) -> None:
+        """Remove a tab and its frames. Idempotent."""
+        self.tabs.pop(tab.id, None)
+        for frame in tuple(tab.frames.values()):
+            self._remove_frame(frame)
+
+    def _remove_frame(self, frame: FrameEntry) -> None:
+        del frame.tab.frames[frame.id]
+        self._end_document(frame)
+
+    def _show_document(self, frame: FrameEntry, url: str) -> None:
+        frame.url = url
+        frame.document_id = self._new_document_id()
+        self.documents[frame.document_id] = frame
+
+    def _end_document(self, frame: FrameEntry) -> None:
+        del self.documents[frame.document_id]
+        for context in tuple(frame.contexts):
+            self.close_context(context)
+
+    def _new_document_id(self) -> str:
+        return f"{next(self._document_ids):032X}"
+
+    # Contexts -------------------------------------------------------------------------------------------------------
+
+    def open_page(self, extension: ExtensionEntry, url: str, tab: TabEntry | None) -> ContextEntry:
+        """Open one of an extension's pages, in a tab or in none.
+
+        Without a tab, the first page is the background. In a tab, the page takes the top frame if no script runs there,
+        and otherwise gets a frame of its own.
+        """
+        if tab is None:
+            has_background = any(page.kind == "background" for page in extension.pages)
+            return self._open_context("page" if has_background else "background", url, extension)
+        frame = tab.frames[0]
+        if frame.contexts:
+            frame = self.open_frame(tab, url)
+        else:
+            self.navigate(frame, url)
+        return self._open_context("page", url, extension, frame)
+
+    def open_script(self, frame: FrameEntry, extension: ExtensionEntry | None) -> ContextEntry:
+        """Return the context of an extension's content script, or of the web page itself, in a frame's document."""
+        kind: ContextKind = "web_page" if extension is None else "content_script"
+        return frame.find_context(kind, extension) or self._open_context(kind, frame.url, extension, frame)
+
+    def _open_context(
+        self, kind: ContextKind, url: str, extension: ExtensionEntry | None, frame: FrameEntry | None = None
+    ) -> ContextEntry:
+        document_id = self._new_document_id() if frame is None else frame.document_id
+        script = Script(self.options, self.nursery)
+        context = ContextEntry(
+            kind=kind, url=url, document_id=document_id, script=script, extension=extension, frame=frame
+        )
+        self.contexts[context] = None
+        if frame is not None:
+            frame.contexts[context] = None
+        if extension is not None:
+            extension.contexts[context] = None
+            if kind != "content_script":
+                extension.pages[context] = None
+        return context
+
+    def close_context(self, context: ContextEntry, error: PortError | None = None) -> None:
+        """End a context: its ports disconnect, its tasks are cancelled. Idempotent.
+
+        Args:
+            context: of this browser.
+            error: for the other sides of its ports; None for an orderly end.
+        """
+        if context.script.closed:
+            return
+        del self.contexts[context]
+        if context.frame is not None:
+            del context.frame.contexts[context]
+        if context.extension is not None:
+            del context.extension.contexts[context]
+            context.extension.pages.pop(context, None)
+        context.script.close(error)
+
+    # The others, and the end ----------------------------------------------------------------------------------------
+
+    def peers(self) -> Sequence[str]:
+        """Return the names of the other browsers on its bus that can be called."""
+        return () if self.elsewhere is None or self.leaving else self.elsewhere.peers()
+
+    @enable_ki_protection
+    async def close(self, error: PortError | None) -> None:
+        """Close the contexts in order, each after what was under way has reached its listeners; then the tabs."""
+        self.leaving = True
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.checkpoint()  # A task that is about to use a port first learns that it is cancelled.
+        for context in tuple(self.contexts):
+            await context.script.settle(error)
+            self.close_context(context, error)
+        self.closed = True
+        for context in tuple(self.contexts):  # Listeners have opened these meanwhile.
+            self.close_context(context, error)
+        for tab in tuple(self.tabs.values()):
+            self.close_tab(tab)

@@ -1,0 +1,65 @@
+"""Serving: a task for each connection that a context hears of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .._ports.failures import without_lateness
+from .._ports.port import Port
+from .._protocol.messages import Decoder
+from .ports import decode_with, hold, release
+from .script import ConnectEvent, Script
+
+Handler: TypeAlias = Callable[[Port[Any, Any]], Awaitable[object]]
+
+
+@enable_ki_protection
+async def serve(
+    script: Script, event: ConnectEvent, handler: Handler, decoder: Decoder, task_status: trio.TaskStatus[None]
+) -> None:
+    """Run ``handler`` for every connection of an event until the script's context closes; see `Runtime.serve`."""
+    if event in script.served:
+        raise trio.BusyResourceError(f"another task serves {event!r}")
+
+    async with trio.open_nursery() as nursery:
+
+        def accept(port: Port[Any, Any]) -> None:
+            decode_with(port, decoder)
+            hold(port)
+            nursery.start_soon(_handle, script, handler, port)
+
+        event.add_listener(accept)
+        script.served.append(event)
+        try:
+            task_status.started()
+            await script.ended.wait()
+        finally:
+            event.remove_listener(accept)
+            script.served.remove(event)
+            nursery.cancel_scope.cancel()
+
+
+async def _handle(script: Script, handler: Handler, port: Port[Any, Any]) -> None:
+    held = True
+    try:
+        async with port:
+            held = False
+            release(port, within_task=True)
+            handling = handler(port)
+            if not isinstance(cast("object", handling), Awaitable):
+                raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
+            await handling
+    except (trio.ClosedResourceError, BaseExceptionGroup) as error:
+        rest = without_lateness(error) if script.closed else error
+        try:
+            if rest is not None:
+                raise rest
+        finally:
+            del rest  # Its traceback holds this frame.
+    finally:
+        if held:
+            release(port)
