@@ -18,7 +18,7 @@ from support import Witness
 
 import trio_ports
 from trio_ports import Port
-from trio_ports._native.applications import run_application
+from trio_ports._native.browser_side.start import run_application
 from trio_ports._ports.connection import open_connection
 from trio_ports._ports.owners import Owner
 from trio_ports._ports.setup import make_setup

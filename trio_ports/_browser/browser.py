@@ -192,7 +192,7 @@ class Browser:
         self._nursery.start_soon(self._run_application, end, name, extension_id)
 
     async def _run_application(self, end: End, name: str, extension_id: str) -> None:
-        from .._native.applications import run_application  # Most programs never start an application.
+        from .._native.browser_side.start import run_application  # Most programs never start an application.
 
         await run_application(
             end, name, extension_id=extension_id, dialect=self._setup.dialect, manifest_folders=self._manifest_folders
@@ -269,6 +269,6 @@ async def open_browser(
 
 
 def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
-    from .._native.finding import check_folders  # Most programs never start an application.
+    from .._native.folders import check_folders  # Most programs never start an application.
 
     return tuple(check_folders(folders))

@@ -119,7 +119,7 @@ class Runtime:
                 context that may not.
             trio.ClosedResourceError: if this context is closed.
         """
-        from .._native.applications import check_application_name  # Most programs never start an application.
+        from .._native.names import check_application_name  # Most programs never start an application.
 
         context = self._context
         setup = context.browser._setup
