@@ -11,7 +11,7 @@ import trio
 from support import ScriptedError, Witness, each_dialect, open_world, refuse_elsewhere, settle
 from trio.testing import assert_checkpoints
 
-from trio_ports import LocalProtocolError, Port, open_browser
+from trio_ports import AlreadyInstalledError, LocalProtocolError, Port, open_browser
 
 NOWHERE = Path("nowhere").absolute()
 
@@ -126,7 +126,7 @@ async def test_async_listeners_meet_the_cancellation_at_the_end() -> None:
     [
         ({"extension_id": ""}, ValueError, "extension_id must not be empty"),
         ({"extension_id": None}, TypeError, "extension_id must be str"),
-        ({"extension_id": "notes@example.org"}, LocalProtocolError, "is installed already"),
+        ({"extension_id": "notes@example.org"}, AlreadyInstalledError, "'notes@example.org' is installed already"),
         ({"extension_id": "new", "externally_connectable": ["*"]}, TypeError, "must be a mapping"),
     ],
 )

@@ -20,7 +20,7 @@ from .._ports.failures import crash_error
 from .._ports.observers import Observer
 from .._ports.setup import ListenerErrors, Setup, make_setup
 from .._protocol.dialects import NO_RECEIVER_TEXT, DialectName
-from .._protocol.errors import Cause, LocalProtocolError, PortError
+from .._protocol.errors import AlreadyInstalledError, Cause, PortError
 from .._protocol.patterns import ExternallyConnectable
 from .._util import check_type, require_trio
 from .calls import Bus, Call, Elsewhere
@@ -83,7 +83,7 @@ class Browser:
 
         Raises:
             TypeError, ValueError: for arguments that are not as above.
-            LocalProtocolError: if an extension of that id is installed.
+            AlreadyInstalledError: an extension of that id is installed.
             trio.ClosedResourceError: after the end of the block.
         """
         self._require_here("browser.install")
@@ -92,7 +92,7 @@ class Browser:
             raise ValueError("extension_id must not be empty")
         self._require_open()
         if extension_id in self._extensions:
-            raise LocalProtocolError(f"{extension_id!r} is installed already")
+            raise AlreadyInstalledError(extension_id=extension_id)
         key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
         extension = self._extensions[extension_id] = Extension(self, extension_id, key)
         return extension

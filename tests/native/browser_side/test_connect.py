@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import trio
-from native_support import (
-    CHROMIUM_ID,
-    FIREFOX_ID,
-    PACKAGES,
-    children,
-    open_descriptors,
-    write_application,
-    write_manifest,
-)
+from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, write_application, write_manifest
 from support import ScriptedError
 
-import trio_ports
 from trio_ports import (
     Cause,
     MalformedMessageError,
@@ -33,20 +22,11 @@ from trio_ports import (
     NativeApplicationError,
     Port,
 )
-from trio_ports import native as public
-from trio_ports._native.ping_pong import answer, install_ping_pong
-from trio_ports.native import connect_native, open_native_port, send_native_message
+from trio_ports.native import connect_native, send_native_message
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 ECHO = "while True: send(receive())"
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No zombie and no descriptor survives a test."""
-    before, others = open_descriptors(), children()
-    yield
-    assert children() <= others
-    assert open_descriptors() == before
 
 
 @pytest.fixture
@@ -184,36 +164,6 @@ async def test_no_answer_is_an_error(
     assert getattr(caught.value, "status", None) == status
 
 
-async def test_ping_pong_is_installed_and_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example application, by its launcher, as both families start it."""
-    monkeypatch.setenv("PYTHONPATH", PACKAGES)
-    manifest = install_ping_pong(
-        tmp_path, allowed_extensions=[FIREFOX_ID], allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"]
-    )
-    assert manifest == tmp_path / "ping_pong.json"
-    for extension_id in (FIREFOX_ID, CHROMIUM_ID):
-        async with connect_native("ping_pong", extension_id=extension_id, manifest_folders=[tmp_path]) as port:
-            await port.send("ping")
-            assert await port.receive() == "pong"
-            await port.send({"a": 1})
-            assert await port.receive() == {"a": 1}
-            await port.send("x" * 1_048_575)
-            assert "carries 1048576 at most" in (await port.receive())["error"]
-
-
-def test_ping_pong_runs_as_a_module() -> None:
-    """As its documentation says."""
-    run = subprocess.run(
-        [sys.executable, "-m", "trio_ports._native.ping_pong"],
-        input=b'\6\0\0\0"ping"',
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": PACKAGES},
-    )
-    assert (run.stdout, run.stderr) == (b'\6\0\0\0"pong"', b"")
-    assert callable(answer)
-
-
 async def test_an_application_of_ours_meets_sigterm_from_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed politely in the middle of a conversation it exits with status 0: an orderly end here."""
     monkeypatch.setenv("PYTHONPATH", PACKAGES)
@@ -230,16 +180,6 @@ async def test_an_application_of_ours_meets_sigterm_from_us(tmp_path: Path, monk
         os.kill(await port.receive(), signal.SIGTERM)
         assert [message async for message in port] == []
         assert port.error is None
-
-
-def test_the_public_names_are_there() -> None:
-    """Each is imported when it is asked for; others are refused as by any module."""
-    assert public.open_native_port is open_native_port
-    assert all(getattr(public, name).__name__ == name for name in public.__all__)
-    for module in (public, trio_ports):
-        assert set(module.__all__) <= set(dir(module))
-    with pytest.raises(AttributeError, match="no attribute 'dial'"):
-        public.dial  # noqa: B018
 
 
 async def test_what_the_listener_to_standard_error_raises_ends_the_block(tmp_path: Path) -> None:

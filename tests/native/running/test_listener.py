@@ -91,6 +91,9 @@ async def open_relayed(listener: NativeListener, arguments: list[str] = FIREFOX)
         yield relay, await listener.accept()
 
 
+# Taking connections -------------------------------------------------------------------------------------------------
+
+
 async def test_each_connection_is_a_port_with_its_sender(folder: Path) -> None:
     """Who connects is told as a native application is told of it; the name is the application's."""
     async with (
@@ -157,6 +160,9 @@ async def test_connections_are_served(folder: Path) -> None:
                 assert await relay.receive() == ["got", number]
                 assert await relay.rest() == GOODBYE
         nursery.cancel_scope.cancel()
+
+
+# How ports end ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_browser_that_leaves_is_an_orderly_end(folder: Path) -> None:
@@ -302,6 +308,9 @@ async def test_a_listener_that_raises_ends_the_block(folder: Path) -> None:
     assert ends == {"fails": b"", "other": GOODBYE}
 
 
+# Strangers ----------------------------------------------------------------------------------------------------------
+
+
 NONSENSE: dict[str, bytes] = {
     "a port scanner": b"",
     "HTTP": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -359,6 +368,9 @@ async def test_another_users_program_is_turned_away(folder: Path, monkeypatch: p
     async with open_native_listener("app", folder=folder) as listener, open_relay(listener) as relay:
         with pytest.raises(trio.BrokenResourceError):  # Its handshake was not read.
             await relay.rest()
+
+
+# Closing the listener -----------------------------------------------------------------------------------------------
 
 
 async def test_a_closed_listener_lets_go_of_the_name(folder: Path) -> None:
@@ -453,6 +465,9 @@ class _Receiving:
     def __init__(self, receive: Callable[[], Any], close: Callable[[], None]) -> None:
         self.receive = receive
         self.close = close
+
+
+# Limits and options -------------------------------------------------------------------------------------------------
 
 
 async def test_a_message_that_is_too_large_is_refused_on_the_senders_line(folder: Path) -> None:
@@ -575,6 +590,9 @@ async def test_a_browser_that_never_reads_keeps_nobody(folder: Path, autojump_cl
         assert not data.endswith(GOODBYE)
 
 
+# Names, places, mistakes --------------------------------------------------------------------------------------------
+
+
 async def test_two_listeners_of_one_name(folder: Path) -> None:
     """The second one is refused at its call, and the first goes on."""
     async with open_native_listener("app", folder=folder) as listener:
@@ -640,6 +658,9 @@ async def test_it_says_that_windows_lacks_sockets(folder: Path, monkeypatch: pyt
     with pytest.raises(NotImplementedError):
         async with open_native_listener("app", folder=folder):
             pass
+
+
+# Cancelled anywhere -------------------------------------------------------------------------------------------------
 
 
 def test_cancelled_anywhere_nothing_is_left(folder: Path) -> None:
