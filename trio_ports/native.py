@@ -2,8 +2,8 @@
 
 - In a program that a browser starts, call `open_native_port`.
 - In a program that runs already, call `open_native_listener`.
-- To talk to such a program without a browser, call `connect_native`, or `send_native_message` for
-  one question.
+- To talk to such a program without a browser, call `connect_native`, or
+  `send_native_message` for one question.
 - To let browsers find it, call `install`; `find_manifest` shows what they find.
 """
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ._native.running.listener import NativeListener, open_native_listener
     from ._protocol.manifests import NativeManifest
 else:
-    # A browser starts an application for every connection, so everything else is imported only on demand.
+    # A browser starts an application for every connection, so everything else is
+    # imported only on demand.
     __getattr__ = imported_on_demand(
         __name__,
         {

@@ -5,5 +5,6 @@
 ``browser_side``  what a browser does: find a manifest, start the program, judge how it ended
 ``installing``    write what browsers need to find a program, and remove it again
 
-What several rooms need lies beside them: ``names``, ``folders``, ``registry``. ``ping_pong`` is an example.
+What several rooms need lies beside them: ``names``, ``folders``, ``registry``.
+``ping_pong`` is an example.
 """

@@ -21,8 +21,8 @@ def check_folders(folders: Sequence[Folder]) -> list[Path]:
     """Return ``manifest_folders`` as absolute paths: an application starts in its own folder, not in its caller's.
 
     Raises:
-        TypeError: for a single path instead of a list (it would be a list of letters), or for something in the list
-            that is not a path.
+        TypeError: for a single path instead of a list (it would be a list of letters),
+            or for something in the list that is not a path.
     """
     check_list("manifest_folders", folders, "folders")
     found = [*folders]

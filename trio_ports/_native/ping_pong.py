@@ -1,7 +1,7 @@
 """The example of MDN's page on native messaging: it answers ``"ping"`` with ``"pong"``, and echoes everything else.
 
-A browser finds it once `install_ping_pong` has written its manifest. Without a browser, run it with
-``python -m trio_ports._native.ping_pong``.
+A browser finds it once `install_ping_pong` has written its manifest. Without a browser,
+run it with ``python -m trio_ports._native.ping_pong``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Windows' registry, whose keys name the manifests there. Source: rule 42.
 
-Every function takes ``system``: False for the user's own keys, True for those of the machine.
+Every function takes ``system``: False for the user's own keys, True for those of the
+machine.
 """
 
 from __future__ import annotations

@@ -40,32 +40,38 @@ async def connect_native(
 ) -> AsyncGenerator[Port[Any, Any]]:
     """Start a native application as a browser does, and open a port to it for a block.
 
-    Leaving the block writes what was posted, as long as the application takes some of it every three seconds. Then
-    the application's standard input is closed; after three seconds it gets SIGTERM, and after three more it is
-    killed. Afterwards the process is gone, whether the block was cancelled or not.
+    Leaving the block writes what was posted, as long as the application takes some of
+    it every three seconds. Then the application's standard input is closed; after three
+    seconds it gets SIGTERM, and after three more it is killed. Afterwards the process
+    is gone, whether the block was cancelled or not.
 
-    If the application ends by itself, everything that it wrote is delivered first. Then `error` says how it ended,
-    unless that was with status 0.
+    If the application ends by itself, everything that it wrote is delivered first. Then
+    `error` says how it ended, unless that was with status 0.
 
     Args:
         application: its name.
-        extension_id: the extension that asks. 32 letters from a to p are treated as Chromium does, anything else as
-            Firefox does.
+        extension_id: the extension that asks. 32 letters from a to p are treated as
+            Chromium does, anything else as Firefox does.
         browser: the browser whose manifests are searched; see `find_manifest`.
-        manifest_folders: folders that are searched, in this order, instead of the browsers' places.
-        max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``; 1,024
-            unless given. When they are full, nothing more is read from the application.
-        max_message_bytes: the largest message to the application, encoded, in bytes; 64 MiB unless given.
-        max_incoming_bytes: the largest message from the application, in bytes; 1 MiB, the browsers' limit.
+        manifest_folders: folders that are searched, in this order, instead of the
+            browsers' places.
+        max_buffer_size: how many messages may wait in each direction, an int of at
+            least 1 or ``math.inf``; 1,024 unless given. When they are full, nothing
+            more is read from the application.
+        max_message_bytes: the largest message to the application, encoded, in bytes; 64
+            MiB unless given.
+        max_incoming_bytes: the largest message from the application, in bytes; 1 MiB,
+            the browsers' limit.
         listener_errors: ``"raise"`` or ``"log"``.
         observer: called with a record of everything that happens to the port.
-        message_type: the type that every arriving message is decoded into and checked against.
-        on_stderr: called with every line that the application writes to standard error, without its line end. What it
-            raises ends the block, in an ExceptionGroup.
+        message_type: the type that every arriving message is decoded into and checked
+            against.
+        on_stderr: called with every line that the application writes to standard error,
+            without its line end. What it raises ends the block, in an ExceptionGroup.
 
     Raises:
-        NativeApplicationError: on entry: the application cannot be found, or cannot or must not be started. The cause
-            says which.
+        NativeApplicationError: on entry: the application cannot be found, or cannot or
+            must not be started. The cause says which.
         TypeError, ValueError: an argument is not as above.
     """
     require_trio("connect_native")
@@ -105,15 +111,19 @@ async def send_native_message(
     Args:
         application: its name.
         message: the message.
-        extension_id: the extension that asks; this and what follows are as in `connect_native`.
+        extension_id: the extension that asks; this and what follows are as in
+            `connect_native`.
         browser: the browser whose manifests are searched.
-        manifest_folders: folders that are searched, in this order, instead of the browsers' places.
+        manifest_folders: folders that are searched, in this order, instead of the
+            browsers' places.
         message_type: the type that the answer is decoded into and checked against.
 
     Raises:
-        PortError: there was no answer: a NativeApplicationError if the application could not be started or ended
-            first, a RemoteProtocolError if it sent nonsense.
-        NotSerializableError, MessageTooLargeError: ``message`` cannot be sent; nothing was.
+        PortError: there was no answer: a NativeApplicationError if the application
+            could not be started or ended first, a RemoteProtocolError if it sent
+            nonsense.
+        NotSerializableError, MessageTooLargeError: ``message`` cannot be sent; nothing
+            was.
         MessageShapeError: the answer is not of the ``message_type`` that was asked for.
     """
     async with connect_native(

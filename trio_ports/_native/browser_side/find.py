@@ -38,15 +38,18 @@ def find_manifest(
 
     Args:
         name: the application's name.
-        extension_id: the extension's id. 32 letters from a to p are looked up as Chromium does, anything else as
-            Firefox does.
-        browser: the browser whose places are searched: ``"firefox"``, ``"chrome"``, ``"chromium"``, ``"edge"`` and so
-            on. Unless given: Firefox, or Chromium and then Chrome.
-        manifest_folders: folders that are searched, in this order, instead of the browsers' places.
+        extension_id: the extension's id. 32 letters from a to p are looked up as
+            Chromium does, anything else as Firefox does.
+        browser: the browser whose places are searched: ``"firefox"``, ``"chrome"``,
+            ``"chromium"``, ``"edge"`` and so on. Unless given: Firefox, or Chromium and
+            then Chrome.
+        manifest_folders: folders that are searched, in this order, instead of the
+            browsers' places.
 
     Raises:
-        NativeApplicationError: there is no manifest, or it is not valid, or it does not allow the extension. The cause
-            says which, the text what to mend; ``__cause__`` is a ManifestError if the manifest breaks a rule.
+        NativeApplicationError: there is no manifest, or it is not valid, or it does not
+            allow the extension. The cause says which, the text what to mend;
+            ``__cause__`` is a ManifestError if the manifest breaks a rule.
         TypeError, ValueError: an argument is not as above.
     """
     check_type("name", name, str)
@@ -89,7 +92,8 @@ def user_folders(places: Sequence[Places]) -> list[Path]:
     home = Path.home()
     if sys.platform == "darwin":
         return [home / "Library" / "Application Support" / each for place in places for each in place.mac_user]
-    # Browsers of Chromium's family follow XDG_CONFIG_HOME where it is set, instead of the default, .config.
+    # Browsers of Chromium's family follow XDG_CONFIG_HOME where it is set, instead of
+    # the default, .config.
     config = os.environ.get("XDG_CONFIG_HOME", "")
     return [
         Path(config, each.removeprefix(_CONFIG)) if config and each.startswith(_CONFIG) else home / each
@@ -152,7 +156,8 @@ def search(
             field = "allowed_extensions" if family == "firefox" else "allowed_origins"
             text = f"{file} does not allow {extension_id!r} to start the application; add it to {field}."
             found = NativeApplicationError(text, cause=Cause.NOT_ALLOWED, application=name)
-        # Firefox goes on to the next place, Chromium stays with the first file that exists.
+        # Firefox goes on to the next place, Chromium stays with the first file that
+        # exists.
         failure = failure or found
         if family == "chromium":
             break

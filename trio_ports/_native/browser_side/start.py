@@ -43,22 +43,26 @@ async def run_application(
 ) -> None:
     """Start a native application, carry its messages, and end it, all as a browser of the dialect does.
 
-    It owns ``end``: when this returns, the end is closed and the process is gone. The application's faults are
-    reported to the port and never raised. A cancelled call takes the time that a polite end takes.
+    It owns ``end``: when this returns, the end is closed and the process is gone. The
+    application's faults are reported to the port and never raised. A cancelled call
+    takes the time that a polite end takes.
 
     Args:
         end: the far end of the port's connection.
         name: the application's name.
         extension_id: the extension that asks for it.
-        dialect: whose rules, texts and patience apply; in ``trio`` the extension's id decides between the families.
+        dialect: whose rules, texts and patience apply; in ``trio`` the extension's id
+            decides between the families.
         manifest_folders: folders that are searched instead of the browsers' places.
-        max_message_bytes: the largest message the application may send, in bytes; 1 MiB unless given.
+        max_message_bytes: the largest message the application may send, in bytes; 1 MiB
+            unless given.
     """
     family = FAMILIES.get(dialect.name) or family_of(extension_id)
     application: Application | None = None
     try:
         manifest = search(name, extension_id, family, manifest_folders=manifest_folders)
-        # Shielded if something was posted: it is to reach the application, even if this is cancelled before it is up.
+        # Shielded if something was posted: it is to reach the application, even if this
+        # is cancelled before it is up.
         with trio.CancelScope(shield=end.lane.used > 0):
             application = await Application.start(manifest, extension_id, family)
     except NativeApplicationError as error:
@@ -104,7 +108,8 @@ class Application:
     ) -> None:
         """Carry its messages and end it, as in `run_application`."""
         texts = dialect.native_texts
-        # A frame over the limit ends the port with a FrameTooLargeError, made by the decoder from the length alone.
+        # A frame over the limit ends the port with a FrameTooLargeError, made by the
+        # decoder from the length alone.
         decoder = FrameDecoder(
             max_frame_bytes=FROM_APPLICATION_BYTES if max_message_bytes is None else max_message_bytes,
             too_large_text=texts.too_large if texts else TOO_LARGE_TEXT,

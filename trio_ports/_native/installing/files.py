@@ -1,6 +1,7 @@
 """Put files where browsers look, and remove them: everything is planned and checked first, and only then done.
 
-A file of somebody else's that stands in the way is never lost: it is kept under another name, and comes back.
+A file of somebody else's that stands in the way is never lost: it is kept under another
+name, and comes back.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ class FileChange:
 
     file: Path
     action: Action
-    """``"created"``; ``"replaced"``: the file had another content; ``"repaired"``: only its mode or its registration
-    was wrong; ``"unchanged"``; ``"removed"``; ``"restored"``: removed, and what stood there before is back; ``"left"``:
-    not removed, because somebody else wrote it or others still need it."""
+    """``"created"``; ``"replaced"``: the file had another content; ``"repaired"``: only
+    its mode or its registration was wrong; ``"unchanged"``; ``"removed"``;
+    ``"restored"``: removed, and what stood there before is back; ``"left"``: not
+    removed, because somebody else wrote it or others still need it."""
     registered: str | None = None
     """On Windows, the registry key that names the file. When a key is removed, the file has a change of its own."""
     done: bool = attrs.field(default=True, eq=False)

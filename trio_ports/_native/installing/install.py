@@ -47,24 +47,28 @@ def install(
 ) -> list[FileChange]:
     """Write the manifests by which browsers find a native application; idempotent.
 
-    A browser starts a single path, with next to no PATH. So a command of several words gets a launcher, a small script
-    that names everything absolutely. Each file is replaced as a whole. If somebody else's file stands in the way, it is
-    kept beside ours, as ``.trio-ports.bak``, until `uninstall`.
+    A browser starts a single path, with next to no PATH. So a command of several words
+    gets a launcher, a small script that names everything absolutely. Each file is
+    replaced as a whole. If somebody else's file stands in the way, it is kept beside
+    ours, as ``.trio-ports.bak``, until `uninstall`.
 
     Everything is checked before the first file is written.
 
     Args:
         name: the application's name.
-        command: the absolute path of the program or script, or the words of a command, the first of them absolute. The
-            program must exist.
+        command: the absolute path of the program or script, or the words of a command,
+            the first of them absolute. The program must exist.
         description: for people; the name unless given.
         allowed_extensions: ids of extensions of Firefox's family.
         allowed_origins: ``chrome-extension://ID/``, for Chromium's family.
-        browsers: the browsers to install for: ``"firefox"``, ``"chrome"`` and so on. Unless given: Firefox if there are
-            extensions, Chromium and Chrome if there are origins.
-        manifest_folders: where to write the manifests, instead of the browsers' places: one file for both families.
-        launcher_folder: where to write the launcher. Unless given: the first of ``manifest_folders``, or else a folder
-            of the user's data, or of the system's.
+        browsers: the browsers to install for: ``"firefox"``, ``"chrome"`` and so on.
+            Unless given: Firefox if there are extensions, Chromium and Chrome if there
+            are origins.
+        manifest_folders: where to write the manifests, instead of the browsers' places:
+            one file for both families.
+        launcher_folder: where to write the launcher. Unless given: the first of
+            ``manifest_folders``, or else a folder of the user's data, or of the
+            system's.
         system: install for all users, not only for the one who calls.
         dry_run: only return what would be done; the changes are not `done`.
 
@@ -72,9 +76,12 @@ def install(
         What was done, the launcher first.
 
     Raises:
-        ManifestError: a browser would refuse the manifest, or could not start the command; nothing was written.
-        TypeError, ValueError: an argument is not as above, or there is no browser to install for.
-        OSError: a file cannot be written. If others were written before, a note of the error says which.
+        ManifestError: a browser would refuse the manifest, or could not start the
+            command; nothing was written.
+        TypeError, ValueError: an argument is not as above, or there is no browser to
+            install for.
+        OSError: a file cannot be written. If others were written before, a note of the
+            error says which.
     """
     _check(name, browsers, manifest_folders, launcher_folder)
     words = words_of(command)
@@ -116,8 +123,9 @@ def uninstall(
 ) -> list[FileChange]:
     """Remove an application's manifests and its launcher, wherever `install` put them; idempotent.
 
-    What `install` did not write is left, and files that it replaced come back. The launcher is left as long as a
-    manifest in one of the known places names it. Folders that `install` made are removed too, once they are empty.
+    What `install` did not write is left, and files that it replaced come back. The
+    launcher is left as long as a manifest in one of the known places names it. Folders
+    that `install` made are removed too, once they are empty.
 
     Args:
         name: the application's name.
@@ -133,7 +141,8 @@ def uninstall(
     Raises:
         ManifestError: no application can have that name.
         TypeError, ValueError: an argument is not as above.
-        OSError: a file cannot be removed. If others were removed before, a note of the error says which.
+        OSError: a file cannot be removed. If others were removed before, a note of the
+            error says which.
     """
     _check(name, browsers, manifest_folders, launcher_folder)
     launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
@@ -267,7 +276,8 @@ def _data_folder(*, system: bool) -> Path:
         return platformdirs.user_data_path("trio-ports", appauthor=False)
     if _WINDOWS:
         return platformdirs.site_data_path("trio-ports", appauthor=False)
-    # platformdirs would return the first of XDG_DATA_DIRS, which may be a folder of the user's own.
+    # platformdirs would return the first of XDG_DATA_DIRS, which may be a folder of the
+    # user's own.
     return Path("/Library/Application Support" if sys.platform == "darwin" else "/usr/local/share", "trio-ports")
 
 

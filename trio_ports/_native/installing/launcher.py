@@ -23,7 +23,8 @@ def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
     """Return the words of a command, at least one.
 
     Raises:
-        ManifestError: several words are in one text, which would be the name of one program.
+        ManifestError: several words are in one text, which would be the name of one
+            program.
         TypeError, ValueError: this is not a command.
     """
     several = [command] if isinstance(command, (str, os.PathLike)) else command

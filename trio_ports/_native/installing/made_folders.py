@@ -1,7 +1,7 @@
 """Folders that `install` makes for a file, and removes once nothing else is in them.
 
-The innermost folder holds a mark that says how many were made. A folder without a mark is somebody else's, for example
-a browser's, and is never removed.
+The innermost folder holds a mark that says how many were made. A folder without a mark
+is somebody else's, for example a browser's, and is never removed.
 """
 
 from __future__ import annotations

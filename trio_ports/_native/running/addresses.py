@@ -34,7 +34,8 @@ def require_sockets() -> None:
 def address_of(application: str, folder: Path) -> Path:
     """Return the path of an application's socket in a folder.
 
-    A long name is replaced by a digest of it, because the path of a socket must be short.
+    A long name is replaced by a digest of it, because the path of a socket must be
+    short.
 
     Raises:
         ValueError: the folder's own path is too long.
@@ -75,8 +76,8 @@ def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
 def _user_folders() -> Iterator[Path]:
     """Return the user's own places.
 
-    The first depends on the environment, which may differ between the application and the relay, because different
-    programs start them. The second does not.
+    The first depends on the environment, which may differ between the application and
+    the relay, because different programs start them. The second does not.
     """
     runtime = _runtime_folder()
     if runtime is not None:

@@ -1,8 +1,9 @@
 """The goodbye, by which either side of a relay shows that it leaves in good order.
 
-When a program is killed, its sockets are closed just as if it had left in good order. So a side that leaves in good
-order ends its bytes with a goodbye: the length of a frame that never follows, the largest length there is. The frames
-that pass are neither changed nor decoded; only their lengths are read, to know where a frame ends.
+When a program is killed, its sockets are closed just as if it had left in good order.
+So a side that leaves in good order ends its bytes with a goodbye: the length of a frame
+that never follows, the largest length there is. The frames that pass are neither
+changed nor decoded; only their lengths are read, to know where a frame ends.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class FrameBoundary:
     def receive_data(self, data: bytes) -> bytes:
         """Take a piece and return what may be passed on.
 
-        Bytes at its end that are a goodbye, or the beginning of a length field, are held back until more is known.
+        Bytes at its end that are a goodbye, or the beginning of a length field, are
+        held back until more is known.
         """
         data = self._held + data if self._held else data
         start, size = self._missing, len(data)
@@ -62,8 +64,8 @@ class FrameBoundary:
 
 
 @final
-class GoodbyeStream(trio.abc.HalfCloseableStream):
-    """A stream of frames that ends with a goodbye, in each direction. It owns the stream that it wraps."""
+class GoodbyeStream:
+    """Frames over a stream that end with a goodbye, in each direction. The stream stays the caller's to close."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream
@@ -76,16 +78,12 @@ class GoodbyeStream(trio.abc.HalfCloseableStream):
         """The other side has left in good order."""
         return self._incoming.has_goodbye
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+    async def send_all(self, data: bytes) -> None:
         """Write ``data``. A checkpoint; after a cancelled call no goodbye can be said any more."""
         self._may_say_goodbye = False
         await self._stream.send_all(data)
-        self._outgoing.receive_data(bytes(data))
+        self._outgoing.receive_data(data)
         self._may_say_goodbye = True
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until there may be room. A checkpoint."""
-        await self._stream.wait_send_all_might_not_block()
 
     async def say_goodbye(self) -> None:
         """Show that this side leaves in good order, unless a frame is incomplete. Not always a checkpoint.
@@ -101,13 +99,13 @@ class GoodbyeStream(trio.abc.HalfCloseableStream):
         """End this side's bytes. A checkpoint."""
         await self._stream.send_eof()
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+    async def receive_some(self) -> bytes:
         """Return what came; ``b""`` after a goodbye, or if the bytes ended inside a frame. A checkpoint.
 
         Raises:
             trio.BrokenResourceError: the other side has gone without a goodbye.
         """
-        while data := await self._stream.receive_some(max_bytes):
+        while data := await self._stream.receive_some():
             if passed := self._incoming.receive_data(bytes(data)):
                 return passed
         if rest := self._incoming.receive_end():
@@ -115,7 +113,3 @@ class GoodbyeStream(trio.abc.HalfCloseableStream):
         if self._incoming.is_between:
             raise trio.BrokenResourceError("the other side has gone without a goodbye")
         return b""
-
-    async def aclose(self) -> None:
-        """Close the stream. A checkpoint."""
-        await self._stream.aclose()

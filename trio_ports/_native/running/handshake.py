@@ -22,8 +22,8 @@ def encode_handshake(arguments: Sequence[str]) -> bytes:
     """Return the frame of a handshake.
 
     Args:
-        arguments: what the browser gave the relay on its command line. No argument of a program can contain NUL, so
-            NUL separates them.
+        arguments: what the browser gave the relay on its command line. No argument of a
+            program can contain NUL, so NUL separates them.
     """
     return encode_frames([b"\0".join([*_WORDS, *map(os.fsencode, arguments)])])
 
@@ -39,7 +39,8 @@ def read_handshake(body: bytes) -> list[str] | None:
 async def receive_handshake(stream: trio.abc.ReceiveStream) -> list[str] | None:
     """Wait for a handshake and return its arguments; None if anything else comes, or nothing in time. A checkpoint.
 
-    What follows the handshake stays in the stream. After a cancelled call the stream cannot be used any more.
+    What follows the handshake stays in the stream. After a cancelled call the stream
+    cannot be used any more.
     """
     with trio.move_on_after(HANDSHAKE_SECONDS):
         try:

@@ -1,6 +1,7 @@
 """The listener of an application that runs already: browsers reach it through relays, and each of them is a port.
 
-The far end of each port is a task that carries frames between that end and a relay's socket.
+The far end of each port is a task that carries frames between that end and a relay's
+socket.
 """
 
 from __future__ import annotations
@@ -61,9 +62,11 @@ class Terms:
 class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     """Where browsers reach a native application that runs already. Made by `open_native_listener`.
 
-    Every connection of every browser is a port of its own, with a `sender` of its own. Take the ports with `accept`,
-    with ``async for port in listener``, or with ``trio.serve_listeners(handler, [listener])``. They belong to the block
-    of `open_native_listener`; inside ``async with port:`` a port belongs to that block instead.
+    Every connection of every browser is a port of its own, with a `sender` of its own.
+    Take the ports with `accept`, with ``async for port in listener``, or with
+    ``trio.serve_listeners(handler, [listener])``. They belong to the block of
+    `open_native_listener`; inside ``async with port:`` a port belongs to that block
+    instead.
     """
 
     __slots__ = (
@@ -98,11 +101,12 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     async def accept(self) -> Port[Any, Any]:
         """Wait for a connection and return its port. A checkpoint; a cancelled call has taken no connection.
 
-        No message is lost: messages wait at the port until it has a listener or a reader. The port may have ended
-        already, if the browser left at once.
+        No message is lost: messages wait at the port until it has a listener or a
+        reader. The port may have ended already, if the browser left at once.
 
         Raises:
-            trio.ClosedResourceError: the listener is closed, before the call or during it.
+            trio.ClosedResourceError: the listener is closed, before the call or during
+            it.
         """
         near, arguments = await self._waiting.receive()
         if self._owner.closed:
@@ -115,7 +119,8 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     async def aclose(self) -> None:
         """Stop listening, and give up the name and the socket. A checkpoint; a cancelled call has done so all the same.
 
-        Ports that were accepted live on until the end of the block. Connections that were not are refused.
+        Ports that were accepted live on until the end of the block. Connections that
+        were not are refused.
         """
         self._close()
         await trio.lowlevel.checkpoint()
@@ -192,40 +197,49 @@ async def open_native_listener(
         async with open_native_listener("com.example.app") as listener:
             await trio.serve_listeners(talk, [listener])
 
-    The application's manifest names a relay, ``trio-ports relay com.example.app``, which a browser starts for every
-    connection. Relays find this program by a socket in a folder of the user's own. One program at a time has the name.
-    If a program was killed, the next one takes over the socket that it left.
+    The application's manifest names a relay, ``trio-ports relay com.example.app``,
+    which a browser starts for every connection. Relays find this program by a socket in
+    a folder of the user's own. One program at a time has the name. If a program was
+    killed, the next one takes over the socket that it left.
 
-    The ports belong to the block. Leaving the block ends them: in good order, or as a crash if the block leaves by an
-    exception. What was posted is written first, as long as the browser takes some of it every second and a half.
+    The ports belong to the block. Leaving the block ends them: in good order, or as a
+    crash if the block leaves by an exception. What was posted is written first, as long
+    as the browser takes some of it every second and a half.
 
-    What a port's listener raises leaves through the block, in an ExceptionGroup, and ends the block with all its ports,
-    unless ``async with port:`` takes it. The block's own exception leaves as it is.
+    What a port's listener raises leaves through the block, in an ExceptionGroup, and
+    ends the block with all its ports, unless ``async with port:`` takes it. The block's
+    own exception leaves as it is.
 
-    A program that connects to the socket and does not send a relay's handshake within five seconds is disconnected.
+    A program that connects to the socket and does not send a relay's handshake within
+    five seconds is disconnected.
 
     Args:
         application: its name, which every port has too.
-        folder: the folder of the socket, instead of the user's own place for sockets; give it to the relay, too
-            (``--folder``). It is made if it does not exist, and must be private.
-        max_buffer_size: how many messages may wait in each direction of a connection, an int of at least 1 or
-            ``math.inf``; 1,024 unless given. When they are full, nothing more is read from the relay, and so from the
-            browser.
-        max_message_bytes: the largest message to a browser, encoded, in bytes. Browsers end the connection when a
-            message is larger than 1 MiB.
-        max_incoming_bytes: the largest message from a browser, in bytes: 64 MiB, Chromium's own limit.
+        folder: the folder of the socket, instead of the user's own place for sockets;
+            give it to the relay, too (``--folder``). It is made if it does not exist,
+            and must be private.
+        max_buffer_size: how many messages may wait in each direction of a connection,
+            an int of at least 1 or ``math.inf``; 1,024 unless given. When they are
+            full, nothing more is read from the relay, and so from the browser.
+        max_message_bytes: the largest message to a browser, encoded, in bytes. Browsers
+            end the connection when a message is larger than 1 MiB.
+        max_incoming_bytes: the largest message from a browser, in bytes: 64 MiB,
+            Chromium's own limit.
         listener_errors: ``"raise"`` or ``"log"``.
         observer: called with a record of everything that happens to the ports.
-        message_type: the type that every arriving message is decoded into and checked against.
+        message_type: the type that every arriving message is decoded into and checked
+            against.
 
     Raises:
-        AlreadyListeningError: somebody else listens for the application, in this or another program of the same user.
+        AlreadyListeningError: somebody else listens for the application, in this or
+            another program of the same user.
         ApplicationNameError: no application can have that name.
         PermissionError: others can enter the folder, or it belongs to another user.
         OSError: the socket cannot be made.
         NotImplementedError: on Windows, where Trio has no Unix sockets.
         RuntimeError: outside Trio.
-        TypeError, ValueError: an argument is not as above, or the folder's path is too long for a socket.
+        TypeError, ValueError: an argument is not as above, or the folder's path is too
+            long for a socket.
     """
     require_trio("open_native_listener")
     require_sockets()
@@ -259,7 +273,8 @@ async def open_native_listener(
 async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:
     """Carry frames between ``end`` and a relay's socket until one side has finished. It owns both.
 
-    Never raises for the other side's faults; the end reports them. A cancelled call still writes what was posted.
+    Never raises for the other side's faults; the end reports them. A cancelled call
+    still writes what was posted.
     """
     frames = GoodbyeStream(stream)
     carrier = Carrier(

@@ -1,7 +1,8 @@
 """The lock that decides who listens for an application: one program at a time has the name.
 
-The lock is on a file, not the socket itself: when a program is killed, the system releases its lock, while its socket
-stays behind. Whoever gets the lock knows that a socket in the way belongs to nobody.
+The lock is on a file, not the socket itself: when a program is killed, the system
+releases its lock, while its socket stays behind. Whoever gets the lock knows that a
+socket in the way belongs to nobody.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _lock(file: Path) -> int | None:
             raise
         if _is_same(file, os.fstat(descriptor)):
             return descriptor
-        # The previous holder removed the file after we opened it and before we locked it.
+        # The previous holder removed the file after we opened it and before we locked
+        # it.
         os.close(descriptor)
 
 

@@ -1,7 +1,8 @@
 """The relay: a small program that a browser starts, and that passes bytes between it and a running application.
 
-A relay lives as long as one connection. It decodes nothing, and holds no more than the piece that it has just read: if
-one side stops reading, the relay stops reading from the other.
+A relay lives as long as one connection. It decodes nothing, and holds no more than the
+piece that it has just read: if one side stops reading, the relay stops reading from the
+other.
 """
 
 from __future__ import annotations
@@ -36,15 +37,19 @@ UNAVAILABLE_TEXT: Final = "{name} is not running, or does not listen for browser
 async def relay(application: str, arguments: Sequence[str], *, folder: Folder | None = None) -> int:
     """Connect the browser that started this program to an application, until one of the two has gone.
 
-    From here on standard input and output belong to the browser. What goes wrong is a line on standard error.
+    From here on standard input and output belong to the browser. What goes wrong is a
+    line on standard error.
 
     Args:
         application: its name.
-        arguments: what the browser gave this program, so that the application knows who connects.
-        folder: where the application's socket is, if not in the user's own place for sockets.
+        arguments: what the browser gave this program, so that the application knows who
+            connects.
+        folder: where the application's socket is, if not in the user's own place for
+            sockets.
 
     Returns:
-        The exit status: 0, or `LOST`, or `UNAVAILABLE`, or 128 plus the number of the signal that ended it.
+        The exit status: 0, or `LOST`, or `UNAVAILABLE`, or 128 plus the number of the
+        signal that ended it.
 
     Raises:
         OSError: standard input or output is closed.
@@ -201,7 +206,8 @@ async def connect(application: str, folder: Folder | None) -> trio.SocketStream 
 def _watched(incoming: int, outgoing: int) -> Generator[int | None]:
     """Yield a descriptor that becomes readable when the browser closes one of its ends; None where the system has none.
 
-    Without it the end of file is seen only once everything before it has been read, and that may be never.
+    Without it the end of file is seen only once everything before it has been read, and
+    that may be never.
     """
     if sys.platform != "linux":
         yield None

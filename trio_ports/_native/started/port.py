@@ -55,32 +55,37 @@ async def open_native_port(
             async for message in port:
                 await port.send({"got": message})
 
-    From here on standard input and output belong to the port. Anything else that prints to standard output, C
-    libraries and child processes included, writes to standard error instead; a print from Python is preceded by a line
-    that says where it came from.
+    From here on standard input and output belong to the port. Whatever else is printed,
+    also by C libraries and child processes, goes to standard error. The first time that
+    a place in the Python code prints, a line says where that is.
 
-    The browser's end of file ends the connection in good order, once the messages before it have been taken. A listener
-    that is still at work on the last one may answer it, for at most 1.5 seconds. Leave the block then: the browser
-    kills a program that stays longer than two seconds. SIGTERM cancels the block. Leaving the block writes what was
-    posted and closes standard output.
+    The browser's end of file ends the connection in good order, once the messages
+    before it have been taken. A listener that is still at work on the last one may
+    answer it, for at most 1.5 seconds. Leave the block then: the browser kills a
+    program that stays longer than two seconds. SIGTERM cancels the block. Leaving the
+    block writes what was posted and closes standard output.
 
-    The port's `sender` has the extension's id, and in Chromium's family its origin. Its `name` is the application's
-    name if the browser gives it, which only Firefox does.
+    The port's `sender` has the extension's id, and in Chromium's family its origin. Its
+    `name` is the application's name if the browser gives it, which only Firefox does.
 
     Args:
-        max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``; 1,024
-            unless given. When they are full, nothing more is read from the browser.
-        max_message_bytes: the largest message to the browser, encoded, in bytes. Browsers end the connection when a
-            message is larger than 1 MiB.
-        max_incoming_bytes: the largest message from the browser, in bytes: 64 MiB, Chromium's own limit.
+        max_buffer_size: how many messages may wait in each direction, an int of at
+            least 1 or ``math.inf``; 1,024 unless given. When they are full, nothing
+            more is read from the browser.
+        max_message_bytes: the largest message to the browser, encoded, in bytes.
+            Browsers end the connection when a message is larger than 1 MiB.
+        max_incoming_bytes: the largest message from the browser, in bytes: 64 MiB,
+            Chromium's own limit.
         listener_errors: ``"raise"`` or ``"log"``.
         observer: called with a record of everything that happens to the port.
-        message_type: the type that every arriving message is decoded into and checked against.
+        message_type: the type that every arriving message is decoded into and checked
+            against.
 
     Raises:
         SystemExit: standard input is a terminal; the text says how to try the program.
         OSError: standard input or output is closed.
-        RuntimeError: outside Trio, or another port of this process has, or had, standard input and output.
+        RuntimeError: outside Trio, or another port of this process has, or had,
+            standard input and output.
         TypeError, ValueError: an argument is not as above.
     """
     require_trio("open_native_port")
@@ -125,7 +130,8 @@ def for_application(setup: Setup) -> Setup:
 async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: FrameDecoder) -> None:
     """Carry frames between ``end`` and two descriptors. It owns the end; the descriptors' flags are restored.
 
-    Never raises for the other side's faults; the end reports them. A cancelled call still writes what was posted.
+    Never raises for the other side's faults; the end reports them. A cancelled call
+    still writes what was posted.
     """
     read_way, write_way = way_of(incoming), way_of(outgoing)
     # The two descriptors may share their flags, so they are restored in reverse order.
@@ -146,7 +152,8 @@ async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: Fra
                 await carrier.run()
                 nursery.cancel_scope.cancel()
         finally:
-            # A browser that stops reading is leaving: that is how Chromium ends an application.
+            # A browser that stops reading is leaving: that is how Chromium ends an
+            # application.
             end.close(None if carrier.finish is Finish.UNWRITABLE else wire_error(carrier))
 
 
@@ -154,7 +161,8 @@ async def carry_descriptors(end: End, incoming: int, outgoing: int, decoder: Fra
 async def _watch_reader(carrier: Carrier, outgoing: int) -> None:
     """Notice that the browser has gone even if its end of file lies behind messages that nobody takes."""
     if sys.platform == "linux" and stat.S_ISFIFO(os.fstat(outgoing).st_mode):
-        # Nothing can ever be read from this end of a pipe, so it is readable only once the other end is closed.
+        # Nothing can ever be read from this end of a pipe, so it is readable only once
+        # the other end is closed.
         await trio.lowlevel.wait_readable(outgoing)
         carrier.lose_writing()
 

@@ -1,7 +1,8 @@
 """Stray output on standard output, which belongs to the browser: where it goes, and which line printed it.
 
-While the port is open descriptor 1 is standard error, so what is printed is not lost and never gets between the
-messages. This module writes, once for each place in the program that prints, a line that names the place.
+While the port is open descriptor 1 is standard error, so what is printed is not lost
+and never gets between the messages. This module writes, once for each place in the
+program that prints, a line that names the place.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ _PASSED_ON: Final = (__name__, "logging", "warnings", "traceback", "pprint")
 def named_prints() -> Generator[None]:
     """For the block, make ``sys.stdout`` write to descriptor 1 at once, and name each place that writes to it.
 
-    Code that keeps this ``sys.stdout``, a logging handler for example, may write to it after the block as well.
+    Code that keeps this ``sys.stdout``, a logging handler for example, may write to it
+    after the block as well.
     """
     before = sys.stdout
     with contextlib.suppress(OSError, ValueError, AttributeError):
         before.flush()
     named = _Named()
-    # Nothing is buffered, so that the lines on standard error stay in the order in which they were printed.
+    # Nothing is buffered, so that the lines on standard error stay in the order in
+    # which they were printed.
     text = io.TextIOWrapper(
         cast("Any", named), encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
     )
@@ -44,7 +47,8 @@ def named_prints() -> Generator[None]:
 class _Named(io.BufferedIOBase):
     """Writes to descriptor 1 without a buffer, and names each place in the program that does so, once.
 
-    What cannot be written is lost: a print must not end an application whose standard error is full or closed.
+    What cannot be written is lost: a print must not end an application whose standard
+    error is full or closed.
     """
 
     def __init__(self) -> None:
