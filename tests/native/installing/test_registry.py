@@ -10,7 +10,7 @@ import platformdirs
 import pytest
 from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, Registry, files_below
 
-from trio_ports._native.installing import files as files_module
+from trio_ports._native.installing import destination, files
 from trio_ports._native.installing import install as module
 from trio_ports.native import FileChange, install, uninstall
 
@@ -20,8 +20,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry in memory, and programs with Windows' paths, which are here files in the current folder."""
     registry = Registry()
     monkeypatch.setitem(sys.modules, "winreg", registry)
-    monkeypatch.setattr(module, "_WINDOWS", True)
-    monkeypatch.setattr(files_module, "_WINDOWS", True)
+    for each in (module, destination, files):
+        monkeypatch.setattr(each, "_WINDOWS", True)
     monkeypatch.setattr(platformdirs, "site_data_path", lambda name, **_: tmp_path / "all" / name)
     monkeypatch.chdir(tmp_path)
     for program in (r"C:\python.exe", r"C:\my app.py", r"C:\app.exe"):

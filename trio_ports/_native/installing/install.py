@@ -5,27 +5,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from ..._protocol.errors import ManifestError
-from ..._protocol.manifests import (
-    Family,
-    NativeManifest,
-    check_manifest,
-    is_application_name,
-    is_encoded_manifest,
-    program_of,
-)
-from ..._protocol.places import BROWSERS, Places
-from ..._util import check_list, check_type
-from ..browser_side.find import DEFAULT_BROWSERS, places_of, system_folders, user_folders
-from ..folders import Folder, check_folder, check_folders
-from ..registry import manifest_key, read_key, remove_key
+from ..._protocol.manifests import Family, NativeManifest, check_manifest, is_encoded_manifest, program_of
+from ..._protocol.places import BROWSERS
+from ..browser_side.find import DEFAULT_BROWSERS, places_of
+from ..folders import Folder
+from ..registry import read_key, remove_key
+from .destination import Destination, Target
 from .files import FileChange, IsOurs, PlannedChange, WantedFile, carry_out, leave, place, register, take_away
 from .launcher import check_words, is_launcher, launcher_text, words_of
 
@@ -83,9 +74,9 @@ def install(
         OSError: a file cannot be written. If others were written before, a note of the
             error says which.
     """
-    _check(name, browsers, manifest_folders, launcher_folder)
+    destination = Destination(name, browsers, manifest_folders, launcher_folder, system)
     words = words_of(command)
-    launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
+    launcher = destination.launcher
     manifest = NativeManifest(
         name=name,
         description=description or name,
@@ -93,8 +84,8 @@ def install(
         allowed_extensions=allowed_extensions,
         allowed_origins=allowed_origins,
     )
-    targets = _targets(manifest, browsers, manifest_folders, system)
-    if not targets:
+    manifests = _manifests(manifest, destination)
+    if not manifests:
         text = "give allowed_extensions, allowed_origins or both, and no empty list of browsers or manifest_folders"
         raise ValueError(f"there is no browser to install for: {text}")
     check_words(words, windows=_WINDOWS)
@@ -102,7 +93,7 @@ def install(
     if len(words) > 1:
         plan.append(place(WantedFile(launcher, launcher_text(words, windows=_WINDOWS), 0o755, is_launcher)))
     planned: dict[Path, PlannedChange] = {}
-    for (file, key), theirs in targets.items():
+    for (file, key), theirs in manifests.items():
         wanted = WantedFile(file, theirs.encode(), 0o644, is_encoded_manifest, key, system)
         # On Windows several keys may name one file.
         step = planned.setdefault(file, place(wanted))
@@ -110,6 +101,36 @@ def install(
             step = PlannedChange(attrs.evolve(step.change, registered=key), functools.partial(register, wanted))
         plan.append(step)
     return carry_out(plan, dry_run=dry_run)
+
+
+def _manifests(manifest: NativeManifest, destination: Destination) -> dict[Target, NativeManifest]:
+    """Return where to write which manifest. Each is checked first, as the browsers will check it."""
+    families: list[Family] = []
+    if manifest.allowed_extensions:
+        families.append("firefox")
+    if manifest.allowed_origins:
+        families.append("chromium")
+    if destination.manifest_folders is not None:
+        for family in families:
+            check_manifest(manifest, family, windows=_WINDOWS)
+        return dict.fromkeys(destination.targets([]) if families else [], manifest)
+    chosen = [each for family in families for each in DEFAULT_BROWSERS[family]]
+    if destination.browsers is not None:
+        chosen = [places_of(browser) for browser in destination.browsers]
+    manifests: dict[Target, NativeManifest] = {}
+    for places in chosen:
+        theirs = _for_family(manifest, places.family)
+        check_manifest(theirs, places.family, windows=_WINDOWS)
+        for target in destination.targets([places])[:1]:
+            manifests[target] = theirs
+    return manifests
+
+
+def _for_family(manifest: NativeManifest, family: Family) -> NativeManifest:
+    """Return the manifest without the list that only the other family reads."""
+    if family == "firefox":
+        return attrs.evolve(manifest, allowed_origins=())
+    return attrs.evolve(manifest, allowed_extensions=())
 
 
 def uninstall(
@@ -144,48 +165,29 @@ def uninstall(
         OSError: a file cannot be removed. If others were removed before, a note of the
             error says which.
     """
-    _check(name, browsers, manifest_folders, launcher_folder)
-    launcher = _launcher_path(name, launcher_folder, manifest_folders, system=system)
+    destination = Destination(name, browsers, manifest_folders, launcher_folder, system)
+    launcher = destination.launcher
     places = [places_of(browser) for browser in (BROWSERS if browsers is None else browsers)]
 
     def is_ours(data: bytes) -> bool:
         return is_encoded_manifest(data) or program_of(data) == str(launcher)
 
-    files = _files(name, places, manifest_folders, system)
+    targets = destination.targets(places)
     plan: list[PlannedChange] = []
-    for file in dict.fromkeys(file for file, _ in files):
-        plan += _removal(name, file, [key for each, key in files if each == file and key], is_ours, system)
+    for file in dict.fromkeys(file for file, _ in targets):
+        plan += _removal(destination, file, [key for each, key in targets if each == file and key], is_ours)
     going = {planned.change.file for planned in plan if planned.change.action != "left"}
     removal = take_away(launcher, is_launcher)
     if removal is not None and removal.change.action != "left":
-        known = {file for each in (True, False) for file, _ in _files(name, list(BROWSERS.values()), None, each)}
-        needed = any(_names(file, launcher) for file in {*known, *(file for file, _ in files)} - going)
+        known = [*targets, *destination.known_targets(system=True), *destination.known_targets(system=False)]
+        needed = any(_names(file, launcher) for file in {file for file, _ in known} - going)
         plan.append(leave(launcher) if needed else removal)
     return carry_out(plan, dry_run=dry_run)
 
 
-def _check(
-    name: str,
-    browsers: Sequence[str] | None,
-    manifest_folders: Sequence[Folder] | None,
-    launcher_folder: Folder | None,
-) -> None:
-    """Raise for a name that would lead out of the folders, and for a single text or path instead of a list."""
-    check_type("name", name, str)
-    if not is_application_name(name, "firefox"):
-        raise ManifestError(field="name", value=name, rule="must be letters, digits, underscores and single dots")
-    if browsers is not None:
-        check_list("browsers", browsers, "names")
-    if manifest_folders is not None:
-        check_folders(manifest_folders)
-    check_folder("launcher_folder", launcher_folder)
-
-
-# Removing ---------------------------------------------------------------------------------------------------------
-
-
-def _removal(name: str, file: Path, keys: Sequence[str], is_ours: IsOurs, system: bool) -> list[PlannedChange]:
+def _removal(destination: Destination, file: Path, keys: Sequence[str], is_ours: IsOurs) -> list[PlannedChange]:
     """Plan to remove a manifest, and on Windows the keys that name it. It stays as long as another key names it."""
+    system = destination.system
     removal = take_away(file, is_ours)
     if removal is not None and removal.change.action == "left":
         return [removal]
@@ -194,7 +196,7 @@ def _removal(name: str, file: Path, keys: Sequence[str], is_ours: IsOurs, system
         for key in dict.fromkeys(keys)
         if read_key(key, system=system) == str(file)
     ]
-    known = {key for _, key in _files(name, list(BROWSERS.values()), None, system) if key is not None}
+    known = {key for _, key in destination.known_targets(system=system) if key is not None}
     others = {(key, root) for key in known for root in (True, False)} - {(key, system) for key in keys}
     if any(read_key(key, system=root) == str(file) for key, root in others):
         removal = leave(file)
@@ -208,83 +210,3 @@ def _names(file: Path, program: Path) -> bool:
     with contextlib.suppress(OSError):
         return file.is_file() and program_of(file.read_bytes()) == str(program)
     return False
-
-
-# Where everything is ----------------------------------------------------------------------------------------------
-
-
-def _targets(
-    manifest: NativeManifest,
-    browsers: Sequence[str] | None,
-    manifest_folders: Sequence[Folder] | None,
-    system: bool,
-) -> dict[tuple[Path, str | None], NativeManifest]:
-    """Return where to write which manifest, and the registry's key for it.
-
-    Each manifest is checked first, as the browsers will check it.
-    """
-    families: list[Family] = []
-    if manifest.allowed_extensions:
-        families.append("firefox")
-    if manifest.allowed_origins:
-        families.append("chromium")
-    if manifest_folders is not None:
-        for family in families:
-            check_manifest(manifest, family, windows=_WINDOWS)
-        return dict.fromkeys(_files(manifest.name, [], manifest_folders, system) if families else [], manifest)
-    chosen = [each for family in families for each in DEFAULT_BROWSERS[family]]
-    if browsers is not None:
-        chosen = [places_of(browser) for browser in browsers]
-    targets: dict[tuple[Path, str | None], NativeManifest] = {}
-    for places in chosen:
-        theirs = _for_family(manifest, places.family)
-        check_manifest(theirs, places.family, windows=_WINDOWS)
-        for target in _files(manifest.name, [places], None, system)[:1]:
-            targets[target] = theirs
-    return targets
-
-
-def _for_family(manifest: NativeManifest, family: Family) -> NativeManifest:
-    """Return the manifest without the list that only the other family reads."""
-    if family == "firefox":
-        return attrs.evolve(manifest, allowed_origins=())
-    return attrs.evolve(manifest, allowed_extensions=())
-
-
-def _files(
-    name: str, places: Sequence[Places], manifest_folders: Sequence[Folder] | None, system: bool
-) -> list[tuple[Path, str | None]]:
-    """Return where manifests of that name belong, and the registry's keys for them."""
-    if manifest_folders is not None:
-        return [(Path(folder).absolute() / f"{name}.json", None) for folder in manifest_folders]
-    if _WINDOWS:
-        folder = _data_folder(system=system)
-        return [
-            (folder / place.family / f"{name}.json", manifest_key(place.windows_keys[0], name))
-            for place in places
-            if place.windows_keys
-        ]
-    folders = system_folders(places) if system else user_folders(places)
-    return [(folder / f"{name}.json", None) for folder in folders]
-
-
-def _data_folder(*, system: bool) -> Path:
-    """Return where launchers live, and on Windows the manifests too; what is for all users must be readable by all."""
-    import platformdirs
-
-    if not system:
-        return platformdirs.user_data_path("trio-ports", appauthor=False)
-    if _WINDOWS:
-        return platformdirs.site_data_path("trio-ports", appauthor=False)
-    # platformdirs would return the first of XDG_DATA_DIRS, which may be a folder of the
-    # user's own.
-    return Path("/Library/Application Support" if sys.platform == "darwin" else "/usr/local/share", "trio-ports")
-
-
-def _launcher_path(
-    name: str, folder: Folder | None, manifest_folders: Sequence[Folder] | None, *, system: bool
-) -> Path:
-    file = f"{name}.bat" if _WINDOWS else name
-    if folder is None and manifest_folders:
-        folder = manifest_folders[0]
-    return (_data_folder(system=system) if folder is None else Path(folder)).absolute() / file
