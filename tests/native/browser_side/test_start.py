@@ -18,6 +18,8 @@ from trio_ports._protocol.dialects import DIALECTS, TRIO
 
 ECHO = "while True: send(receive())"
 
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
 
 # Starting ---------------------------------------------------------------------------------------------------------
 
@@ -75,9 +77,6 @@ async def test_how_a_stubborn_application_is_ended(
         tmp_path,
         f"""
 import signal, time
-
-pytestmark = pytest.mark.usefixtures("nothing_left")
-
 log = open('log', 'w', buffering=1)
 def term(*_):
     log.write('term\\n')
