@@ -1,4 +1,4 @@
-"""What the tests of native messaging share: applications that do as they are told."""
+"""What the tests of native messaging share: small applications, and how to start, install and watch them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ from support import Witness
 
 import trio_ports
 from trio_ports import Port
-from trio_ports._native.applications import run_application
+from trio_ports._native.browser_side.start import run_application
+from trio_ports._native.installing.made_folders import MARK
 from trio_ports._ports.connection import open_connection
 from trio_ports._ports.options import make_options
 from trio_ports._ports.scopes import Scope
+from trio_ports._protocol.errors import PortError
 from trio_ports._protocol.manifests import NativeManifest
 
 FIREFOX_ID = "notes@example.org"
 CHROMIUM_ID = "abcdefghijklmnopabcdefghijklmnop"
 IDS = {"trio": FIREFOX_ID, "firefox": FIREFOX_ID, "chrome": CHROMIUM_ID}
+PROGRAM = "/bin/sh"
+"""A program that exists, to be installed."""
+FOR_FIREFOX: dict[str, Any] = {"allowed_extensions": [FIREFOX_ID]}
+FOR_BOTH: dict[str, Any] = {**FOR_FIREFOX, "allowed_origins": [f"chrome-extension://{CHROMIUM_ID}/"]}
+"""For whom it is installed."""
 PACKAGES = str(Path(trio_ports.__file__).parent.parent)
 """Where a child process finds the package, wherever it was started."""
 
@@ -107,6 +114,17 @@ async def open_application(
         port.disconnect()
 
 
+async def converse(folder: Path, dialect: str, *posts: Any) -> tuple[list[Any], PortError | None]:
+    """Post to the application of ``folder``, wait for the end, and return what was seen and why it ended."""
+    async with open_application(folder, dialect) as (port, witness):
+        for message in posts:
+            port.post_message(message)
+        with trio.fail_after(30):
+            await port.wait_disconnected()
+        error = port._error
+    return witness.seen, error
+
+
 async def wait_heard(port: Port, witness: Witness, count: int = 1) -> None:
     """Wait until the witness has heard so many messages."""
     enough = trio.Event()
@@ -129,6 +147,12 @@ def open_descriptors() -> set[str]:
 def files_in(folder: Path) -> set[str]:
     """Return the names of what is in a folder; nothing is in one that is not there."""
     return {file.name for file in folder.iterdir()} if folder.exists() else set()
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return the files somewhere in a folder, except for the marks of folders that `install` made."""
+    every = (file for file in folder.rglob("*") if file.is_file() and file.name != MARK)
+    return {str(file.relative_to(folder)): file.read_bytes() for file in every}
 
 
 def children(of: int | None = None) -> set[int]:

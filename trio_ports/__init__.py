@@ -16,6 +16,7 @@ from ._ports.observers import (
 from ._ports.pair import open_port_pair
 from ._ports.port import Port, PortStatistics
 from ._protocol.errors import (
+    AlreadyInstalledError,
     AlreadyListeningError,
     ApplicationNameError,
     Cause,
@@ -62,6 +63,7 @@ else:
 
 
 __all__ = [
+    "AlreadyInstalledError",
     "AlreadyListeningError",
     "ApplicationNameError",
     "Browser",

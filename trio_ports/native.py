@@ -1,37 +1,41 @@
-"""Native messaging: programs that a browser starts, and Trio programs that start them as a browser would.
+"""Native messaging: programs that a browser starts, and programs that start them as a browser would.
 
-In a program that a browser started, `open_native_port`; in one that runs already, `open_native_listener`. To talk to
-one without a browser, `connect_native` and `send_native_message`. To let browsers find one, `install`.
+- In a program that a browser starts, call `open_native_port`.
+- In a program that runs already, call `open_native_listener`.
+- To talk to such a program without a browser, call `connect_native`, or
+  `send_native_message` for one question.
+- To let browsers find it, call `install`; `find_manifest` shows what they find.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._native.native_ports import open_native_port
+from ._native.started.port import open_native_port
 from ._util import imported_on_demand
 
 if TYPE_CHECKING:
-    from ._native.clients import connect_native, send_native_message
-    from ._native.finding import find_manifest
-    from ._native.installing import install, uninstall
-    from ._native.listening import NativeListener, open_native_listener
-    from ._native.placing import Change
+    from ._native.browser_side.connect import connect_native, send_native_message
+    from ._native.browser_side.find import find_manifest
+    from ._native.installing.files import FileChange
+    from ._native.installing.install import install, uninstall
+    from ._native.running.listener import NativeListener, open_native_listener
     from ._protocol.manifests import NativeManifest
 else:
-    # A browser starts an application for every connection, so what it does not need is imported when it is asked for.
+    # A browser starts an application for every connection, so everything else is
+    # imported only on demand.
     __getattr__ = imported_on_demand(
         __name__,
         {
-            "Change": "._native.placing",
-            "NativeListener": "._native.listening",
+            "FileChange": "._native.installing.files",
+            "NativeListener": "._native.running.listener",
             "NativeManifest": "._protocol.manifests",
-            "connect_native": "._native.clients",
-            "find_manifest": "._native.finding",
-            "install": "._native.installing",
-            "open_native_listener": "._native.listening",
-            "send_native_message": "._native.clients",
-            "uninstall": "._native.installing",
+            "connect_native": "._native.browser_side.connect",
+            "find_manifest": "._native.browser_side.find",
+            "install": "._native.installing.install",
+            "open_native_listener": "._native.running.listener",
+            "send_native_message": "._native.browser_side.connect",
+            "uninstall": "._native.installing.install",
         },
     )
 
@@ -40,7 +44,7 @@ else:
 
 
 __all__ = [
-    "Change",
+    "FileChange",
     "NativeListener",
     "NativeManifest",
     "connect_native",

@@ -8,7 +8,7 @@ import pytest
 import trio
 from support import Witness, each_dialect, open_world, refuse_elsewhere, settle
 
-from trio_ports import LocalProtocolError, open_browser
+from trio_ports import AlreadyInstalledError, LocalProtocolError, open_browser
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from trio_ports import LocalProtocolError, open_browser
     [
         ({"extension_id": ""}, ValueError, "extension_id must not be empty"),
         ({"extension_id": None}, TypeError, "extension_id must be str"),
-        ({"extension_id": "notes@example.org"}, LocalProtocolError, "is installed already"),
+        ({"extension_id": "notes@example.org"}, AlreadyInstalledError, "is installed already"),
         ({"extension_id": "new", "externally_connectable": ["*"]}, TypeError, "must be a mapping"),
     ],
 )

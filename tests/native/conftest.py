@@ -1,14 +1,17 @@
-"""What the tests of running applications share."""
+"""What the tests of native messaging get when they ask."""
 
-import tempfile
+from __future__ import annotations
+
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from native_support import children, open_descriptors
 
 
 @pytest.fixture
-def private_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket's, which a test's own folder does not do everywhere."""
-    with tempfile.TemporaryDirectory(prefix="ports-", dir="/tmp") as folder:
-        yield Path(folder)
+def nothing_left() -> Iterator[None]:
+    """No zombie and no descriptor survives a test."""
+    before, others = open_descriptors(), children()
+    yield
+    assert children() <= others
+    assert open_descriptors() == before

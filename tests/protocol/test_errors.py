@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from trio_ports import (
+    AlreadyInstalledError,
     AlreadyListeningError,
     Cause,
     FrameTooLargeError,
@@ -84,6 +85,15 @@ def test_local_errors_carry_data() -> None:
     assert "app is listened for already, at /run/app.socket" in str(listening)
 
 
+def test_an_id_that_is_taken_is_a_value_error() -> None:
+    """No rule of the protocol was broken; the error has the id."""
+    error = AlreadyInstalledError(extension_id="notes@example.org")
+    assert isinstance(error, ValueError)
+    assert not isinstance(error, ProtocolError)
+    assert error.extension_id == "notes@example.org"
+    assert str(error) == "an extension with the id 'notes@example.org' is installed already"
+
+
 def test_remote_errors_carry_data() -> None:
     """What the other side did wrong is in attributes, with the cause that the type stands for."""
     too_large = FrameTooLargeError("too large", size=2, limit=1, printed="Hello")
@@ -117,6 +127,7 @@ def test_native_application_error_carries_data() -> None:
         MessageShapeError("Expected int", path="$.n", raw=b"{}"),
         NotSerializableError("bytes is not JSON", path="$.photo"),
         MessageTooLargeError(size=11, limit=10),
+        AlreadyInstalledError(extension_id="notes@example.org"),
     ],
     ids=lambda error: type(error).__name__,
 )

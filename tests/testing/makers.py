@@ -16,8 +16,8 @@ from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_task
 
 import trio_ports
 from trio_ports import MessageSender, Port
-from trio_ports._native.hellos import encode_hello
-from trio_ports._native.relay import Conversation, connect
+from trio_ports._native.running.handshake import encode_handshake
+from trio_ports._native.running.relay import Conversation, connect
 from trio_ports._transports.stdio import DescriptorSink, DescriptorSource, Waiting, prepared
 from trio_ports._transports.streams import open_stream_port
 from trio_ports.bus import MemoryNetwork, open_zenoh_bus
@@ -144,7 +144,7 @@ async def open_relayed_here(**options: Any) -> AsyncGenerator[Ends]:
                 stream = await connect("app", folder)
                 assert stream is not None
                 source, sink = DescriptorSource(from_browser, Waiting.POLL), DescriptorSink(to_browser, Waiting.POLL)
-                await Conversation(stream, source, sink).run(encode_hello(["/app.json", "notes@example.org"]))
+                await Conversation(stream, source, sink).run(encode_handshake(["/app.json", "notes@example.org"]))
         finally:
             os.close(from_browser)
             os.close(to_browser)

@@ -13,7 +13,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import crash_error
-from .._protocol.errors import LocalProtocolError
+from .._protocol.errors import AlreadyInstalledError, LocalProtocolError
 from .._protocol.patterns import ExternallyConnectable
 from .._protocol.urls import find_fault
 from .._util import check_type
@@ -70,7 +70,7 @@ class Browser:
 
         Raises:
             TypeError, ValueError: for arguments that are not as above.
-            LocalProtocolError: if an extension of that id is installed.
+            AlreadyInstalledError: an extension of that id is installed.
             trio.ClosedResourceError: after the end of the block.
         """
         self._registry.require_here("browser.install")
@@ -79,7 +79,7 @@ class Browser:
             raise ValueError("extension_id must not be empty")
         self._registry.require_open()
         if extension_id in self._registry.extensions:
-            raise LocalProtocolError(f"{extension_id!r} is installed already")
+            raise AlreadyInstalledError(extension_id=extension_id)
         key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
         return Extension._of(self._registry, self._registry.install(extension_id, key))
 

@@ -62,7 +62,7 @@ def start_application(
 
 
 async def _run_application(registry: Registry, end: End, name: str, extension_id: str) -> None:
-    from .._native.applications import run_application  # Most programs never start an application.
+    from .._native.browser_side.start import run_application  # Most programs never start an application.
 
     await run_application(
         end,

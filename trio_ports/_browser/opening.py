@@ -98,6 +98,6 @@ async def _sharing(registry: Registry, bus: Bus | None) -> AsyncGenerator[None, 
 
 
 def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
-    from .._native.finding import check_folders  # Most programs never start an application.
+    from .._native.folders import check_folders  # Most programs never start an application.
 
     return tuple(check_folders(folders))

@@ -51,7 +51,7 @@ def decode_with(port: Port[Any, Any], decoder: Decoder) -> None:
 
 
 def judge_listener(port: Port[Any, Any], error: BaseException, options: Options) -> BaseException | None:
-    """Report what an on_connect listener raised to the observer; crash its port and return it if it leaves the scope."""
+    """Report what an on_connect listener raised to the observer; crash its port and return it if it leaves."""
     verdict = judge(error, options.listener_errors)
     if verdict.reported is not None and options.observer is not None:
         options.observer(ListenerFailed(port, verdict.reported, verdict.ends_port))

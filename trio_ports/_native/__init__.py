@@ -1,1 +1,10 @@
-"""Native messaging: programs that a browser starts, and whoever starts them as a browser would."""
+"""Native messaging, in rooms by side.
+
+``started``       a program that a browser starts: its port, its arguments, its standard output
+``running``       a program that runs already, and the relay that a browser starts in its place
+``browser_side``  what a browser does: find a manifest, start the program, judge how it ended
+``installing``    write what browsers need to find a program, and remove it again
+
+What several rooms need lies beside them: ``names``, ``folders``, ``registry``.
+``ping_pong`` is an example.
+"""

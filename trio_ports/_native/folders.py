@@ -1,36 +1,31 @@
-"""Folders that are made for a file, and removed when nothing else is in them: one that was there is never touched.
-
-A mark in the innermost one says how many were made. A folder without it is somebody else's, a browser's say.
-"""
+"""Folders as arguments."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TypeAlias
 
-MARK: Final = ".made-by-trio-ports"
+from .._util import check_list, check_type
 
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing."""
-    missing = len([*itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents))])
-    folder.mkdir(parents=True, exist_ok=True)
-    if missing:
-        (folder / MARK).write_text(f"{missing}\n", encoding="ascii")
+Folder: TypeAlias = str | os.PathLike[str]
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that `make_folder` has made, and those above it that it has made, as far as they are empty.
+def check_folder(name: str, folder: Folder | None) -> None:
+    """Raise TypeError unless ``folder`` is a path or None."""
+    check_type(name, folder, (str, os.PathLike, type(None)))
 
-    What cannot be removed stays: by then, all that matters has been done.
+
+def check_folders(folders: Sequence[Folder]) -> list[Path]:
+    """Return ``manifest_folders`` as absolute paths: an application starts in its own folder, not in its caller's.
+
+    Raises:
+        TypeError: for a single path instead of a list (it would be a list of letters),
+            or for something in the list that is not a path.
     """
-    mark = folder / MARK
-    with contextlib.suppress(OSError, ValueError):
-        if [*folder.iterdir()] == [mark]:
-            count = int(mark.read_text(encoding="ascii"))
-            mark.unlink()
-            for each in (folder, *folder.parents)[:count]:
-                each.rmdir()
-            remove_folder((folder, *folder.parents)[count])
+    check_list("manifest_folders", folders, "folders")
+    found = [*folders]
+    for folder in found:
+        check_type("each of manifest_folders", folder, (str, os.PathLike))
+    return [Path(folder).absolute() for folder in found]

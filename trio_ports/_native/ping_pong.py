@@ -1,7 +1,7 @@
-"""The example of MDN's page on native messaging: it answers ``"ping"`` with ``"pong"``, and echoes all the rest.
+"""The example of MDN's page on native messaging: it answers ``"ping"`` with ``"pong"``, and echoes everything else.
 
-Run it with ``python -m trio_ports._native.ping_pong``, as a browser would, or let `install_ping_pong` write what a
-browser needs to find it.
+A browser finds it once `install_ping_pong` has written its manifest. Without a browser,
+run it with ``python -m trio_ports._native.ping_pong``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import trio
 
 from .._ports.port import Port
 from .._protocol.errors import MessageTooLargeError
-from .finding import Folder
-from .native_ports import open_native_port
+from .folders import Folder
+from .started.port import open_native_port
 
 NAME: Final = "ping_pong"
 _MODULE: Final = "trio_ports._native.ping_pong"
 
 
 def answer(message: Any, port: Port[Any, Any]) -> None:
-    """Answer one message; with an error where the echo is more than a browser takes."""
+    """Answer one message; with an error if the echo is larger than a browser accepts."""
     try:
         port.post_message("pong" if message == "ping" else message)
     except MessageTooLargeError as error:
@@ -32,7 +32,7 @@ def answer(message: Any, port: Port[Any, Any]) -> None:
 
 
 async def main() -> None:
-    """Answer until the browser goes."""
+    """Answer until the browser disconnects."""
     async with open_native_port() as port:
         port.on_message.add_listener(answer)
         await port.wait_disconnected()
@@ -42,7 +42,7 @@ def install_ping_pong(
     folder: Folder, *, allowed_extensions: Sequence[str] = (), allowed_origins: Sequence[str] = ()
 ) -> Path:
     """Write a launcher and a manifest for this application into ``folder``, and return the manifest."""
-    from .installing import install
+    from .installing.install import install
 
     *_, manifest = install(
         NAME,
@@ -57,7 +57,7 @@ def install_ping_pong(
 
 
 def _options() -> list[str]:
-    """Return what Python is told to run this module; one in a checkout is not found without its folder."""
+    """Return the options with which Python runs this module, also from a checkout, where it has to add the folder."""
     home = str(Path(__file__).parents[2])
     if home in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         return ["-m", _MODULE]

@@ -17,6 +17,7 @@
        ├─ MessageTooLargeError          size, limit
        ├─ ManifestError                 field, value, rule
        └─ AlreadyListeningError         application, address
+    AlreadyInstalledError               extension_id (also a ValueError)
 
 The causes are stable and made for programs; the texts are made for people and may change. For waiting and closing,
 Trio's own errors are used: ``trio.ClosedResourceError`` (closed here), ``trio.BrokenResourceError`` (gone there; its
@@ -173,6 +174,19 @@ class AlreadyListeningError(LocalProtocolError):
         super().__init__(f"{application} is listened for already, at {address}: one listener at a time has the name.")
         self.application = application
         self.address = address
+
+
+@final
+class AlreadyInstalledError(_CopyableError, ValueError):
+    """An extension of that id is installed in the browser. Nothing has changed.
+
+    Args:
+        extension_id: the id that was given.
+    """
+
+    def __init__(self, *, extension_id: str) -> None:
+        super().__init__(f"an extension with the id {extension_id!r} is installed already")
+        self.extension_id = extension_id
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import trio
 
-from .._ports.blocks import open_body
+from .._ports.body import Body
 
 Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
@@ -36,22 +36,24 @@ async def open_ends(maker: Maker) -> AsyncGenerator[tuple[Any, ...]]:
     It is a function that takes a nursery or nothing, and returns the ends, or something that can be awaited or entered
     for them.
     """
-    async with open_body() as body, AsyncExitStack() as stack:
-        ends: tuple[Any, ...] = ()
-        nursery: trio.Nursery | None = None
-        if _wants_nursery(maker):
-            nursery = await stack.enter_async_context(trio.open_nursery())
-        with body:
-            made = maker() if nursery is None else maker(nursery)
-            if hasattr(made, "__aenter__"):
-                made = await stack.enter_async_context(made)
-            elif inspect.isawaitable(made):
-                made = await made
-            ends = _checked(made)
-        if ends:
-            yield ends
-        if nursery is not None:
-            nursery.cancel_scope.cancel()
+    body = Body()
+    with body.joined():
+        async with AsyncExitStack() as stack:
+            ends: tuple[Any, ...] = ()
+            nursery: trio.Nursery | None = None
+            if _wants_nursery(maker):
+                nursery = await stack.enter_async_context(trio.open_nursery())
+            with body:
+                made = maker() if nursery is None else maker(nursery)
+                if hasattr(made, "__aenter__"):
+                    made = await stack.enter_async_context(made)
+                elif inspect.isawaitable(made):
+                    made = await made
+                ends = _checked(made)
+            if ends:
+                yield ends
+            if nursery is not None:
+                nursery.cancel_scope.cancel()
 
 
 def _checked(made: Any) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import attrs
 import trio
 import trio.lowlevel
 
-from .._ports.blocks import open_body
+from .._ports.body import Body
 from .._protocol.frames import LENGTH, TO_APPLICATION_BYTES, spelled_text
 from .answers import Answer, NotAFrameError, frame_of, same_json
 from .complaints import find_crash, last_words
@@ -333,17 +333,19 @@ async def open_host(command: Sequence[str], *, patience: float, start_seconds: f
     """
     process = await start_program(command)
     host = Host(process, patience, start_seconds)
-    async with open_body() as body, trio.open_nursery() as nursery:
-        try:
-            await host.run(nursery)
-            with body:
-                yield host
-        finally:
-            nursery.cancel_scope.cancel()
-            with trio.CancelScope(shield=True):
-                process.kill()
-                await process.wait()
-                end_group(process.pid)
-                for stream in (process.stdin, process.stdout, process.stderr):
-                    assert stream is not None
-                    await trio.aclose_forcefully(stream)
+    body = Body()
+    with body.joined():
+        async with trio.open_nursery() as nursery:
+            try:
+                await host.run(nursery)
+                with body:
+                    yield host
+            finally:
+                nursery.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    process.kill()
+                    await process.wait()
+                    end_group(process.pid)
+                    for stream in (process.stdin, process.stdout, process.stderr):
+                        assert stream is not None
+                        await trio.aclose_forcefully(stream)

@@ -1,0 +1,178 @@
+"""Find a native application's manifest, as each browser does. Source: rules 37, 40, 41 and 42."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from ..._protocol.errors import Cause, ManifestError, NativeApplicationError
+from ..._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
+from ..._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
+from ..._util import check_type
+from ..folders import Folder, check_folders
+from ..names import bad_name
+from ..registry import manifest_key, read_key
+
+DEFAULT_BROWSERS: Final[dict[str, tuple[Places, ...]]] = {"firefox": (FIREFOX,), "chromium": (CHROMIUM, CHROME)}
+"""The browsers whose places a family's manifests are looked for in, unless the caller names one."""
+
+_WINDOWS: Final = os.name == "nt"
+_CONFIG: Final = ".config/"
+_MAX_MANIFEST_BYTES: Final = 1024 * 1024
+
+
+def find_manifest(
+    name: str,
+    *,
+    extension_id: str,
+    browser: str | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
+) -> NativeManifest:
+    """Find the manifest of a native application that an extension may start, as a browser does.
+
+    Args:
+        name: the application's name.
+        extension_id: the extension's id. 32 letters from a to p are looked up as
+            Chromium does, anything else as Firefox does.
+        browser: the browser whose places are searched: ``"firefox"``, ``"chrome"``,
+            ``"chromium"``, ``"edge"`` and so on. Unless given: Firefox, or Chromium and
+            then Chrome.
+        manifest_folders: folders that are searched, in this order, instead of the
+            browsers' places.
+
+    Raises:
+        NativeApplicationError: there is no manifest, or it is not valid, or it does not
+            allow the extension. The cause says which, the text what to mend;
+            ``__cause__`` is a ManifestError if the manifest breaks a rule.
+        TypeError, ValueError: an argument is not as above.
+    """
+    check_type("name", name, str)
+    check_type("extension_id", extension_id, str)
+    if not extension_id:
+        raise ValueError("extension_id must not be empty")
+    return search(name, extension_id, family_for(extension_id, browser), browser, manifest_folders)
+
+
+def family_for(extension_id: str, browser: str | None) -> Family:
+    """Return the family whose rules apply: the browser's if one is named, otherwise that of the extension's id."""
+    return family_of(extension_id) if browser is None else places_of(browser).family
+
+
+def places_of(browser: str) -> Places:
+    """Return where a browser looks; TypeError or ValueError for a browser that is not in the table."""
+    check_type("browser", browser, str)
+    if browser not in BROWSERS:
+        raise ValueError(f"browser must be one of {', '.join(BROWSERS)}, not {browser!r}")
+    return BROWSERS[browser]
+
+
+# Where to look ----------------------------------------------------------------------------------------------------
+
+
+def files_of(
+    name: str, family: Family, browser: str | None = None, manifest_folders: Sequence[Folder] | None = None
+) -> Iterator[Path]:
+    """Return where the manifest may be, in the order of the search."""
+    if manifest_folders is not None:
+        return iter([folder / f"{name}.json" for folder in check_folders(manifest_folders)])
+    places = (BROWSERS[browser],) if browser is not None else DEFAULT_BROWSERS[family]
+    if _WINDOWS:
+        return _registered_files(name, places)
+    return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
+
+
+def user_folders(places: Sequence[Places]) -> list[Path]:
+    """Return the user's own folders, on any system but Windows."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        return [home / "Library" / "Application Support" / each for place in places for each in place.mac_user]
+    # Browsers of Chromium's family follow XDG_CONFIG_HOME where it is set, instead of
+    # the default, .config.
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    return [
+        Path(config, each.removeprefix(_CONFIG)) if config and each.startswith(_CONFIG) else home / each
+        for place in places
+        for each in place.linux_user
+    ]
+
+
+def system_folders(places: Sequence[Places]) -> list[Path]:
+    """Return the folders for all users, on any system but Windows."""
+    if sys.platform == "darwin":
+        return [Path(each) for place in places for each in place.mac_system]
+    return [Path(each) for place in places for each in place.linux_system]
+
+
+def _registered_files(name: str, places: Sequence[Places]) -> Iterator[Path]:
+    """Return the files that the registry names: the user's, then the machine's."""
+    for system in (False, True):
+        for place in places:
+            for key in place.windows_keys:
+                file = read_key(manifest_key(key, name), system=system)
+                if file is not None:
+                    yield Path(file)
+
+
+# Which one to take ------------------------------------------------------------------------------------------------
+
+
+def search(
+    name: str,
+    extension_id: str,
+    family: Family,
+    browser: str | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
+) -> NativeManifest:
+    """Return the manifest that a browser of that family would choose, or raise why there is none.
+
+    Raises:
+        NativeApplicationError: as in `find_manifest`.
+    """
+    if not is_application_name(name, family):
+        raise bad_name(name)
+    failure: NativeApplicationError | None = None
+    looked: list[str] = []
+    for file in files_of(name, family, browser, manifest_folders):
+        looked.append(str(file.parent))
+        try:
+            kind = file.stat().st_mode
+        except OSError:
+            continue  # Nobody can see a file there, for whatever reason: browsers look further.
+        try:
+            manifest = _read(file, kind, name, family)
+        except (OSError, ManifestError) as error:
+            text = f"{file} is not a manifest that a browser accepts: {error}"
+            found = NativeApplicationError(text, cause=Cause.MANIFEST_INVALID, application=name)
+            found.__cause__ = error
+        else:
+            if manifest.allows(extension_id, family):
+                return manifest
+            field = "allowed_extensions" if family == "firefox" else "allowed_origins"
+            text = f"{file} does not allow {extension_id!r} to start the application; add it to {field}."
+            found = NativeApplicationError(text, cause=Cause.NOT_ALLOWED, application=name)
+        # Firefox goes on to the next place, Chromium stays with the first file that
+        # exists.
+        failure = failure or found
+        if family == "chromium":
+            break
+    if failure is not None:
+        raise failure
+    nowhere = " in the registry" if _WINDOWS else ": there is no folder to look in"
+    places = f" in any of: {', '.join(looked)}" if looked else nowhere
+    text = f"There is no manifest {name}.json{places}."
+    raise NativeApplicationError(text, cause=Cause.MANIFEST_NOT_FOUND, application=name)
+
+
+def _read(file: Path, kind: int, name: str, family: Family) -> NativeManifest:
+    if not stat.S_ISREG(kind):  # Reading from a pipe would wait until somebody writes to it.
+        raise ManifestError(field="", value=stat.filemode(kind), rule="must be a regular file")
+    with file.open("rb") as opened:
+        data = opened.read(_MAX_MANIFEST_BYTES)
+    manifest = read_manifest(data, family, name=name, windows=_WINDOWS)
+    return attrs.evolve(manifest, path=str(file.parent / manifest.path) if _WINDOWS else manifest.path, file=file)

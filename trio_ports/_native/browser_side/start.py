@@ -1,0 +1,125 @@
+"""Start a native application, carry its messages, and end it, as browsers do. Source: rules 34 to 39."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, final
+
+import attrs
+import trio
+
+from ..._ports.connection import End
+from ..._protocol.dialects import Dialect, DialectName
+from ..._protocol.errors import NativeApplicationError
+from ..._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder
+from ..._protocol.manifests import Family, NativeManifest, extension_origin, family_of
+from ..._transports.processes import Patience, run_process, start_program
+from ..folders import Folder
+from ..names import FAMILIES
+from .find import search
+from .judge import in_dialect, judge, start_error
+
+PATIENCE: Final[dict[DialectName, Patience]] = {
+    "trio": Patience(flush=3, leave=3, terminate=3, closes_both=False, status=3),
+    "firefox": Patience(flush=0, leave=3, terminate=3, closes_both=False, watches=False),
+    "chrome": Patience(flush=0, leave=2, terminate=0, closes_both=True, watches=False),
+}
+
+TOO_LARGE_TEXT: Final = (
+    "Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes."
+)
+
+
+async def run_application(
+    end: End,
+    name: str,
+    *,
+    extension_id: str,
+    dialect: Dialect,
+    manifest_folders: Sequence[Folder] | None = None,
+    max_message_bytes: float | None = None,
+) -> None:
+    """Start a native application, carry its messages, and end it, all as a browser of the dialect does.
+
+    It owns ``end``: when this returns, the end is closed and the process is gone. The
+    application's faults are reported to the port and never raised. A cancelled call
+    takes the time that a polite end takes.
+
+    Args:
+        end: the far end of the port's connection.
+        name: the application's name.
+        extension_id: the extension that asks for it.
+        dialect: whose rules, texts and patience apply; in ``trio`` the extension's id
+            decides between the families.
+        manifest_folders: folders that are searched instead of the browsers' places.
+        max_message_bytes: the largest message the application may send, in bytes; 1 MiB
+            unless given.
+    """
+    family = FAMILIES.get(dialect.name) or family_of(extension_id)
+    application: Application | None = None
+    try:
+        manifest = search(name, extension_id, family, manifest_folders=manifest_folders)
+        # Shielded if something was posted: it is to reach the application, even if this
+        # is cancelled before it is up.
+        with trio.CancelScope(shield=end.lane.used > 0):
+            application = await Application.start(manifest, extension_id, family)
+    except NativeApplicationError as error:
+        end.close(in_dialect(error, dialect))
+        return
+    except BaseException:
+        end.close()
+        raise
+    assert application is not None, "nobody cancels the scope that it was started in"
+    await application.run(end, dialect=dialect, max_message_bytes=max_message_bytes)
+
+
+@final
+@attrs.frozen
+class Application:
+    """A native application that has been started."""
+
+    name: str
+    process: trio.Process
+
+    @classmethod
+    async def start(cls, manifest: NativeManifest, extension_id: str, family: Family) -> Application:
+        """Start the program that ``manifest`` names. A checkpoint; a cancelled call has started nothing.
+
+        Raises:
+            NativeApplicationError: it cannot be started; the cause says why.
+        """
+        arguments = [manifest.path, extension_origin(extension_id)]
+        if family == "firefox":
+            arguments = [manifest.path, str(manifest.file), extension_id]
+        try:
+            return cls(manifest.name, await start_program(arguments, Path(manifest.path).parent))
+        except OSError as error:
+            raise start_error(manifest, error) from error
+
+    async def run(
+        self,
+        end: End,
+        *,
+        dialect: Dialect,
+        max_message_bytes: float | None = None,
+        on_stderr: Callable[[str], object] | None = None,
+    ) -> None:
+        """Carry its messages and end it, as in `run_application`."""
+        texts = dialect.native_texts
+        # A frame over the limit ends the port with a FrameTooLargeError, made by the
+        # decoder from the length alone.
+        decoder = FrameDecoder(
+            max_frame_bytes=FROM_APPLICATION_BYTES if max_message_bytes is None else max_message_bytes,
+            too_large_text=texts.too_large if texts else TOO_LARGE_TEXT,
+            names_printed_text=texts is None,
+        )
+        await run_process(
+            end,
+            self.process,
+            decoder=decoder,
+            patience=PATIENCE[dialect.name],
+            judge=functools.partial(judge, self.name, dialect),
+            on_stderr=on_stderr,
+        )

@@ -1,0 +1,1 @@
+"""Writing what browsers need to find a program, and removing it again."""

@@ -1,0 +1,48 @@
+"""Windows' registry, whose keys name the manifests there. Source: rule 42.
+
+Every function takes ``system``: False for the user's own keys, True for those of the
+machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from pathlib import Path
+from typing import Any
+
+
+def manifest_key(place: str, application: str) -> str:
+    """Return the key that names an application's manifest, in one of the places of a browser."""
+    return rf"Software\{place}\{application}"
+
+
+def read_key(key: str, *, system: bool) -> str | None:
+    """Return the file that a key names; None if there is no such key."""
+    winreg = _winreg()
+    try:
+        return str(winreg.QueryValue(_root(winreg, system=system), key))
+    except OSError:
+        return None
+
+
+def write_key(key: str, file: Path, *, system: bool) -> None:
+    """Make a key name a file."""
+    winreg = _winreg()
+    with winreg.CreateKey(_root(winreg, system=system), key) as opened:
+        winreg.SetValue(opened, "", winreg.REG_SZ, str(file))
+
+
+def remove_key(key: str, *, system: bool) -> None:
+    """Remove a key, if it is there."""
+    winreg = _winreg()
+    with contextlib.suppress(FileNotFoundError):
+        winreg.DeleteKey(_root(winreg, system=system), key)
+
+
+def _winreg() -> Any:
+    return importlib.import_module("winreg")
+
+
+def _root(winreg: Any, *, system: bool) -> Any:
+    return winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER

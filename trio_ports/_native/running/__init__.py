@@ -1,0 +1,1 @@
+"""A program that runs already, and the relay that a browser starts in its place."""

@@ -1,0 +1,133 @@
+"""Addresses: where a running application and its relays meet, in a private folder of their user."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from ..folders import Folder
+
+_MAX_PATH_BYTES: Final = 103
+"""How long the path of a socket may be on every system, without the NUL at its end."""
+_MAX_NAME_LETTERS: Final = 40
+_PACKAGE: Final = "trio-ports"
+_PRIVATE: Final = 0o700
+_WINDOWS: Final = os.name == "nt"
+
+
+def require_sockets() -> None:
+    """Raise NotImplementedError on a system where Trio has no Unix sockets."""
+    if _WINDOWS:
+        raise NotImplementedError("a running application cannot be reached on Windows: Trio has no Unix sockets there")
+
+
+# Where the socket is ----------------------------------------------------------------------------------------------
+
+
+def address_of(application: str, folder: Path) -> Path:
+    """Return the path of an application's socket in a folder.
+
+    A long name is replaced by a digest of it, because the path of a socket must be
+    short.
+
+    Raises:
+        ValueError: the folder's own path is too long.
+    """
+    name = application
+    if len(name) > _MAX_NAME_LETTERS:
+        name = hashlib.sha256(name.encode()).hexdigest()[:_MAX_NAME_LETTERS]
+    path = folder / f"{name}.socket"
+    size = len(os.fsencode(path))
+    if size > _MAX_PATH_BYTES:
+        raise ValueError(
+            f"the path of the socket, {path}, has {size} bytes, and not every system allows more than "
+            f"{_MAX_PATH_BYTES}: give a folder with a shorter path"
+        )
+    return path
+
+
+def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
+    """Return where an application's socket may be, the best place first.
+
+    Args:
+        application: its name.
+        folder: the only place to look in; the user's own places if None.
+
+    Raises:
+        ValueError: the path of ``folder`` is too long.
+    """
+    if folder is not None:
+        yield address_of(application, Path(folder).absolute())
+        return
+    for place in _user_folders():
+        try:
+            yield address_of(application, place)
+        except ValueError:
+            continue
+
+
+def _user_folders() -> Iterator[Path]:
+    """Return the user's own places.
+
+    The first depends on the environment, which may differ between the application and
+    the relay, because different programs start them. The second does not.
+    """
+    runtime = _runtime_folder()
+    if runtime is not None:
+        yield runtime
+    yield Path("/tmp", f"{_PACKAGE}-{os.geteuid()}")
+
+
+def _runtime_folder() -> Path | None:
+    """Return the folder that the system has for sockets; None if it has none that is safe."""
+    import platformdirs
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It warns where the system has none; its substitute serves as well.
+        try:
+            return Path(platformdirs.user_runtime_dir(_PACKAGE, appauthor=False))
+        except OSError:
+            return None
+
+
+# Whose it is ------------------------------------------------------------------------------------------------------
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its user can enter, unless it exists.
+
+    Raises:
+        PermissionError: others can enter it, or it belongs to another user.
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    if not is_private(folder):
+        raise PermissionError(f"{folder} must be a folder of your own that nobody else can enter (chmod 700)")
+
+
+def is_private(folder: Path) -> bool:
+    """Return whether a folder exists, belongs to the user, and cannot be entered by others."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def is_own_peer(connected: Any) -> bool:
+    """Return whether the program at the other end of a socket runs as the same user.
+
+    Where the system cannot tell, the folder's permissions have to be enough.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return True
+    _, user, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    return bool(user == os.geteuid())

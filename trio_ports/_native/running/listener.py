@@ -1,0 +1,299 @@
+"""The listener of an application that runs already: browsers reach it through relays, and each of them is a port.
+
+The far end of each port is a task that carries frames between that end and a relay's
+socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..._ports.body import Body
+from ..._ports.connection import End, open_connection
+from ..._ports.failures import ListenerErrors, crash_error
+from ..._ports.observers import Observer
+from ..._ports.port import Port
+from ..._ports.scopes import Scope
+from ..._protocol.dialects import TRIO
+from ..._protocol.errors import PortError
+from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
+from ..._protocol.messages import Decoder
+from ..._transports.carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
+from ..._transports.streams import take_leave
+from ..._util import check_limit, require_trio
+from ..._ports.options import Options, make_options
+from ..folders import Folder, check_folder
+from ..names import check_application_name
+from ..started.arguments import read_arguments
+from ..started.port import GRACE_SECONDS, for_application
+from .addresses import is_own_peer, require_sockets
+from .goodbye import GoodbyeStream
+from .handshake import receive_handshake
+from .lock import listening_socket
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+@final
+@attrs.frozen
+class Terms:
+    """What holds for every port of one listener."""
+
+    application: str
+    """The application's name, which every port has."""
+    options: Options
+    """How the ports behave."""
+    decoder: Decoder
+    """Decodes what arrives."""
+    max_incoming_bytes: float
+    """The largest message from a browser, in bytes."""
+
+
+@final
+class NativeListener(trio.abc.Listener[Port[Any, Any]]):
+    """Where browsers reach a native application that runs already. Made by `open_native_listener`.
+
+    Every connection of every browser is a port of its own, with a `sender` of its own.
+    Take the ports with `accept`, with ``async for port in listener``, or with
+    ``trio.serve_listeners(handler, [listener])``. They belong to the block of
+    `open_native_listener`; inside ``async with port:`` a port belongs to that block
+    instead.
+    """
+
+    __slots__ = (
+        "_address",
+        "_arrived",
+        "_holding",
+        "_listening",
+        "_nursery",
+        "_scope",
+        "_terms",
+        "_waiting",
+        "_welcoming",
+    )
+
+    def __init__(self, nursery: trio.Nursery, terms: Terms, address: Path, holding: contextlib.ExitStack) -> None:
+        self._nursery = nursery
+        self._scope = Scope(nursery)
+        self._terms = terms
+        self._address = address
+        self._holding = holding
+        """What holds the name and the socket; closing it gives both up."""
+        self._arrived, self._waiting = trio.open_memory_channel[tuple[End, list[str]]](0)
+        self._listening = trio.CancelScope()
+        self._welcoming: set[trio.CancelScope] = set()
+
+    @property
+    def address(self) -> Path:
+        """The path of the socket where the relays look for this application."""
+        return self._address
+
+    @enable_ki_protection
+    async def accept(self) -> Port[Any, Any]:
+        """Wait for a connection and return its port. A checkpoint; a cancelled call has taken no connection.
+
+        No message is lost: messages wait at the port until it has a listener or a
+        reader. The port may have ended already, if the browser left at once.
+
+        Raises:
+            trio.ClosedResourceError: the listener is closed, before the call or during
+            it.
+        """
+        near, arguments = await self._waiting.receive()
+        if self._scope.closed:
+            near.close()
+            raise trio.ClosedResourceError("this listener is closed")
+        _, sender = read_arguments(arguments)
+        terms = self._terms
+        return Port(near, self._scope, terms.options, terms.decoder, name=terms.application, sender=sender)
+
+    async def aclose(self) -> None:
+        """Stop listening, and give up the name and the socket. A checkpoint; a cancelled call has done so all the same.
+
+        Ports that were accepted live on until the end of the block. Connections that
+        were not are refused.
+        """
+        self._close()
+        await trio.lowlevel.checkpoint()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Port[Any, Any]:
+        return await self.accept()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._listening.cancel_called else f"{len(self._scope.members)} ports"
+        return f"<NativeListener {self._terms.application!r} ({state}) at {id(self):#x}>"
+
+    @enable_ki_protection
+    async def _listen(self, sockets: trio.SocketListener) -> None:
+        """Welcome relays until the listener is closed. Owns ``sockets``."""
+        with self._listening:
+            await trio.serve_listeners(self._serve, [sockets], handler_nursery=self._nursery)
+
+    def _end(self, error: PortError | None) -> None:
+        """Close, and end the ports; the other sides get ``error``."""
+        self._close()
+        self._scope.close(error)
+
+    def _close(self) -> None:
+        self._holding.close()
+        self._listening.cancel()
+        self._waiting.close()
+        for scope in self._welcoming:
+            scope.cancel()
+
+    @enable_ki_protection
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        """Welcome a relay, wait until its connection is accepted, and carry its frames."""
+        far = None
+        with trio.CancelScope() as welcome, contextlib.suppress(trio.BrokenResourceError):
+            self._welcoming.add(welcome)
+            try:
+                far = await self._welcome(stream)
+            finally:
+                self._welcoming.remove(welcome)
+        if far is not None:
+            await carry_relayed(far, stream, FrameDecoder(max_frame_bytes=self._terms.max_incoming_bytes))
+
+    async def _welcome(self, stream: trio.SocketStream) -> End | None:
+        """Return the far end of a connection once it is accepted; None if this is not a relay of the same user."""
+        if self._listening.cancel_called or not is_own_peer(stream.socket):
+            return None
+        arguments = await receive_handshake(stream)
+        if arguments is None:
+            return None
+        near, (far,) = open_connection(max_buffer_size=self._terms.options.max_buffer_size)
+        await self._arrived.send((near, arguments))
+        return far
+
+
+@contextlib.asynccontextmanager
+async def open_native_listener(
+    application: str,
+    *,
+    folder: Folder | None = None,
+    max_buffer_size: float | None = None,
+    max_message_bytes: float = FROM_APPLICATION_BYTES,
+    max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: Any = Any,
+) -> AsyncGenerator[NativeListener]:
+    """Let browsers reach this program, which runs already, as a native application, for a block.
+
+    ::
+
+        async with open_native_listener("com.example.app") as listener:
+            await trio.serve_listeners(talk, [listener])
+
+    The application's manifest names a relay, ``trio-ports relay com.example.app``,
+    which a browser starts for every connection. Relays find this program by a socket in
+    a folder of the user's own. One program at a time has the name. If a program was
+    killed, the next one takes over the socket that it left.
+
+    The ports belong to the block. Leaving the block ends them: in good order, or as a
+    crash if the block leaves by an exception. What was posted is written first, as long
+    as the browser takes some of it every second and a half.
+
+    What a port's listener raises leaves through the block, in an ExceptionGroup, and
+    ends the block with all its ports, unless ``async with port:`` takes it. The block's
+    own exception leaves as it is.
+
+    A program that connects to the socket and does not send a relay's handshake within
+    five seconds is disconnected.
+
+    Args:
+        application: its name, which every port has too.
+        folder: the folder of the socket, instead of the user's own place for sockets;
+            give it to the relay, too (``--folder``). It is made if it does not exist,
+            and must be private.
+        max_buffer_size: how many messages may wait in each direction of a connection,
+            an int of at least 1 or ``math.inf``; 1,024 unless given. When they are
+            full, nothing more is read from the relay, and so from the browser.
+        max_message_bytes: the largest message to a browser, encoded, in bytes. Browsers
+            end the connection when a message is larger than 1 MiB.
+        max_incoming_bytes: the largest message from a browser, in bytes: 64 MiB,
+            Chromium's own limit.
+        listener_errors: ``"raise"`` or ``"log"``.
+        observer: called with a record of everything that happens to the ports.
+        message_type: the type that every arriving message is decoded into and checked
+            against.
+
+    Raises:
+        AlreadyListeningError: somebody else listens for the application, in this or
+            another program of the same user.
+        ApplicationNameError: no application can have that name.
+        PermissionError: others can enter the folder, or it belongs to another user.
+        OSError: the socket cannot be made.
+        NotImplementedError: on Windows, where Trio has no Unix sockets.
+        RuntimeError: outside Trio.
+        TypeError, ValueError: an argument is not as above, or the folder's path is too
+            long for a socket.
+    """
+    require_trio("open_native_listener")
+    require_sockets()
+    check_application_name(application, TRIO)
+    check_folder("folder", folder)
+    check_limit("max_incoming_bytes", max_incoming_bytes)
+    options = for_application(
+        make_options(
+            dialect="trio",
+            listener_errors=listener_errors,
+            max_buffer_size=max_buffer_size,
+            max_message_bytes=max_message_bytes,
+            observer=observer,
+        )
+    )
+    terms = Terms(application, options, options.decoder(message_type), max_incoming_bytes)
+    await trio.lowlevel.checkpoint()
+    with contextlib.ExitStack() as holding:
+        address, listening = holding.enter_context(listening_socket(application, folder))
+        sockets = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        body = Body()
+        with body.joined():
+            async with trio.open_nursery() as nursery:
+                listener = NativeListener(nursery, terms, address, holding)
+                nursery.start_soon(listener._listen, sockets)
+                try:
+                    with body:
+                        yield listener
+                finally:
+                    listener._end(crash_error(body.failure))
+
+
+async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:
+    """Carry frames between ``end`` and a relay's socket until one side has finished. It owns both.
+
+    Never raises for the other side's faults; the end reports them. A cancelled call
+    still writes what was posted.
+    """
+    frames = GoodbyeStream(stream)
+    carrier = Carrier(
+        end,
+        frames.receive_some,
+        frames.send_all,
+        decoder,
+        grace_seconds=GRACE_SECONDS,
+        hears_answers=True,
+    )
+    try:
+        await carrier.run()
+    finally:
+        end.close(wire_error(carrier))
+        with trio.move_on_after(SETTLE_SECONDS, shield=True), contextlib.suppress(trio.BrokenResourceError):
+            if carrier.finish is Finish.LEFT or carrier.finish is Finish.END_OF_FILE:
+                if end.peer_error is None:  # A port that crashed does not say goodbye.
+                    await frames.say_goodbye()
+                await take_leave(stream)
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
