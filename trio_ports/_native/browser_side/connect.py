@@ -11,13 +11,13 @@ import trio
 from ..._ports.connection import End
 from ..._ports.failures import ListenerErrors
 from ..._ports.observers import Observer
+from ..._ports.options import make_options
 from ..._ports.port import Port
 from ..._protocol.dialects import TRIO
 from ..._protocol.errors import Cause, NativeApplicationError, PortError
 from ..._protocol.frames import FROM_APPLICATION_BYTES
 from ..._transports.carried import open_carried_port
 from ..._util import check_limit, require_trio
-from ..._ports.options import make_options
 from ..folders import Folder
 from ..names import check_application_name
 from .find import family_for, find_manifest

@@ -19,6 +19,7 @@ from ..._ports.body import Body
 from ..._ports.connection import End, open_connection
 from ..._ports.failures import ListenerErrors, crash_error
 from ..._ports.observers import Observer
+from ..._ports.options import Options, make_options
 from ..._ports.port import Port
 from ..._ports.scopes import Scope
 from ..._protocol.dialects import TRIO
@@ -28,7 +29,6 @@ from ..._protocol.messages import Decoder
 from ..._transports.carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
 from ..._transports.streams import take_leave
 from ..._util import check_limit, require_trio
-from ..._ports.options import Options, make_options
 from ..folders import Folder, check_folder
 from ..names import check_application_name
 from ..started.arguments import read_arguments

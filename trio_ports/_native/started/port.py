@@ -18,13 +18,13 @@ from trio.lowlevel import enable_ki_protection
 from ..._ports.connection import End
 from ..._ports.failures import ListenerErrors
 from ..._ports.observers import Observer
+from ..._ports.options import Options, make_options
 from ..._ports.port import Port
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from ..._transports.carried import open_carried_port
 from ..._transports.carrier import Carrier, Finish, wire_error
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..._util import check_limit, require_trio
-from ..._ports.options import Options, make_options
 from .arguments import read_arguments
 from .stdout import named_prints
 
