@@ -7,9 +7,19 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from trio_ports.testing import Scope
-from trio_ports.testing.choosing import Chooser
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, open_frame, open_page, open_tab, turn
+from trio_ports.testing._conformance.history.generate import Chooser
+from trio_ports.testing._conformance.history.moves import (
+    EXTENSIONS,
+    History,
+    Move,
+    Step,
+    listen,
+    open_frame,
+    open_page,
+    open_tab,
+    turn,
+)
+from trio_ports.testing._conformance.model import RULES, Model
 
 SCOPE: Final = Scope(world=True, blocks=False)
 KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place", "place", "place")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from trio_ports.testing import Scope, choosing, moves
-from trio_ports.testing.choosing import Chooser
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS, History, Move, turn
+from trio_ports.testing import Scope, moves
+from trio_ports.testing._conformance.history import generate as choosing
+from trio_ports.testing._conformance.history.generate import Chooser
+from trio_ports.testing._conformance.history.moves import EXTENSIONS, History, Move, turn
+from trio_ports.testing._conformance.model import RULES, Model
 
 
 class Scripted:

@@ -7,7 +7,7 @@ import json
 from hypothesis import HealthCheck, given, settings
 
 from trio_ports.testing import Scope, histories, moves
-from trio_ports.testing.moves import History
+from trio_ports.testing._conformance.history.moves import History
 
 FEW = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 

@@ -11,7 +11,7 @@ from testing import makers, mutants
 from testing.proxies import ProxyEvent
 
 from trio_ports.testing import Limits, check_port
-from trio_ports.testing.ends import PORT_MEMBERS
+from trio_ports.testing._conformance.players.ends import PORT_MEMBERS
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import trio
 
 import trio_ports
 from trio_ports.testing import Limits, moves, open_ends_player, open_world_player
-from trio_ports.testing.judging import compare
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS, turn
-from trio_ports.testing.subjects import Traits, make_port_subject
-from trio_ports.testing.trials import play
+from trio_ports.testing._conformance.compare.compare import compare
+from trio_ports.testing._conformance.history.moves import EXTENSIONS, turn
+from trio_ports.testing._conformance.model import RULES, Model
+from trio_ports.testing._conformance.options import Traits, make_port_subject
+from trio_ports.testing._conformance.play import play
 
 
 def test_a_move_that_there_is_not() -> None:

@@ -11,9 +11,8 @@ import pytest
 
 from trio_ports import Cause, PortError
 from trio_ports._protocol.dialects import NO_RECEIVER_TEXT
-from trio_ports.testing.judging import Comparison, compare
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import (
+from trio_ports.testing._conformance.compare.compare import Comparison, compare
+from trio_ports.testing._conformance.history.moves import (
     EXTENSIONS,
     History,
     add_listener,
@@ -34,6 +33,7 @@ from trio_ports.testing.moves import (
     tabs_connect,
     turn,
 )
+from trio_ports.testing._conformance.model import RULES, Model
 
 Log = list[dict[str, Any]]
 HEARS = turn("receiver", hear())

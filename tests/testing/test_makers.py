@@ -13,9 +13,9 @@ from testing import makers
 import trio_ports
 from trio_ports.bus import MemoryNetwork
 from trio_ports.testing import Limits, check_browser, check_port, moves
-from trio_ports.testing.stories import ends_stories
-from trio_ports.testing.subjects import Traits, make_port_subject
-from trio_ports.testing.trials import play, quiet
+from trio_ports.testing._conformance.options import Traits, make_port_subject
+from trio_ports.testing._conformance.play import play, quiet
+from trio_ports.testing._conformance.stories import ends_stories
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 LIMITS = Limits(**SMALL)

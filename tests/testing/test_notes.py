@@ -10,7 +10,7 @@ from testing.proxies import ProxyPort
 
 from trio_ports import Cause, PortError
 from trio_ports.testing import moves, open_ends_player
-from trio_ports.testing.notes import ScriptedError, cause_of
+from trio_ports.testing._conformance.players.notation import ScriptedError, cause_of
 
 
 class Odd(ProxyPort):

@@ -13,9 +13,9 @@ from trio_ports._browser import routing
 from trio_ports._browser.runtime import Runtime
 from trio_ports._protocol.senders import SenderTab
 from trio_ports.testing import RuleBrokenError, check_browser, moves
-from trio_ports.testing.moves import History, Step, by, turn
-from trio_ports.testing.subjects import Traits, make_browser_subject, make_port_subject
-from trio_ports.testing.trials import play
+from trio_ports.testing._conformance.history.moves import History, Step, by, turn
+from trio_ports.testing._conformance.options import Traits, make_browser_subject, make_port_subject
+from trio_ports.testing._conformance.play import play
 
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_ports.testing.records import describe_record
+from trio_ports.testing._conformance.compare.show import describe_record
 
 
 def test_records_for_people() -> None:

@@ -14,8 +14,8 @@ from testing import mutants
 from testing.proxies import ProxyPort
 
 from trio_ports.testing import Limits, PortStateMachine, RuleBrokenError, check_port, moves, port_state_machine
-from trio_ports.testing.moves import History
-from trio_ports.testing.shortening import shorten, simpler_messages
+from trio_ports.testing._conformance.history.moves import History
+from trio_ports.testing._conformance.history.shrink import shorten, simpler_messages
 
 
 def posted(history: History) -> list[Any]:

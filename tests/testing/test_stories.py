@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from trio_ports.testing import Scope
-from trio_ports.testing.model import RULES
-from trio_ports.testing.stories import ends_stories
+from trio_ports.testing._conformance.model import RULES
+from trio_ports.testing._conformance.stories import ends_stories
 
 
 def test_stories_that_do_not_apply() -> None:

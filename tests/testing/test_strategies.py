@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import trio_ports
 from trio_ports.testing import chunkings, describe_history, histories, json_messages, port_names, senders
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS
+from trio_ports.testing._conformance.history.moves import EXTENSIONS
+from trio_ports.testing._conformance.model import RULES, Model
 
 SOME = settings(max_examples=50)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from trio_ports.testing.notes import ScriptedError
-from trio_ports.testing.tasks import Block
+from trio_ports.testing._conformance.players.notation import ScriptedError
+from trio_ports.testing._conformance.players.tasks import Block
 
 
 async def test_what_leaves_a_block() -> None:

@@ -47,9 +47,9 @@ def test_a_subject_that_never_rests() -> None:
         return opener, receiver
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuleBrokenError, match="for ever"):
-        patch.setattr("trio_ports.testing.trials.PATIENCE_SECONDS", 0.05)
-        patch.setattr("trio_ports.testing.trials.SECONDS_PER_MOVE", 0.0)
-        patch.setattr("trio_ports.testing.shortening.TRIES", 2)
+        patch.setattr("trio_ports.testing._conformance.play.PATIENCE_SECONDS", 0.05)
+        patch.setattr("trio_ports.testing._conformance.play.SECONDS_PER_MOVE", 0.0)
+        patch.setattr("trio_ports.testing._conformance.history.shrink.TRIES", 2)
         check_port(make, examples=0)
 
 

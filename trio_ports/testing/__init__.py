@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 from .._util import imported_on_demand
 
 if TYPE_CHECKING:
+    from ._conformance.check import Report, check_browser, check_port
+    from ._conformance.compare.compare import Difference
+    from ._conformance.history import moves
+    from ._conformance.history.drawing import histories
+    from ._conformance.history.moves import History, Move, describe_history
+    from ._conformance.history.scope import Scope
+    from ._conformance.options import Limits
+    from ._conformance.play import RuleBrokenError
+    from ._conformance.players.browser import WorldPlayer, open_world_player
+    from ._conformance.players.player import EndsPlayer, Player, open_ends_player
+    from ._conformance.rules import RULES, Rule
+    from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
-    from .charts import ConversationRecorder
-    from .checking import Report, check_browser, check_port
-    from .drawing import histories
     from .driver import Driver, Step
-    from .judging import Difference
-    from .machines import PortStateMachine, browser_state_machine, port_state_machine
-    from .moves import History, Move, describe_history
-    from .players import EndsPlayer, Player, open_ends_player
-    from .rules import RULES, Rule
-    from .scope import Scope
+    from .recorder import ConversationRecorder
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
-    from .subjects import Limits
-    from .trials import RuleBrokenError
-    from .worlds import WorldPlayer, open_world_player
 else:
     _load = imported_on_demand(
         __name__,
@@ -41,21 +42,22 @@ else:
                     "check_application",
                     "examine_application",
                 ),
-                ".charts": ("ConversationRecorder",),
-                ".checking": ("Report", "check_browser", "check_port"),
-                ".drawing": ("histories",),
+                ".recorder": ("ConversationRecorder",),
+                "._conformance.check": ("Report", "check_browser", "check_port"),
+                "._conformance.history": ("moves",),
+                "._conformance.history.drawing": ("histories",),
                 ".driver": ("Driver", "Step"),
-                ".moves": ("History", "Move", "describe_history"),
-                ".judging": ("Difference",),
-                ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                ".players": ("EndsPlayer", "Player", "open_ends_player"),
-                ".rules": ("RULES", "Rule"),
-                ".scope": ("Scope",),
+                "._conformance.history.moves": ("History", "Move", "describe_history"),
+                "._conformance.compare.compare": ("Difference",),
+                "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
+                "._conformance.players.player": ("EndsPlayer", "Player", "open_ends_player"),
+                "._conformance.rules": ("RULES", "Rule"),
+                "._conformance.history.scope": ("Scope",),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
-                ".subjects": ("Limits",),
-                ".trials": ("RuleBrokenError",),
-                ".worlds": ("WorldPlayer", "open_world_player"),
+                "._conformance.options": ("Limits",),
+                "._conformance.play": ("RuleBrokenError",),
+                "._conformance.players.browser": ("WorldPlayer", "open_world_player"),
             }.items()
             for name in names
         },
@@ -107,6 +109,7 @@ __all__ = [
     "histories",
     "json_messages",
     "lying",
+    "moves",
     "open_ends_player",
     "open_world_player",
     "port_names",

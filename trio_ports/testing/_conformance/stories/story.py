@@ -6,7 +6,7 @@ from typing import final
 
 import attrs
 
-from ..moves import History, Leaving, Step, hear, turn
+from ..history.moves import History, Leaving, Step, hear, turn
 
 OPENER, RECEIVER = "opener", "receiver"
 BOTH = ((OPENER, RECEIVER), (RECEIVER, OPENER))

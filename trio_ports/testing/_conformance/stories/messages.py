@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..moves import (
+from ..history.moves import (
     add_listener,
     by,
     cancel,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..history.scope import FILLED, Scope
 from ..model import Rules
-from ..scope import FILLED, Scope
 from . import endings, limits, messages
 from .browsers import world_stories
 from .story import Story

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..moves import (
+from ..history.moves import (
     NOBODY,
     EventName,
     History,
@@ -33,7 +33,7 @@ from ..moves import (
     turn,
     uninstall,
 )
-from ..scope import Scope
+from ..history.scope import Scope
 from .story import HOW, Story
 
 

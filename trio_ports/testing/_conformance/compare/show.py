@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from . import model
+from .. import model
 
 Record: TypeAlias = dict[str, Any]
 
@@ -83,3 +83,16 @@ def describe_record(record: Record) -> str:
     if event == "raised":
         return f"{record['call']} raised {record['error']}"
     return f"{event}({record['name']!r}){inside}"
+
+
+def draw_history(logs: dict[str, list[dict[str, Any]]]) -> str:
+    """Write down what the listeners of each context were told."""
+    told = {name: log for name, log in logs.items() if log}
+    if not told:
+        return "No listener was told anything."
+    width = max(map(len, told))
+    lines = ["What the listeners were told:"]
+    for name, log in told.items():
+        records = [f"{record['port']}: {describe_record(record)}" for record in log]
+        lines += [f"  {name:{width}} {record}" for record in abridge(records)]
+    return "\n".join(lines)

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import trio
 
-from .._protocol.dialects import NO_RECEIVER_TEXT
-from .._protocol.errors import MessageTooLargeError
-from .answers import is_list, is_object
-from .model.dialects import is_special
+from ...._protocol.dialects import NO_RECEIVER_TEXT
+from ...._protocol.errors import MessageTooLargeError
+from ...answers import is_list, is_object
+from ..model.dialects import is_special
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.ClosedResourceError, "closed"),

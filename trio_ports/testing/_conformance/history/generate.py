@@ -8,11 +8,11 @@ from typing import Any, Final, TypeVar, final
 
 from hypothesis import strategies as st
 
+from ...strategies import json_messages
+from ..model import Context, Model, Port
 from . import moves
-from .model import Context, Model, Port
 from .moves import EXTENSIONS, NOBODY, History, Move, Step
 from .scope import FILLED, Scope
-from .strategies import json_messages
 
 T = TypeVar("T")
 

@@ -10,14 +10,14 @@ from typing import Any, Final, final
 import attrs
 import trio
 
-from .charts import draw_history
-from .hints import hint_of
-from .judging import Comparison, Difference
-from .moves import History, describe_history
-from .players import Player
+from .compare.compare import Comparison, Difference
+from .compare.hints import hint_of
+from .compare.show import draw_history
+from .history.moves import History, describe_history
+from .history.shrink import shorten
+from .options import Subject
+from .players.player import Player
 from .rules import RULES
-from .shortening import shorten
-from .subjects import Subject
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a move may take; without a wire in between it takes no time."""

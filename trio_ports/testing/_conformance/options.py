@@ -10,14 +10,14 @@ from typing import Any, Literal, final
 
 import attrs
 
-from .ends import Maker
+from .history.moves import EXTENSIONS
+from .history.scope import Scope
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
-from .moves import EXTENSIONS
-from .players import Player, open_ends_player
-from .scope import Scope
-from .worlds import open_world_player
+from .players.browser import open_world_player
+from .players.ends import Maker
+from .players.player import Player, open_ends_player
 
 DialectName = Literal["trio", "firefox", "chrome"]
 ListenerErrors = Literal["raise", "log"]

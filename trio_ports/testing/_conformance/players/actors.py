@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, final
 
 import trio
 
-from .moves import EventName, Step
-from .notes import LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
+from ..history.moves import EventName, Step
+from .notation import LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
 
 if TYPE_CHECKING:
-    from .players import Player
+    from .player import Player
 
 
 @final

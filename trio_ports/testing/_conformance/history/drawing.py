@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from .choosing import Chooser
-from .model import RULES, Model, Rules
+from ..model import RULES, Model, Rules
+from .generate import Chooser
 from .moves import EXTENSIONS, History
 from .scope import Scope
 

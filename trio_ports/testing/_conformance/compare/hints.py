@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .judging import Difference
-from .model import Rules
-from .players import Player
+from ..model import Rules
+from ..players.player import Player
+from .compare import Difference
 
 
 def hint_of(difference: Difference, rules: Rules, player: Player) -> str:

@@ -8,10 +8,10 @@ from typing import Any, Final, final
 
 import trio
 
-from .._protocol.urls import origin_of
+from ...._protocol.urls import origin_of
+from ..history.moves import EXTENSIONS, NOBODY, Move
 from .actors import Actor
-from .moves import EXTENSIONS, NOBODY, Move
-from .players import Player
+from .player import Player
 
 _SITE: Final = "https://example.org"
 

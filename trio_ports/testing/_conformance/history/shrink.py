@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, final
 
-from .answers import is_list, is_object
-from .model.dialects import is_special
+from ...answers import is_list, is_object
+from ..model.dialects import is_special
 from .moves import History, Move, Step
 
 TRIES: Final = 600

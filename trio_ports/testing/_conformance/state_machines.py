@@ -16,18 +16,18 @@ from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from .charts import draw_history
-from .choosing import Chooser
-from .driver import Driver
-from .ends import Maker
-from .hints import hint_of
-from .judging import Comparison, Difference
+from ..driver import Driver
+from .compare.compare import Comparison, Difference
+from .compare.hints import hint_of
+from .compare.show import draw_history
+from .history.generate import Chooser
+from .history.moves import History, Move, describe_move
+from .history.scope import FILLED, Scope
 from .model import Model
-from .moves import History, Move, describe_move
-from .players import Player
-from .scope import FILLED, Scope
-from .subjects import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
-from .trials import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
+from .options import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
+from .play import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
+from .players.ends import Maker
+from .players.player import Player
 
 
 class PortStateMachine(RuleBasedStateMachine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..moves import (
+from ..history.moves import (
     add_listener,
     by,
     disconnect,

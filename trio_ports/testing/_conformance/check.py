@@ -9,12 +9,12 @@ import attrs
 import trio
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
-from .drawing import histories
-from .ends import Maker, open_ends
-from .moves import History
+from .history.drawing import histories
+from .history.moves import History
+from .options import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
+from .play import play, quiet, shorten_verdict
+from .players.ends import Maker, open_ends
 from .stories import Story, ends_stories, world_stories
-from .subjects import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
-from .trials import play, quiet, shorten_verdict
 
 HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
 

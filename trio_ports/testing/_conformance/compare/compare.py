@@ -7,14 +7,14 @@ from typing import Any, final
 
 import attrs
 
-from . import model
-from .actors import Actor
-from .moves import Move
-from .notes import STRANGER, cause_of
-from .players import Player
-from .records import describe_record, is_as_told, is_unusual, list_records, text_of
-from .tasks import CallTask
-from .verdicts import RULE_OF_CAUSE, UNSURE, ended_unread, judge_log, rule_of_call, rule_of_end, rule_of_result
+from .. import model
+from ..history.moves import Move
+from ..players.actors import Actor
+from ..players.notation import STRANGER, cause_of
+from ..players.player import Player
+from ..players.tasks import CallTask
+from .blame import RULE_OF_CAUSE, UNSURE, ended_unread, judge_log, rule_of_call, rule_of_end, rule_of_result
+from .show import describe_record, is_as_told, is_unusual, list_records, text_of
 
 
 @final

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from . import model
-from .notes import LAST_ERROR
-from .records import UNUSUAL, Record, is_unusual, text_of
+from .. import model
+from ..players.notation import LAST_ERROR
+from .show import UNUSUAL, Record, is_unusual, text_of
 
 Verdict: TypeAlias = tuple[int | None, bool]
 """The rule, and whether it is that one whatever the history was about."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..model import MIB, Rules
-from ..moves import (
+from ..history.moves import (
     Step,
     add_listener,
     cancel,
@@ -21,7 +20,8 @@ from ..moves import (
     start_send,
     turn,
 )
-from ..scope import FILLED
+from ..history.scope import FILLED
+from ..model import MIB, Rules
 from .story import BOTH, HOW, OPENER, RECEIVER, Story, hears
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, assert_never, final
 
 from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Opened, Posted
-from .records import abridge, describe_record
 
 _COLUMN: Final = 34
 _SHOWN: Final = 24
@@ -98,16 +97,3 @@ def _tell(observation: Observation) -> str:
 def _frame(frame: bytes) -> str:
     text = frame.decode("utf-8", "replace")
     return text if len(text) <= _SHOWN - 8 else f"{text[: _SHOWN - 9]}…"
-
-
-def draw_history(logs: dict[str, list[dict[str, Any]]]) -> str:
-    """Write down what the listeners of each context were told."""
-    told = {name: log for name, log in logs.items() if log}
-    if not told:
-        return "No listener was told anything."
-    width = max(map(len, told))
-    lines = ["What the listeners were told:"]
-    for name, log in told.items():
-        records = [f"{record['port']}: {describe_record(record)}" for record in log]
-        lines += [f"  {name:{width}} {record}" for record in abridge(records)]
-    return "\n".join(lines)

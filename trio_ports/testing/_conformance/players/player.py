@@ -14,11 +14,11 @@ from typing import Any, final
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from .._protocol.errors import MessageTooLargeError
+from ...._protocol.errors import MessageTooLargeError
+from ..history.moves import Move
 from .actors import Actor
 from .ends import Maker, open_ends
-from .moves import Move
-from .notes import make_message
+from .notation import make_message
 from .tasks import Block, CallTask
 
 

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import trio
 
-from .notes import ScriptedError, cause_of, show_message, word_for
+from .notation import ScriptedError, cause_of, show_message, word_for
 
 
 @final
