@@ -18,7 +18,7 @@ from trio_ports.testing._conformance.players.ends import PORT_MEMBERS
     ("made", "said"),
     [
         (None, "the maker must return the ends of a connection, the opener's first, and not None"),
-        ((1, 2), "1 is no port, it has no name, sender, "),
+        ((1, 2), "1 is not a port, it has no name, sender, "),
         ((), "two at least, and not 0"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 import trio_ports
-from trio_ports.testing import Limits, moves, open_ends_player, open_world_player
+from trio_ports.testing import Limits, moves, open_browser_player, open_port_player
 from trio_ports.testing._conformance.compare.compare import compare
 from trio_ports.testing._conformance.history.moves import EXTENSIONS, turn
 from trio_ports.testing._conformance.model import RULES, Model
@@ -30,7 +30,7 @@ def test_listeners_for_connections_are_asked_for() -> None:
 
     async def main() -> None:
         reference = Model.of_world(RULES["trio"], EXTENSIONS)
-        async with open_world_player(trio_ports.open_browser) as player:
+        async with open_browser_player(trio_ports.open_browser) as player:
             for move in history:
                 assert reference.may(move)
                 reference.play(move)
@@ -49,7 +49,7 @@ def test_a_queue_is_filled() -> None:
 
     async def main() -> None:
         reference = Model.of_ends(RULES["trio"])
-        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+        async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
             for move in history:
                 assert reference.may(move)
                 reference.play(move)
@@ -95,7 +95,7 @@ def test_both_leave_while_somebody_waits_to_send(together: bool, outcome: str) -
 
     async def main() -> None:
         reference = Model.of_ends(RULES["trio"])
-        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+        async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
             for move in history:
                 reference.play(move)
                 await player.play(move)
@@ -141,7 +141,7 @@ def test_a_listener_for_connections_that_goes_at_once() -> None:
 
     async def main() -> None:
         reference = Model.of_world(RULES["trio"], EXTENSIONS)
-        async with open_world_player(trio_ports.open_browser) as player:
+        async with open_browser_player(trio_ports.open_browser) as player:
             for move in history:
                 assert reference.may(move)
                 reference.play(move)

@@ -49,7 +49,7 @@ def error_of(cause: str | None) -> PortError | None:
 
 def imitate(reference: Model) -> Any:
     """Return a player that has seen what the model has seen."""
-    player = SimpleNamespace(contexts={}, calls={}, results=list(reference.results), remote=False)
+    player = SimpleNamespace(contexts={}, calls={}, results=list(reference.results), outside_trio=False)
     for name, context in reference.contexts.items():
         ports = {
             label: SimpleNamespace(
@@ -59,7 +59,7 @@ def imitate(reference: Model) -> Any:
         }
         over = {label for label, port in context.ports.items() if port.state in ("closed", "ended")}
         log = copy.deepcopy([seen.record for seen in context.log])
-        player.contexts[name] = SimpleNamespace(ports=ports, log=log, over=over, context=None, player=player)
+        player.contexts[name] = SimpleNamespace(ports=ports, log=log, ended_ports=over, context=None, stage=player)
     for name, call in reference.calls.items():
         message = call.message.value if call.message else None
         cause = call.port.error if call.port and call.outcome == "broken" else None
@@ -156,7 +156,7 @@ def test_nobody_there() -> None:
     history = [open_tab("t1"), turn("t1/a", connect("c"), hear("c"))]
     assert judge(history, log("t1/a", put(0, error="no-receiver: a text"))) == 6
     assert judge(history, log("t1/a", drop(0))) == 6
-    assert judge(history, lambda player: player.contexts["t1/a"].over.clear()) == 6
+    assert judge(history, lambda player: player.contexts["t1/a"].ended_ports.clear()) == 6
 
 
 def test_messages_before_the_connection() -> None:
@@ -262,7 +262,7 @@ def test_statistics() -> None:
 
     def never_over(player: Any) -> None:
         statistics("ended")(player)
-        player.contexts["receiver"].over.clear()
+        player.contexts["receiver"].ended_ports.clear()
 
     assert judge(over, never_over) == 24
 
@@ -291,8 +291,8 @@ def test_ports_that_should_not_be_there() -> None:
 def test_whoever_waits_for_an_end() -> None:
     """Of an end that does not come the rule is named that brings it about: one's own disconnect, or the other one's."""
     ended = [*TOLD, turn("opener", disconnect())]
-    assert judge(ended, lambda player: player.contexts["opener"].over.clear()) == 18
-    assert judge(ended, lambda player: player.contexts["receiver"].over.clear()) == 19
+    assert judge(ended, lambda player: player.contexts["opener"].ended_ports.clear()) == 18
+    assert judge(ended, lambda player: player.contexts["receiver"].ended_ports.clear()) == 19
 
 
 def test_an_error_in_two_places() -> None:

@@ -9,7 +9,7 @@ from testing import mutants
 from testing.proxies import ProxyPort
 
 from trio_ports import Cause, PortError
-from trio_ports.testing import moves, open_ends_player
+from trio_ports.testing import moves, open_port_player
 from trio_ports.testing._conformance.players.notation import ScriptedError, cause_of
 
 
@@ -30,7 +30,7 @@ def test_unknown_exceptions() -> None:
     """They are noted with their type and text."""
 
     async def main() -> None:
-        async with open_ends_player(mutants.Mutant(17, "is odd", Odd).make) as player:
+        async with open_port_player(mutants.Mutant(17, "is odd", Odd).make) as player:
             await player.play(moves.start_send("sent", "opener", 1))
             assert player.calls["sent"].outcome == "KeyError: 1"
             await player.play(moves.enter("opener"))

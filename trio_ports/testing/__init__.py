@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ._conformance.history.scope import Scope
     from ._conformance.options import Limits
     from ._conformance.play import RuleBrokenError
-    from ._conformance.players.browser import WorldPlayer, open_world_player
-    from ._conformance.players.player import EndsPlayer, Player, open_ends_player
+    from ._conformance.players.browser import BrowserPlayer, open_browser_player
+    from ._conformance.players.ends import PortPlayer, open_port_player
+    from ._conformance.players.player import Player
     from ._conformance.rules import RULES, Rule
     from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
@@ -50,14 +51,15 @@ else:
                 "._conformance.history.moves": ("History", "Move", "describe_history"),
                 "._conformance.compare.compare": ("Difference",),
                 "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                "._conformance.players.player": ("EndsPlayer", "Player", "open_ends_player"),
+                "._conformance.players.ends": ("PortPlayer", "open_port_player"),
+                "._conformance.players.player": ("Player",),
                 "._conformance.rules": ("RULES", "Rule"),
                 "._conformance.history.scope": ("Scope",),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
                 ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
                 "._conformance.options": ("Limits",),
                 "._conformance.play": ("RuleBrokenError",),
-                "._conformance.players.browser": ("WorldPlayer", "open_world_player"),
+                "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
             }.items()
             for name in names
         },
@@ -80,23 +82,23 @@ __all__ = [
     "RULES",
     "ApplicationBrokenError",
     "ApplicationReport",
+    "BrowserPlayer",
     "ConversationRecorder",
     "Difference",
     "Driver",
-    "EndsPlayer",
     "FaultyStream",
     "Finding",
     "History",
     "Limits",
     "Move",
     "Player",
+    "PortPlayer",
     "PortStateMachine",
     "Report",
     "Rule",
     "RuleBrokenError",
     "Scope",
     "Step",
-    "WorldPlayer",
     "breaking",
     "browser_state_machine",
     "check_application",
@@ -110,8 +112,8 @@ __all__ = [
     "json_messages",
     "lying",
     "moves",
-    "open_ends_player",
-    "open_world_player",
+    "open_browser_player",
+    "open_port_player",
     "port_names",
     "port_state_machine",
     "senders",

@@ -15,9 +15,9 @@ from .history.scope import Scope
 from .model import RULES as DIALECTS
 from .model import Model
 from .model import Rules as Dialect
-from .players.browser import open_world_player
-from .players.ends import Maker
-from .players.player import Player, open_ends_player
+from .players.browser import open_browser_player
+from .players.ends import Maker, open_port_player
+from .players.in_process import InProcessPlayer
 
 DialectName = Literal["trio", "firefox", "chrome"]
 ListenerErrors = Literal["raise", "log"]
@@ -76,7 +76,7 @@ class Traits:
 class Subject:
     """What is checked, and what it is held against."""
 
-    open_player: Callable[[], AbstractAsyncContextManager[Player]]
+    open_player: Callable[[], AbstractAsyncContextManager[InProcessPlayer]]
     make_model: Callable[[], Model]
     rules: Dialect
     scope: Scope
@@ -89,7 +89,7 @@ def make_port_subject(maker: Maker, receivers: int, traits: Traits) -> Subject:
     """Return what `check_port` checks: the ends that ``maker`` makes, of which so many are receivers."""
     rules = traits.make_rules()
     return Subject(
-        lambda: open_ends_player(maker, remote=traits.remote),
+        lambda: open_port_player(maker, outside_trio=traits.remote),
         lambda: Model.of_ends(rules, receivers, narrows=traits.narrows),
         rules,
         Scope(receivers=receivers, narrows=traits.narrows, raises=rules.logs),
@@ -101,7 +101,7 @@ def make_browser_subject(maker: Callable[[], Any], traits: Traits) -> Subject:
     """Return what `check_browser` checks: the browser that ``maker`` opens."""
     rules = traits.make_rules()
     return Subject(
-        lambda: open_world_player(maker),
+        lambda: open_browser_player(maker),
         lambda: Model.of_world(rules, EXTENSIONS),
         rules,
         Scope(world=True, raises=rules.logs),

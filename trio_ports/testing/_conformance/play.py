@@ -16,7 +16,7 @@ from .compare.show import draw_history
 from .history.moves import History, describe_history
 from .history.shrink import shorten
 from .options import Subject
-from .players.player import Player
+from .players.in_process import InProcessPlayer
 from .rules import RULES
 
 PATIENCE_SECONDS: Final = 5.0
@@ -93,7 +93,7 @@ async def _play(subject: Subject, history: History) -> Verdict:
     return verdict
 
 
-async def _agreement(subject: Subject, comparison: Comparison, player: Player, move: Any) -> Difference | None:
+async def _agreement(subject: Subject, comparison: Comparison, player: InProcessPlayer, move: Any) -> Difference | None:
     """Compare; where messages travel outside, wait until there is nothing to say, or for as long as is decent."""
     difference = comparison.compare(move)
     if difference is not None and subject.remote:

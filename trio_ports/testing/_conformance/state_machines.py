@@ -27,7 +27,7 @@ from .model import Model
 from .options import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
 from .play import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
 from .players.ends import Maker
-from .players.player import Player
+from .players.in_process import InProcessPlayer
 
 
 class PortStateMachine(RuleBasedStateMachine):
@@ -61,7 +61,7 @@ class PortStateMachine(RuleBasedStateMachine):
 
     async def _live(self) -> None:
         async with self.subject.open_player() as player:
-            self.player: Player = player
+            self.player: InProcessPlayer = player
             await trio.sleep_forever()
 
     def do(self, move: Move) -> None:

@@ -10,8 +10,8 @@ import attrs
 from .. import model
 from ..history.moves import Move
 from ..players.actors import Actor
+from ..players.in_process import InProcessPlayer
 from ..players.notation import STRANGER, cause_of
-from ..players.player import Player
 from ..players.tasks import CallTask
 from .blame import RULE_OF_CAUSE, UNSURE, ended_unread, judge_log, rule_of_call, rule_of_end, rule_of_result
 from .show import describe_record, is_as_told, is_unusual, list_records, text_of
@@ -35,7 +35,7 @@ class Difference:
         return f"{self.at}\n    expected: {self.expected}\n    found:    {self.found}"
 
 
-def compare(reference: model.Model, player: Player, move: Move | None = None) -> Difference | None:
+def compare(reference: model.Model, player: InProcessPlayer, move: Move | None = None) -> Difference | None:
     """Return the first difference between what should have happened and what did; None if there is none.
 
     Args:
@@ -58,7 +58,7 @@ class Comparison:
         player: plays them with the subject.
     """
 
-    def __init__(self, reference: model.Model, player: Player) -> None:
+    def __init__(self, reference: model.Model, player: InProcessPlayer) -> None:
         self._reference = reference
         self._player = player
         self._agreed: dict[model.Context, tuple[int, int]] = {}
@@ -73,7 +73,7 @@ class Comparison:
 
 
 def _differences(
-    reference: model.Model, player: Player, move: Move, agreed: dict[model.Context, tuple[int, int]]
+    reference: model.Model, player: InProcessPlayer, move: Move, agreed: dict[model.Context, tuple[int, int]]
 ) -> Iterator[Difference]:
     yield from _compare_results(reference, player, move)
     for name, context in reference.contexts.items():
@@ -85,7 +85,7 @@ def _differences(
                 at = f"port {label} of {name}"
                 yield from _compare_face(at, port, actor.ports[label], actor)
                 yield from _compare_logs(at, label, port, actor, agreed.get(context, (0, 0)))
-                yield from _compare_end(at, label, port, actor, remote=player.remote)
+                yield from _compare_end(at, label, port, actor, remote=player.outside_trio)
     for name, call in reference.calls.items():
         task = player.calls[name]
         found = (task.outcome, task.message) if task.outcome == "ok" else (task.outcome, None)
@@ -126,7 +126,7 @@ def _is_overtaken(call: model.Call, value: Any) -> bool:
 # Calls and steps ----------------------------------------------------------------------------------------------------
 
 
-def _compare_results(reference: model.Model, player: Player, move: Move) -> Iterator[Difference]:
+def _compare_results(reference: model.Model, player: InProcessPlayer, move: Move) -> Iterator[Difference]:
     if reference.results == player.results:
         return
     pairs = zip(reference.results, player.results, strict=True)
@@ -208,7 +208,7 @@ def _compare_end(at: str, label: str, port: model.Port, actor: Actor, *, remote:
     yield from _compare_error(at, label, port, actor)
     yield from _compare_statistics(at, port, real, remote=remote)
     over = port.state in ("closed", "ended")
-    if over != (label in actor.over):
+    if over != (label in actor.ended_ports):
         said = {True: "over", False: "open"}
         tells = hasattr(real, "statistics")
         sure = tells or ended_unread(port)
@@ -229,7 +229,7 @@ def _compare_error(at: str, label: str, port: model.Port, actor: Actor) -> Itera
 
 def _compare_face(at: str, port: model.Port, real: Any, actor: Actor) -> Iterator[Difference]:
     ends = port.context.kind == "end"
-    name = actor.player.contexts["opener"].ports["p"].name if ends else port.name
+    name = actor.stage.contexts["opener"].ports["p"].name if ends else port.name
     if real.name != name:
         yield Difference(8, at, repr(name), repr(real.name), sure=True)
     if port.side == "opener" and real.sender is not None:

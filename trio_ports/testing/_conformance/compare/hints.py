@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..model import Rules
-from ..players.player import Player
+from ..players.in_process import InProcessPlayer
 from .compare import Difference
 
 
-def hint_of(difference: Difference, rules: Rules, player: Player) -> str:
+def hint_of(difference: Difference, rules: Rules, player: InProcessPlayer) -> str:
     """Return a hint for who reads of a difference; nothing, if it does not look like another limit than was given.
 
     Args:
@@ -45,7 +45,7 @@ def _other(limit: str, option: str) -> str:
     return f"the maker's connections may have another {limit} than was given: pass it as limits=Limits({option}=…)"
 
 
-def _bound_of(player: Player) -> float | None:
+def _bound_of(player: InProcessPlayer) -> float | None:
     """Return the bound that the ports tell of themselves; None if they tell none."""
     ports: list[Any] = [port for actor in player.contexts.values() for port in actor.ports.values()]
     told = [port.statistics() for port in ports if hasattr(port, "statistics")]

@@ -1,4 +1,4 @@
-"""Worlds: a browser of this package, in which a history is played."""
+"""A player that has a browser of this package, with tabs, frames, pages and extensions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import trio
 from ...._protocol.urls import origin_of
 from ..history.moves import EXTENSIONS, NOBODY, Move
 from .actors import Actor
-from .player import Player
+from .in_process import InProcessPlayer
 
 _SITE: Final = "https://example.org"
 
 
 @final
-class WorldPlayer(Player):
-    """Plays in a browser of this package: see `open_world_player`."""
+class BrowserPlayer(InProcessPlayer):
+    """Plays in a browser of this package: see `open_browser_player`."""
 
     def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
         super().__init__(nursery)
@@ -45,7 +45,7 @@ class WorldPlayer(Player):
             self.contexts[f"{name}#{number}"] = old
         self.contexts[name] = Actor(self, name, context)
         self._urls[context.url] = place
-        # What an earlier document was called, a later one with its id is called too: it should have had another one.
+        # A later document that keeps an earlier one's id gets the earlier one's name, so that the fault is seen.
         self._documents.setdefault(context.document_id, document)
 
     def _fill(self, frame: Any, name: str, *, web: bool = False) -> None:
@@ -100,7 +100,7 @@ class WorldPlayer(Player):
         self.extensions.pop(move["extension"]).uninstall()
 
     def tab_number(self, name: str) -> int:
-        """Return a tab's number; of one that is not there, a number that no tab has."""
+        """Return a tab's number; for a tab that is not there, a number that no tab has."""
         return int(self._tabs[name].id) if name in self._tabs else 10**9
 
     def frame_number(self, name: str | None) -> int | None:
@@ -108,11 +108,11 @@ class WorldPlayer(Player):
         return None if name is None else int(self._frames[name].id) if name in self._frames else 10**9
 
     def document_of(self, name: str | None) -> str | None:
-        """Return the document that is in a frame now."""
+        """Return the id of the document that a frame shows now."""
         return None if name is None else str(self._frames[name].document_id) if name in self._frames else NOBODY
 
     def show_sender(self, sender: Any) -> Any:
-        """Return a sender as it is noted."""
+        """Return a sender as it is written down."""
         if sender is None:
             return None
         tabs = {tab.id: name for name, tab in self._tabs.items()}
@@ -123,28 +123,28 @@ class WorldPlayer(Player):
             "id": sender.id,
             "url": self._urls.get(url, url),
             "origin": sender.origin is not None and sender.origin == origin_of(url),
-            "tab": None if sender.tab is None else _called(tabs.get(tab, tab), sender.tab.url),
+            "tab": None if sender.tab is None else _name_of_tab(tabs.get(tab, tab), sender.tab.url),
             "frame": None if sender.frame_id is None else frames.get((tab or 0, sender.frame_id), sender.frame_id),
             "document": self._documents.get(sender.document_id, sender.document_id),
             "lifecycle": sender.document_lifecycle,
         }
 
 
-def _called(tab: Any, url: str) -> Any:
-    """Return a tab's name, or more than that, if it is said to show what it does not."""
+def _name_of_tab(tab: Any, url: str) -> Any:
+    """Return a tab's name; with the address it is said to show, if it shows another one."""
     return tab if str(tab) in url else f"{tab} with {url!r}"
 
 
 @asynccontextmanager
-async def open_world_player(
+async def open_browser_player(
     maker: Callable[[], Any], *, extensions: tuple[str, ...] = EXTENSIONS
-) -> AsyncGenerator[WorldPlayer]:
-    """Open a browser and a player for histories of worlds in it, for a block.
+) -> AsyncGenerator[BrowserPlayer]:
+    """Open a browser and a player for it, for a block.
 
     Args:
         maker: opens the browser: `open_browser`, or a function that calls it with arguments.
-        extensions: what is installed; all but the first let web pages connect.
+        extensions: the extensions to install; all but the first let web pages connect.
     """
     async with maker() as browser, trio.open_nursery() as nursery:
-        yield WorldPlayer(nursery, browser, extensions)
+        yield BrowserPlayer(nursery, browser, extensions)
         nursery.cancel_scope.cancel()

@@ -1,15 +1,17 @@
-"""The ends of a connection, as its maker gives them: opened, and seen to be ports."""
+"""A player that has the ends of one connection, as a maker opens them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import trio
 
 from ...._ports.blocks import open_body
+from .actors import Actor
+from .in_process import InProcessPlayer
 
 Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
@@ -29,12 +31,41 @@ PORT_MEMBERS: Final = (
 """What a port has at least."""
 
 
+@final
+class PortPlayer(InProcessPlayer):
+    """Plays with the ends of one connection: see `open_port_player`."""
+
+    def __init__(self, nursery: trio.Nursery, ends: Iterable[Any], *, outside_trio: bool = False) -> None:
+        super().__init__(nursery, outside_trio=outside_trio)
+        for number, port in enumerate(ends):
+            name = ("opener", "receiver")[number] if number < 2 else f"receiver{number}"
+            actor = self.contexts[name] = Actor(self, name)
+            actor.adopt(port, "p")
+
+
+@asynccontextmanager
+async def open_port_player(maker: Maker, *, outside_trio: bool = False) -> AsyncGenerator[PortPlayer]:
+    """Open a connection and a player for its ends, for a block.
+
+    Args:
+        maker: opens the connection, as for `check_port`.
+        outside_trio: something outside this Trio run carries the messages: a socket, a pipe, another process.
+    """
+    async with open_ends(maker) as ends, trio.open_nursery() as nursery:
+        player = PortPlayer(nursery, ends, outside_trio=outside_trio)
+        yield player
+        # Otherwise whatever carries the messages would wait for a listener that holds, or for one end after the other.
+        for actor in player.contexts.values():
+            actor.disconnect_all()
+        nursery.cancel_scope.cancel()
+
+
 @asynccontextmanager
 async def open_ends(maker: Maker) -> AsyncGenerator[tuple[Any, ...]]:
-    """Call a maker, however it makes.
+    """Call a maker of any kind and check what it makes.
 
-    It is a function that takes a nursery or nothing, and returns the ends, or something that can be awaited or entered
-    for them.
+    Raises:
+        TypeError: the maker made something that is not a connection.
     """
     async with open_body() as body, AsyncExitStack() as stack:
         ends: tuple[Any, ...] = ()
@@ -47,19 +78,14 @@ async def open_ends(maker: Maker) -> AsyncGenerator[tuple[Any, ...]]:
                 made = await stack.enter_async_context(made)
             elif inspect.isawaitable(made):
                 made = await made
-            ends = _checked(made)
+            ends = _check_ends(made)
         if ends:
             yield ends
         if nursery is not None:
             nursery.cancel_scope.cancel()
 
 
-def _checked(made: Any) -> tuple[Any, ...]:
-    """Return the ends that a maker made.
-
-    Raises:
-        TypeError: they are none.
-    """
+def _check_ends(made: Any) -> tuple[Any, ...]:
     wanted = "the maker must return the ends of a connection, the opener's first"
     try:
         ends: tuple[Any, ...] = tuple(made)
@@ -68,7 +94,7 @@ def _checked(made: Any) -> tuple[Any, ...]:
     for end in ends:
         missing = [name for name in PORT_MEMBERS if not hasattr(end, name)]
         if missing:
-            raise TypeError(f"{wanted}: {end!r} is no port, it has no {', '.join(missing)}")
+            raise TypeError(f"{wanted}: {end!r} is not a port, it has no {', '.join(missing)}")
     if len(ends) < 2:
         raise TypeError(f"{wanted}: two at least, and not {len(ends)}")
     return ends

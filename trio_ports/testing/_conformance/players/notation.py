@@ -1,6 +1,6 @@
-"""Notes: the values and exceptions of a history, and what comes of it, in words.
+"""How messages, exceptions and errors are written down, in a history and in what comes of it.
 
-Whoever plays a history notes the same things in the same words as the model does, so that the two can be compared.
+Every player writes the same words as the model, so that what they write can be compared.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ValueError, "not-json"),
 )
 STRANGER: Final = "?"
-"""The label of a port that nobody knows."""
+"""The label of a port object that the context has never seen."""
 LAST_ERROR: Final = "last_error too"
-"""Noted of an error that both ``port.error`` and ``runtime.last_error`` show."""
+"""Written before an error that both ``port.error`` and ``runtime.last_error`` show."""
 LONG: Final = 64
-"""A text of so many x, or more, is noted by its length."""
+"""A text of at least so many x is written as its length."""
 _SECRET: Final = "the other side must not read this"
 
 
 class ScriptedError(Exception):
-    """What a history raises, in a listener or a block."""
+    """The exception that a history raises, in a listener or a block."""
 
     def __init__(self) -> None:
         super().__init__(_SECRET)
 
 
 def word_for(error: BaseException) -> str:
-    """Say what an exception means, in a word."""
+    """Return the word for an exception."""
     for kind, word in _WORDS:
         if isinstance(error, kind):
             return word
@@ -50,7 +50,7 @@ def word_for(error: BaseException) -> str:
 
 
 def cause_of(error: Any) -> str | None:
-    """Return the cause of ``port.error`` as it is noted; with its text, where that is not as it should be."""
+    """Return the cause of a ``port.error``; with its text, if the text is not what it should be."""
     if error is None:
         return None
     cause = getattr(error, "cause", None)
@@ -62,7 +62,7 @@ def cause_of(error: Any) -> str | None:
 
 
 def make_message(value: Any) -> Any:
-    """Return the value that a history writes down."""
+    """Return the message that a history's value stands for."""
     if is_special(value):
         cycle: list[Any] = []
         cycle.append(cycle)
@@ -81,7 +81,7 @@ def make_message(value: Any) -> Any:
 
 
 def show_message(value: Any) -> Any:
-    """Return a value as it is noted."""
+    """Return a received message as it is written down."""
     if isinstance(value, str) and len(value) >= LONG and value.count("x") == len(value):
         return {"$": "long", "length": len(value)}
     return value

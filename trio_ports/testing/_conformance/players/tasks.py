@@ -1,4 +1,4 @@
-"""Tasks that a history starts: a block that somebody is in, and a call that may wait."""
+"""The tasks that a history starts: one that stays in a block, and one that makes a call that may wait."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .notation import ScriptedError, cause_of, show_message, word_for
 
 
 @final
-class Block:
-    """A task that stays in an ``async with`` until it is told how to leave."""
+class BlockTask:
+    """A task that stays in an ``async with`` until `leave` is called."""
 
     def __init__(self) -> None:
-        self._told = trio.Event()
+        self._may_leave = trio.Event()
         self._how = ""
         self._scope = trio.CancelScope()
         self.outcome: str = ""
-        """How it was left, once it was."""
+        """How it was left; empty as long as the task is inside."""
 
     async def run(self, block: Any) -> None:
         with self._scope:
             try:
                 async with block:
-                    await self._told.wait()
+                    await self._may_leave.wait()
                     if self._how == "crash":
                         raise ScriptedError
                 self.outcome = "return"
@@ -36,7 +36,7 @@ class Block:
                 raise
             except BaseExceptionGroup as errors:
                 self.outcome = repr(errors) if errors.split(ScriptedError)[1] else "raised"
-            except BaseException as error:  # noqa: BLE001 - It is noted.
+            except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
                 self.outcome = repr(error)
 
     def leave(self, how: str) -> None:
@@ -44,19 +44,19 @@ class Block:
         if how == "cancel":
             self._scope.cancel()
         else:
-            self._told.set()
+            self._may_leave.set()
 
 
 @final
 class CallTask:
-    """A call that may wait, and what has come of it."""
+    """A task that makes a call, and what came of it."""
 
     def __init__(self) -> None:
         self.scope: trio.CancelScope = trio.CancelScope()
         self.outcome: str = "blocked"
         self.message: Any = None
         self.cause: str | None = None
-        """Of the error that a BrokenResourceError came from."""
+        """The cause of the error that a BrokenResourceError was raised from."""
 
     async def run(self, function: Callable[[], Awaitable[Any]]) -> None:
         with self.scope:
@@ -65,7 +65,7 @@ class CallTask:
                 self.outcome = "ok"
             except trio.Cancelled:
                 raise
-            except BaseException as error:  # noqa: BLE001 - It is noted.
+            except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
                 self.outcome, self.cause = word_for(error), cause_of(error.__cause__)
         if self.scope.cancelled_caught:
             self.outcome = "cancelled"
