@@ -60,4 +60,4 @@ class Bare:
 def test_what_a_port_needs() -> None:
     """A port of another class is checked by the members that are documented."""
     bare = mutants.Mutant(0, "is none", Bare)  # type: ignore[arg-type]
-    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", narrows=False, examples=5)
+    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", supports_async_with=False, examples=5)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._conformance.check import Report, check_browser, check_port
     from ._conformance.compare.compare import Difference
     from ._conformance.history import moves
-    from ._conformance.history.drawing import histories
+    from ._conformance.history.generate import histories
     from ._conformance.history.moves import History, Move, describe_history
     from ._conformance.history.scope import Scope
     from ._conformance.options import Limits
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ._conformance.rules import RULES, Rule
     from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
-    from .driver import Driver, Step
+    from .driver import Driver, DriverTask
     from .recorder import ConversationRecorder
     from .strategies import chunkings, json_messages, port_names, senders
-    from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
+    from .streams import FaultyStream, breaking, half_closing, misframing, stalling, trickling
 else:
     _load = imported_on_demand(
         __name__,
@@ -46,8 +46,8 @@ else:
                 ".recorder": ("ConversationRecorder",),
                 "._conformance.check": ("Report", "check_browser", "check_port"),
                 "._conformance.history": ("moves",),
-                "._conformance.history.drawing": ("histories",),
-                ".driver": ("Driver", "Step"),
+                "._conformance.history.generate": ("histories",),
+                ".driver": ("Driver", "DriverTask"),
                 "._conformance.history.moves": ("History", "Move", "describe_history"),
                 "._conformance.compare.compare": ("Difference",),
                 "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
@@ -56,7 +56,7 @@ else:
                 "._conformance.rules": ("RULES", "Rule"),
                 "._conformance.history.scope": ("Scope",),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
-                ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
+                ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
                 "._conformance.options": ("Limits",),
                 "._conformance.play": ("RuleBrokenError",),
                 "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
@@ -86,6 +86,7 @@ __all__ = [
     "ConversationRecorder",
     "Difference",
     "Driver",
+    "DriverTask",
     "FaultyStream",
     "Finding",
     "History",
@@ -98,7 +99,6 @@ __all__ = [
     "Rule",
     "RuleBrokenError",
     "Scope",
-    "Step",
     "breaking",
     "browser_state_machine",
     "check_application",
@@ -110,7 +110,7 @@ __all__ = [
     "half_closing",
     "histories",
     "json_messages",
-    "lying",
+    "misframing",
     "moves",
     "open_browser_player",
     "open_port_player",

@@ -17,7 +17,7 @@ import trio
 
 @final
 class FaultyStream(trio.abc.HalfCloseableStream):
-    """A stream with a fault. Made by `trickling`, `stalling`, `breaking`, `lying` and `half_closing`."""
+    """A stream with a fault. Made by `trickling`, `stalling`, `breaking`, `misframing` and `half_closing`."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ def breaking(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
     return FaultyStream(stream, send=send)
 
 
-def lying(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
+def misframing(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
     """Lie about the length of the first frame that is sent.
 
     Args:

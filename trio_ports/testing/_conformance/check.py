@@ -1,4 +1,4 @@
-"""Checking: play the stories and many random histories with a subject, and say which rule it breaks."""
+"""Check ports and browsers: play the stories and random histories, and raise an error that names the broken rule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import attrs
 import trio
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
-from .history.drawing import histories
+from .history.generate import histories
 from .history.moves import History
-from .options import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
-from .play import play, quiet, shorten_verdict
+from .options import DialectName, Limits, ListenerErrors, Options
+from .play import Subject, make_browser_subject, make_port_subject, play, quiet, shorten
 from .players.ends import Maker, open_ends
-from .stories import Story, ends_stories, world_stories
+from .stories import Story, browser_stories, port_stories
 
 HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
 
@@ -22,12 +22,12 @@ HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[r
 @final
 @attrs.frozen
 class Report:
-    """What was checked."""
+    """What a check has played."""
 
     rules: tuple[int, ...]
-    """The rules that were checked."""
+    """The numbers of the rules that there was a story for."""
     histories: int
-    """How many histories were played."""
+    """How many histories were played, stories included."""
 
 
 def check_port(
@@ -36,11 +36,11 @@ def check_port(
     dialect: DialectName = "trio",
     limits: Limits = Limits(),
     back_pressure: bool = True,
-    tells_crashes: bool | None = None,
-    narrows: bool = True,
+    reports_crashes: bool | None = None,
+    supports_async_with: bool = True,
     listener_errors: ListenerErrors | None = None,
-    wire: bool = False,
-    remote: bool = False,
+    over_a_wire: bool = False,
+    outside_trio: bool = False,
     examples: int = 100,
     max_moves: int = 50,
     on_progress: Callable[[int, int], object] = lambda _done, _all: None,
@@ -63,16 +63,16 @@ def check_port(
     Args:
         maker: opens a connection and gives its ends, the opener's first. It is a function without arguments, or of a
             nursery, and returns the ends, or something to await or to enter for them.
-        dialect: whose rules.
-        limits: of the connections that ``maker`` makes.
+        dialect: whose rules the ports obey.
+        limits: of the connections that ``maker`` opens.
         back_pressure: posting beyond the bound raises. Without it nothing is posted beyond.
-        tells_crashes: an end learns that the other one's owner failed; the dialect's own unless given.
-        narrows: an end can be entered with ``async with``; not where ``maker`` has done so.
-        listener_errors: what becomes of a listener's exception; the dialect's own unless given.
-        wire: bytes are carried between the ends. Then an end does not know how full the other one is, why it went, or
-            that it has gone, before all that came before was taken.
-        remote: something outside this Trio run carries the messages, as a socket or a process does: what
-            should happen is then waited for. There is a wire.
+        reports_crashes: an end has an error if the other end's owner failed; as in the dialect unless given.
+        supports_async_with: an end can be entered with ``async with``. Pass False if ``maker`` has done so already.
+        listener_errors: what becomes of a listener's exception; as in the dialect unless given.
+        over_a_wire: the messages are carried as bytes. Then an end cannot know how full the other one is or why it
+            went, and learns that it went only after all its messages were taken.
+        outside_trio: something outside this Trio run carries the messages: a pipe, a socket, another process. Then
+            there is a wire, and the check waits for what should happen.
         examples: how many random histories.
         max_moves: how long they may be.
         on_progress: called with how many histories were played, and how many there will be.
@@ -82,18 +82,18 @@ def check_port(
         RuntimeError: inside Trio.
     """
     _require_no_trio("check_port")
-    traits = Traits(
+    options = Options(
         dialect=dialect,
         limits=limits,
         back_pressure=back_pressure,
-        tells_crashes=tells_crashes,
-        narrows=narrows,
+        reports_crashes=reports_crashes,
+        supports_async_with=supports_async_with,
         listener_errors=listener_errors,
-        wire=wire,
-        remote=remote,
+        over_a_wire=over_a_wire,
+        outside_trio=outside_trio,
     )
-    subject = make_port_subject(maker, trio.run(_count_receivers, maker), traits)
-    stories = list(ends_stories(subject.rules, subject.scope))
+    subject = make_port_subject(maker, trio.run(_count_receivers, maker), options)
+    stories = list(port_stories(subject.rules, subject.scope))
     return _check(subject, stories, examples, max_moves, on_progress)
 
 
@@ -111,9 +111,9 @@ def check_browser(
 
     Args:
         maker: opens the browser: `trio_ports.open_browser`, or a function that calls it with arguments.
-        dialect: whose rules; that of the browser.
+        dialect: the browser's dialect.
         limits: of its connections.
-        listener_errors: what becomes of a listener's exception there; the dialect's own unless given.
+        listener_errors: what becomes of a listener's exception; as in the dialect unless given.
         examples: how many random histories.
         max_moves: how long they may be.
         on_progress: called with how many histories were played, and how many there will be.
@@ -123,9 +123,9 @@ def check_browser(
         RuntimeError: inside Trio.
     """
     _require_no_trio("check_browser")
-    traits = Traits(dialect=dialect, limits=limits, listener_errors=listener_errors)
-    subject = make_browser_subject(maker, traits)
-    return _check(subject, list(world_stories(subject.scope)), examples, max_moves, on_progress)
+    options = Options(dialect=dialect, limits=limits, listener_errors=listener_errors)
+    subject = make_browser_subject(maker, options)
+    return _check(subject, list(browser_stories(subject.scope)), examples, max_moves, on_progress)
 
 
 def _require_no_trio(what: str) -> None:
@@ -148,20 +148,20 @@ def _check(
     max_moves: int,
     on_progress: Callable[[int, int], object],
 ) -> Report:
-    played = 0
+    done = 0
     total = len(stories) + examples
 
-    def judge(history: History, rule: int | None = None) -> None:
-        nonlocal played
-        verdict = play(subject, history)
-        if verdict.difference is not None:
-            raise shorten_verdict(subject, verdict, rule)
-        played += 1
-        on_progress(min(played, total), total)
+    def require_agreement(history: History, rule: int | None = None) -> None:
+        nonlocal done
+        played = play(subject, history)
+        if played.difference is not None:
+            raise shorten(subject, played, rule)
+        done += 1
+        on_progress(min(done, total), total)
 
     with quiet():
         for story in stories:
-            judge(story.history, story.rule)
+            require_agreement(story.history, story.rule)
         if examples:
 
             @settings(
@@ -175,7 +175,7 @@ def _check(
             )
             @given(histories(rules=subject.rules, scope=subject.scope, max_moves=max_moves))
             def play_random(history: History) -> None:
-                judge(history)
+                require_agreement(history)
 
             play_random()
-    return Report(tuple(sorted({story.rule for story in stories})), played)
+    return Report(tuple(sorted({story.rule for story in stories})), done)

@@ -1,8 +1,8 @@
-"""State machines for Hypothesis: the rules do with a subject and with the model what the chooser chooses.
+"""State machines for Hypothesis, in which rule by rule a move is done to the ports under test and to the model.
 
-A history that `check_port` plays is drawn as a whole; here it is drawn rule by rule, so that a test can add rules of
-its own, and time can be one of them. A history that breaks a rule is shortened as there, unless Hypothesis's own
-shrinking is asked for: ``settings(phases=Phase)`` does, and takes its time.
+`check_port` generates a history as a whole. Here it is generated rule by rule, so that a test can add rules of its own,
+and time can be one of them. A history that breaks a rule is shortened as `check_port` does it, unless the settings ask
+for Hypothesis's own shrinking: ``settings(phases=Phase)`` does, and takes minutes.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ..driver import Driver
+from .compare.blame import rule_of
 from .compare.compare import Comparison, Difference
 from .compare.hints import hint_of
-from .compare.show import draw_history
-from .history.generate import Chooser
+from .compare.show import draw_logs
+from .history.generate import MoveGenerator
 from .history.moves import History, Move, describe_move
 from .history.scope import FILLED, Scope
 from .model import Model
-from .options import DialectName, Limits, ListenerErrors, Subject, Traits, make_browser_subject, make_port_subject
-from .play import RuleBrokenError, Verdict, quiet, rule_of, shorten_verdict
+from .options import DialectName, Limits, ListenerErrors, Options
+from .play import Played, RuleBrokenError, Subject, make_browser_subject, make_port_subject, quiet, shorten
 from .players.ends import Maker
 from .players.in_process import InProcessPlayer
 
 
 class PortStateMachine(RuleBasedStateMachine):
-    """Ports beside their model: after each rule everything runs until it waits, and the two are compared.
+    """Ports beside their model: after each rule everything runs until it waits, and then the two are compared.
 
     Made by `port_state_machine` and `browser_state_machine`. Subclasses may add rules, which call `do`.
 
     Attributes:
-        history: what was done.
-        driver: steps the Trio run that the subject lives in.
-        player: plays with the subject.
+        history: the moves so far.
+        driver: steps the Trio run that the ports live in.
+        player: plays with the ports.
     """
 
     subject: ClassVar[Subject]
@@ -51,7 +52,7 @@ class PortStateMachine(RuleBasedStateMachine):
         self.driver: Driver = Driver()
         self.reference: Model = self.subject.make_model()
         self._comparison: Comparison | None = None
-        self._chooser = Chooser(lambda strategy: self._draw(strategy), self.reference, self.scope)
+        self._generator = MoveGenerator(lambda strategy: self._draw(strategy), self.reference, self.scope)
         self._quiet = quiet()
         life = self.driver.start(self._live)
         if not life.blocked:
@@ -65,7 +66,7 @@ class PortStateMachine(RuleBasedStateMachine):
             await trio.sleep_forever()
 
     def do(self, move: Move) -> None:
-        """Do what a move says, on both sides; nothing, if it makes no sense now."""
+        """Do a move on both sides; do nothing if it makes no sense now."""
         if self.reference.may(move):
             note(describe_move(move))
             self.history.append(move)
@@ -74,15 +75,15 @@ class PortStateMachine(RuleBasedStateMachine):
 
     def _choose(self, kind: str, data: st.DataObject) -> None:
         self._draw = data.draw
-        move = self._chooser.choose(kind)
+        move = self._generator.choose(kind)
         if move is not None:
             self.do(move)
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        """Open a tab and listen, in most worlds."""
+        """In most browsers, open a tab and listen."""
         self._draw = data.draw
-        for move in self._chooser.begin():
+        for move in self._generator.begin():
             self.do(move)
 
     @rule(data=st.data())
@@ -106,19 +107,19 @@ class PortStateMachine(RuleBasedStateMachine):
         """Post as many messages as there is room for, or more; send beyond, and cancel that."""
         self._choose("fill", data)
 
-    @precondition(lambda self: self.scope.blocks)
+    @precondition(lambda self: self.scope.beyond_browsers)
     @rule(data=st.data())
     def send(self, data: st.DataObject) -> None:
         """Send, which may block."""
         self._choose("send", data)
 
-    @precondition(lambda self: self.scope.blocks)
+    @precondition(lambda self: self.scope.beyond_browsers)
     @rule(data=st.data())
     def receive(self, data: st.DataObject) -> None:
         """Receive, which may block."""
         self._choose("receive", data)
 
-    @precondition(lambda self: self.scope.blocks)
+    @precondition(lambda self: self.scope.beyond_browsers)
     @rule(data=st.data())
     def wait_disconnected(self, data: st.DataObject) -> None:
         """Wait for the end."""
@@ -133,10 +134,10 @@ class PortStateMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(port.holding for port in self.reference.ports))
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        """Let a listener go on that waits."""
+        """Let a listener that waits go on."""
         self._choose("release", data)
 
-    @precondition(lambda self: self.scope.blocks)
+    @precondition(lambda self: self.scope.beyond_browsers)
     @rule(data=st.data())
     def use_block(self, data: st.DataObject) -> None:
         """Enter ``async with`` a port, or leave it: in good order, cancelled, or by a crash."""
@@ -147,25 +148,25 @@ class PortStateMachine(RuleBasedStateMachine):
         """Let time pass: nothing about a port depends on it."""
         self.driver.advance(seconds)
 
-    @precondition(lambda self: self.scope.world)
+    @precondition(lambda self: self.scope.browser)
     @rule(data=st.data())
     def change_places(self, data: st.DataObject) -> None:
         """Open, navigate or close a tab, a frame or a page."""
         self._choose("place", data)
 
-    @precondition(lambda self: self.scope.world)
+    @precondition(lambda self: self.scope.browser)
     @rule(data=st.data())
     def connect(self, data: st.DataObject) -> None:
         """Connect, from anywhere to anywhere."""
         self._choose("connect", data)
 
-    @precondition(lambda self: self.scope.world)
+    @precondition(lambda self: self.scope.browser)
     @rule(data=st.data())
     def listen(self, data: st.DataObject) -> None:
         """Listen for connections, or listen no more."""
         self._choose("listen", data)
 
-    @precondition(lambda self: self.scope.world)
+    @precondition(lambda self: self.scope.browser)
     @rule(data=st.data())
     def use_context(self, data: st.DataObject) -> None:
         """Close a context, or enter or leave its block."""
@@ -173,7 +174,7 @@ class PortStateMachine(RuleBasedStateMachine):
 
     @invariant()
     def does_what_the_model_does(self) -> None:
-        """Everything that was told, returned and raised is as the model has it."""
+        """Every call of a listener, every result and every exception is as in the model."""
         if self.history:
             self._comparison = self._comparison or Comparison(self.reference, self.player)
             difference = self._comparison.compare(self.history[-1])
@@ -181,18 +182,18 @@ class PortStateMachine(RuleBasedStateMachine):
                 raise self._broken(difference)
 
     def _broken(self, difference: Difference) -> RuleBrokenError:
-        logs = {name: actor.log for name, actor in self.player.contexts.items()}
+        logs = draw_logs(self.player.contexts)
         hint = hint_of(difference, self.reference.rules, self.player)
         running = settings.default
         if running is None or Phase.shrink in running.phases:
-            return RuleBrokenError(rule_of(difference), self.history, difference, draw_history(logs), hint)
-        verdict = Verdict(self.history, difference, logs, hint)
+            return RuleBrokenError(rule_of(difference), self.history, difference, logs, hint)
+        played = Played(self.history, difference, logs, hint)
         with ThreadPoolExecutor(1) as elsewhere:  # This thread has a Trio run of its own.
-            return elsewhere.submit(shorten_verdict, self.subject, verdict).result()
+            return elsewhere.submit(shorten, self.subject, played).result()
 
     @invariant()
     def the_end_comes_once_and_last(self) -> None:
-        """No listener is told of an end twice, and none of a port that its own side has closed."""
+        """No listener of on_disconnect is called twice."""
         for actor in self.player.contexts.values():
             ends = [(r["port"], r["listener"]) for r in actor.log if r["event"] == "on_disconnect"]
             assert len(ends) == len(set(ends))
@@ -211,7 +212,7 @@ def port_state_machine(
     dialect: DialectName = "trio",
     limits: Limits = Limits(),
     receivers: int = 1,
-    tells_crashes: bool | None = None,
+    reports_crashes: bool | None = None,
     listener_errors: ListenerErrors | None = None,
 ) -> type[PortStateMachine]:
     """Return a state machine that does to the ends of a connection whatever can be done, beside a model of the rules.
@@ -222,14 +223,14 @@ def port_state_machine(
 
     Args:
         maker: opens a connection, as for `check_port`; the messages travel within the Trio run.
-        dialect: whose rules.
-        limits: of the connections that ``maker`` makes.
+        dialect: whose rules the ports obey.
+        limits: of the connections that ``maker`` opens.
         receivers: how many receivers they have.
-        tells_crashes: an end learns that the other one's owner failed; the dialect's own unless given.
-        listener_errors: what becomes of a listener's exception; the dialect's own unless given.
+        reports_crashes: an end has an error if the other end's owner failed; as in the dialect unless given.
+        listener_errors: what becomes of a listener's exception; as in the dialect unless given.
     """
-    traits = Traits(dialect=dialect, limits=limits, tells_crashes=tells_crashes, listener_errors=listener_errors)
-    return _make_machine("PortMachine", make_port_subject(maker, receivers, traits))
+    options = Options(dialect=dialect, limits=limits, reports_crashes=reports_crashes, listener_errors=listener_errors)
+    return _make_machine("PortMachine", make_port_subject(maker, receivers, options))
 
 
 def browser_state_machine(
@@ -243,12 +244,12 @@ def browser_state_machine(
 
     Args:
         maker: opens the browser, as for `check_browser`.
-        dialect: whose rules; that of the browser.
+        dialect: the browser's dialect.
         limits: of its connections.
-        listener_errors: what becomes of a listener's exception there; the dialect's own unless given.
+        listener_errors: what becomes of a listener's exception; as in the dialect unless given.
     """
-    traits = Traits(dialect=dialect, limits=limits, listener_errors=listener_errors)
-    return _make_machine("BrowserMachine", make_browser_subject(maker, traits))
+    options = Options(dialect=dialect, limits=limits, listener_errors=listener_errors)
+    return _make_machine("BrowserMachine", make_browser_subject(maker, options))
 
 
 def _make_machine(name: str, subject: Subject) -> type[PortStateMachine]:

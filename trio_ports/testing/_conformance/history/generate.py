@@ -1,4 +1,4 @@
-"""Choosing moves: one after the other is drawn, and a model says at each point what makes sense."""
+"""Generate histories: one move after the other is drawn, and a model says at each point what makes sense."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, final
 from hypothesis import strategies as st
 
 from ...strategies import json_messages
-from ..model import Context, Model, Port
+from ..model import DIALECT_RULES, Context, DialectRules, Model, Port
 from . import moves
 from .moves import EXTENSIONS, NOBODY, History, Move, Step
 from .scope import FILLED, Scope
@@ -58,13 +58,13 @@ def _numbers(below: int) -> st.SearchStrategy[int]:
 
 
 @final
-class Chooser:
-    """Draws moves that make sense.
+class MoveGenerator:
+    """Generates moves that make sense.
 
     Args:
         draw: draws from a strategy.
-        reference: has played what was chosen before.
-        scope: what may be chosen.
+        reference: a model that has played the moves so far.
+        scope: what may happen.
     """
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], reference: Model, scope: Scope) -> None:
@@ -76,7 +76,7 @@ class Chooser:
 
     def begin(self) -> History:
         """Return how a history begins: a world that nobody listens in, and without a tab, has not much to tell."""
-        if not self._scope.world or not self._number(4):
+        if not self._scope.browser or not self._number(4):
             return []
         hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
         external = moves.add_listener("on_connect_external", "hears", *_CONNECT_ACTIONS["hears"], port=None)
@@ -91,9 +91,9 @@ class Chooser:
 
     def _kinds(self) -> list[str]:
         kinds = ["turn", "turn", "turn", "turn"]
-        if self._scope.blocks:
+        if self._scope.beyond_browsers:
             kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill"]
-        if self._scope.world:
+        if self._scope.browser:
             kinds += ["place", "place"]
             kinds += ["connect", "connect", "context", "listen"]
         return kinds
@@ -118,7 +118,7 @@ class Chooser:
             return self._messages
         if kind < 10:
             return [self._messages, self._draw(_VALUES)]
-        special = kind == 11 and self._scope.blocks
+        special = kind == 11 and self._scope.beyond_browsers
         return {"$": self._pick(_SPECIALS)} if special else self._draw(_VALUES)
 
     def _living(self) -> list[Context]:
@@ -157,7 +157,7 @@ class Chooser:
             port = first if number == 0 or self._flip() else self._port()
             assert port is not None
             steps.append({**self._step(port, self._pick(steps_of)), "at": port.context.name})
-            if self._scope.blocks and steps[-1]["do"] == "post" and self._flip():
+            if self._scope.beyond_browsers and steps[-1]["do"] == "post" and self._flip():
                 steps.append({**moves.change(), "at": port.context.name})
         return moves.turn(first.context.name, *steps)
 
@@ -181,14 +181,14 @@ class Chooser:
 
     def _message_actions(self, port: Port) -> dict[str, list[Step]]:
         actions = dict(_ACTIONS)
-        if not self._scope.blocks:
+        if not self._scope.beyond_browsers:
             del actions["holds"]
-        if not self._scope.raises:
+        if not self._scope.listeners_raise:
             del actions["raises"]
         if port.out.waiting:  # Whether room comes first, or the message that makes it leave, is not ruled.
             del actions["bye"]
         # Two that answer each other would never end, and several that answer at once have no order that is ruled.
-        if port.side == "receiver" and not self._scope.world and self._scope.receivers == 1:
+        if port.side == "receiver" and not self._scope.browser and self._scope.receivers == 1:
             actions |= _ANSWERS
         return actions
 
@@ -198,7 +198,7 @@ class Chooser:
         port = self._either([port for port in self._ports() if self._stays_full(port)])
         if port is None or bound > FILLED:
             return None
-        if self._scope.blocks and self._flip() and not port.out.has_room(1):
+        if self._scope.beyond_browsers and self._flip() and not port.out.has_room(1):
             return self._choose_cancel() if port.out.waiting and self._flip() else self._choose_send()
         first, count = self._messages + 1, int(bound) + self._number(2)
         self._messages += count
@@ -253,7 +253,7 @@ class Chooser:
             name = self._pick(["p1", "p2"]) if kind == "page" else self._pick(["g1", "g2"])
             return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
         if kind == "uninstall":
-            return moves.uninstall(EXTENSIONS[1]) if self._scope.blocks and self._flip() else None
+            return moves.uninstall(EXTENSIONS[1]) if self._scope.beyond_browsers and self._flip() else None
         frames = sorted({context.frame for context in self._living() if context.frame is not None})
         if not frames:
             return None
@@ -269,7 +269,7 @@ class Chooser:
         if self._number(5) == 0:
             name = self._pick(list(_CONNECT_ACTIONS))
             return moves.turn(context.name, moves.remove_listener(event, name, port=None))  # type: ignore[arg-type]
-        names = [name for name in _CONNECT_ACTIONS if self._scope.raises or name != "raises"]
+        names = [name for name in _CONNECT_ACTIONS if self._scope.listeners_raise or name != "raises"]
         name = self._pick(["hears", "hears", *names])
         step = moves.add_listener(event, name, *_CONNECT_ACTIONS[name], port=None)  # type: ignore[arg-type]
         return moves.turn(context.name, step)
@@ -301,10 +301,52 @@ class Chooser:
         if not living:
             return None
         context = self._pick(living)
-        if not self._scope.blocks:
+        if not self._scope.beyond_browsers:
             return None
         if context.inside:
             return moves.leave(context.name, self._pick(["return", "cancel", "crash"]), None)
         if self._flip():
             return moves.turn(context.name, moves.close_context())
         return moves.enter(context.name, None)
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+    *,
+    browser: bool = False,
+    receivers: int = 1,
+    max_moves: int = 50,
+    dialect: str = "trio",
+    rules: DialectRules | None = None,
+    scope: Scope | None = None,
+) -> History:
+    """Generate histories in which every move makes sense.
+
+    Args:
+        draw: Hypothesis passes it.
+        browser: the history takes place in a browser, instead of between the ends of one connection.
+        receivers: how many receivers that connection has.
+        max_moves: how long a history may be.
+        dialect: whose rules say what makes sense.
+        rules: these rules instead.
+        scope: what may happen, instead of everything.
+    """
+    scope = scope or Scope(receivers=receivers, browser=browser)
+    rules = rules or DIALECT_RULES[dialect]
+    reference = (
+        Model.of_browser(rules, EXTENSIONS)
+        if scope.browser
+        else Model.of_ends(rules, scope.receivers, supports_async_with=scope.supports_async_with)
+    )
+    generator = MoveGenerator(draw, reference, scope)
+    history: History = []
+    for move in generator.begin():
+        reference.play(move)
+        history.append(move)
+    for _ in range(draw(st.integers(max_moves // 2, max_moves))):
+        chosen = generator.choose()
+        if chosen is not None:
+            reference.play(chosen)
+            history.append(chosen)
+    return history

@@ -1,4 +1,4 @@
-"""The scope of a history: what may happen in it, as far as its subject can do it."""
+"""The scope of a history: what may happen in it, as far as the ports under test can do it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Final, final
 import attrs
 
 FILLED: Final = 2000
-"""The largest bound that is filled."""
+"""The largest bound that a history fills."""
 
 
 @final
 @attrs.frozen
 class Scope:
-    """What a history may hold."""
+    """What a history may contain."""
 
     receivers: int = 1
-    """How many receivers one connection has, where there is nothing else."""
-    world: bool = False
+    """How many receivers the one connection has, where there is no browser."""
+    browser: bool = False
     """It takes place in a browser."""
-    blocks: bool = True
-    """It uses what a real browser lacks: ``send``, ``receive``, ``async with``, listeners that wait, other values."""
-    raises: bool = True
+    beyond_browsers: bool = True
+    """It uses what real browsers lack: ``send``, ``receive``, ``async with``, listeners that wait, values that are not
+    JSON."""
+    listeners_raise: bool = True
     """Listeners may raise, and it is logged."""
-    narrows: bool = True
+    supports_async_with: bool = True
     """Ports can be entered with ``async with``."""

@@ -1,4 +1,4 @@
-"""Shortening: leave out of a history, and make smaller, whatever is not needed to break the rule."""
+"""Shrink a history: leave out, and make smaller, whatever is not needed to break the rule."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, final
 
-from ...answers import is_list, is_object
 from ..model.dialects import is_special
 from .moves import History, Move, Step
 
 TRIES: Final = 600
-"""How many other histories are tried."""
+"""How many other histories are played."""
 SECONDS: Final = 5.0
-"""For how long."""
+"""How long they may take."""
 MANY: Final = 20
-"""Of so many steps it is not tried first to leave out one by one."""
+"""A turn with more steps than this is thinned out by halves first."""
 _SMALL: Final[tuple[Any, ...]] = (0, 1, None, "", [], {})
 
 
-def shorten(history: History, attempt: Callable[[History], History | None], *, tries: int = TRIES) -> History:
-    """Return a history that does the same and is as short as could be found.
+def shrink(history: History, attempt: Callable[[History], History | None], *, tries: int = TRIES) -> History:
+    """Return the shortest history found that breaks the same rule.
 
     Args:
         history: breaks a rule.
-        attempt: plays another one; returns how far it was played if that breaks the same rule, and None otherwise.
-        tries: how many may be played.
+        attempt: plays another history. It returns the part that was played, if that breaks the same rule, and None
+            otherwise.
+        tries: how many histories may be played.
     """
     tried = Tries(attempt, tries)
     history = _thin(history, tried)
@@ -38,7 +38,7 @@ def shorten(history: History, attempt: Callable[[History], History | None], *, t
 
 @final
 class Tries:
-    """Plays other histories, a number of them and for a while; after that none is any better."""
+    """Plays other histories, until so many were played or the time is up; after that it plays none."""
 
     def __init__(self, attempt: Callable[[History], History | None], number: int) -> None:
         self._attempt = attempt
@@ -47,11 +47,11 @@ class Tries:
 
     @property
     def are_over(self) -> bool:
-        """No more is played."""
+        """No further history will be played."""
         return self._left <= 0 or time.monotonic() > self._until
 
     def __call__(self, history: History) -> History | None:
-        """Play one; say how far it was played if that breaks the same rule."""
+        """Play a history and return the part that was played, if that breaks the same rule."""
         if self.are_over:
             return None
         self._left -= 1
@@ -149,9 +149,9 @@ def _parts(message: Any) -> Iterator[Any]:
     if isinstance(message, str):
         half = len(message) // 2
         yield from (part for part in (message[:half], message[half:], message[1:], message[:-1]) if part != message)
-    elif is_list(message):
+    elif isinstance(message, list):
         yield from message
         yield from (message[:at] + message[at + 1 :] for at in range(len(message)))
-    elif is_object(message):
+    elif isinstance(message, dict):
         yield from message.values()
         yield from ({key: value for key, value in message.items() if key != left} for left in message)

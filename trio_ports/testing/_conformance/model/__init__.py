@@ -9,22 +9,22 @@ The order between different senders, and between different ports, is not ruled.
 
 from .connections import Call, Connection, Direction, Inbox, Message, Seen
 from .contexts import Context
-from .dialects import MIB, RULES, Outcome, Rules
+from .dialects import DIALECT_RULES, MIB, DialectRules, Outcome
 from .playing import Model
 from .ports import Port
 
 __all__ = [
+    "DIALECT_RULES",
     "MIB",
-    "RULES",
     "Call",
     "Connection",
     "Context",
+    "DialectRules",
     "Direction",
     "Inbox",
     "Message",
     "Model",
     "Outcome",
     "Port",
-    "Rules",
     "Seen",
 ]

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .dialects import Outcome, Rules
+from .dialects import DialectRules, Outcome
 
 if TYPE_CHECKING:
     from .ports import Port
@@ -120,7 +120,7 @@ class Inbox:
 
 @dataclass(eq=False)
 class Connection:
-    rules: Rules
+    rules: DialectRules
     opener: Port | None = None
     receivers: list[Port] = field(default_factory=list["Port"])
     directions: dict[str, Direction] = field(default_factory=dict[str, Direction])

@@ -60,7 +60,7 @@ class Context:
         return "ok"
 
     def close(self, error: str | None = None) -> None:
-        """Rules 20 and 27."""
+        """DialectRules 20 and 27."""
         self.alive = False
         for port in self.ports.values():
             port.held = False

@@ -12,14 +12,14 @@ Leaving = Literal["last", "all", "opener"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class DialectRules:
     """Where the dialects differ, and what limits there are."""
 
     keeps_unheard: bool
-    """Rules 15 and 24."""
+    """DialectRules 15 and 24."""
     keeps_error: bool
     """Rule 25."""
-    tells_crashes: bool
+    reports_crashes: bool
     """Rule 20."""
     receiver_disconnects: Leaving
     """Rule 26."""
@@ -43,16 +43,16 @@ class Rules:
     """Rule 3: ``externally_connectable`` speaks of extensions too."""
     logs: bool = True
     """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
-    tells_late: bool = False
+    learns_late: bool = False
     """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
 
 
 MIB = 1024 * 1024
-RULES = {
-    "trio": Rules(
+DIALECT_RULES = {
+    "trio": DialectRules(
         keeps_unheard=True,
         keeps_error=True,
-        tells_crashes=True,
+        reports_crashes=True,
         receiver_disconnects="last",
         receiver_vanishes="last",
         calls_removed=False,
@@ -66,10 +66,10 @@ RULES = {
         reaches_opener=False,
         key_for_extensions=True,
     ),
-    "firefox": Rules(
+    "firefox": DialectRules(
         keeps_unheard=False,
         keeps_error=True,
-        tells_crashes=False,
+        reports_crashes=False,
         receiver_disconnects="all",
         receiver_vanishes="all",
         calls_removed=False,
@@ -83,10 +83,10 @@ RULES = {
         reaches_opener=True,
         key_for_extensions=False,
     ),
-    "chrome": Rules(
+    "chrome": DialectRules(
         keeps_unheard=False,
         keeps_error=False,
-        tells_crashes=False,
+        reports_crashes=False,
         receiver_disconnects="opener",
         receiver_vanishes="last",
         calls_removed=True,

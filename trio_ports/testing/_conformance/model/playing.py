@@ -6,15 +6,15 @@ from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox
 from .contexts import CONNECT_EVENTS, Context
-from .dialects import Rules
+from .dialects import DialectRules
+from .places import Places
 from .ports import Port
-from .worlds import World
 
 
-class Model(World):
+class Model(Places):
     """All contexts and ports of a history."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: DialectRules) -> None:
         super().__init__(rules)
         self.ports: list[Port] = []
         self.calls: dict[str, Call] = {}
@@ -22,10 +22,10 @@ class Model(World):
         """What came of each step of the turns, and how each block was left, in order."""
 
     @classmethod
-    def of_ends(cls, rules: Rules, receivers: int = 1, *, narrows: bool = True) -> Model:
+    def of_ends(cls, rules: DialectRules, receivers: int = 1, *, supports_async_with: bool = True) -> Model:
         """Return the model of one connection, whose ends are there from the beginning.
 
-        ``narrows``: they are in no ``async with`` yet.
+        ``supports_async_with``: they are in no ``async with`` yet.
         """
         model = cls(rules)
         ports = model.connect(receivers)
@@ -33,11 +33,11 @@ class Model(World):
         for name, port in zip(names, ports, strict=True):
             context = model.contexts[name] = Context(name)
             context.ports["p"] = port
-            port.context, port.label, port.had_block = context, "p", not narrows
+            port.context, port.label, port.had_block = context, "p", not supports_async_with
         return model
 
     @classmethod
-    def of_world(cls, rules: Rules, extensions: tuple[str, ...]) -> Model:
+    def of_browser(cls, rules: DialectRules, extensions: tuple[str, ...]) -> Model:
         """Return the model of a browser with these extensions, each with its background."""
         model = cls(rules)
         for extension in extensions:
@@ -208,7 +208,7 @@ class Model(World):
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
         """Return the opener and the receivers. ``heard``: as long as nobody knows whether they will listen. Rule 6."""
         connection = Connection(self.rules, size=receivers)
-        hands = not self.rules.tells_late
+        hands = not self.rules.learns_late
         forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
         back.inboxes.append(Inbox(hands=hands))
         forth.inboxes.extend(Inbox(heard=heard, hands=hands) for _ in range(receivers))
@@ -229,7 +229,7 @@ class Model(World):
             pass
 
     def announce(self, port: Port) -> None:
-        """Tell the receiver's side of a connection. Rules 5 to 7."""
+        """Tell the receiver's side of a connection. DialectRules 5 to 7."""
         context = port.context
         port.held = False
         del context.ports[f"?{port.number}"]

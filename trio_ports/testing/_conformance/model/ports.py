@@ -7,7 +7,7 @@ from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox, Message, Seen
 from .contexts import CONNECT_EVENTS, Context
-from .dialects import Outcome, Rules, UnserializableError, show, weigh
+from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
 
@@ -18,7 +18,7 @@ class Port:
     def __init__(self, number: int, connection: Connection, side: str, inbox: Inbox, out: Direction) -> None:
         self.number = number
         self.connection = connection
-        self.rules: Rules = connection.rules
+        self.rules: DialectRules = connection.rules
         self.side = side
         self.inbox = inbox
         self.out = out
@@ -61,7 +61,7 @@ class Port:
     # What is done to it -----------------------------------------------------------------------------------------
 
     def post(self, value: Any, *, own: bool = False) -> Outcome:
-        """Rules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
+        """DialectRules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
         try:
             shown = show(value)
         except UnserializableError:
@@ -93,7 +93,7 @@ class Port:
         return Message(self.number, value, self.posted)
 
     def send(self, value: Any) -> Call:
-        """Rules 17 and 23."""
+        """DialectRules 17 and 23."""
         call = Call(self, "send")
         try:
             shown = show(value)
@@ -113,7 +113,7 @@ class Port:
         return call
 
     def receive(self) -> Call:
-        """Rules 15 and 25."""
+        """DialectRules 15 and 25."""
         call = Call(self, "receive")
         if self.inbox.reader is not None or self.listeners:
             call.finish("busy")
@@ -151,7 +151,7 @@ class Port:
         self.enders = [other for other in self.enders if other != name]
 
     def close(self, error: str | None = None, *, vanished: bool = False) -> None:
-        """Rules 18 to 22."""
+        """DialectRules 18 to 22."""
         if self.state in ("open", "ending"):
             self.state = "closed"
             self.inbox.closed = True
@@ -159,7 +159,7 @@ class Port:
             self.out.refuse(self, "closed")
             for call in self.refused:
                 call.finish("closed")
-            self.connection.leave(self, error if self.rules.tells_crashes else None, vanished=vanished)
+            self.connection.leave(self, error if self.rules.reports_crashes else None, vanished=vanished)
 
     def leave_scope(self, error: str | None = None, *, vanished: bool) -> None:
         """The scope that owns it has ended."""
@@ -182,7 +182,7 @@ class Port:
 
     def peer_left(self, error: str | None) -> None:
         """Over a wire that arrives after the turn, and after all that came before it was taken."""
-        if self.rules.tells_late:
+        if self.rules.learns_late:
             self.leaving = (error,)
         else:
             self.lose_peer(error)
@@ -200,7 +200,7 @@ class Port:
         return not self.rules.keeps_unheard and not self.has_read
 
     def is_over(self) -> bool:
-        """The end can be delivered. Rules 21 and 24."""
+        """The end can be delivered. DialectRules 21 and 24."""
         waits_for_reader = self.has_read and not self.listeners
         wanted = self.listeners or waits_for_reader or self.drops
         return self.state == "ending" and not (self.inbox.messages and wanted)
@@ -237,7 +237,7 @@ class Port:
         self.context.log.append(Seen({"port": self.label, **record}, source))
 
     def dispatch(self, message: Message) -> Iterator[Wait]:
-        """Rules 28 to 31."""
+        """DialectRules 28 to 31."""
         for name in self.listeners:
             if name not in self.listeners and not self.rules.calls_removed:
                 continue

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .contexts import Context
-from .dialects import Rules
+from .dialects import DialectRules
 
 
-class World:
+class Places:
     """The contexts of a history, and their places: extensions, tabs and frames, if there are any."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: DialectRules) -> None:
         self.rules = rules
         self.contexts: dict[str, Context] = {}
         self.extensions: list[str] = []
@@ -113,7 +113,7 @@ class World:
         return context
 
     def hear(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
-        """Say who hears a connect, and which event. Rules 2 to 4."""
+        """Say who hears a connect, and which event. DialectRules 2 to 4."""
         others = [context for context in self._living() if context is not opener]
         if step["do"] == "tabs_connect":
             others = self._living() if self.rules.reaches_opener else others

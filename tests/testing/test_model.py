@@ -14,8 +14,8 @@ from trio_ports._browser.runtime import Runtime
 from trio_ports._protocol.senders import SenderTab
 from trio_ports.testing import RuleBrokenError, check_browser, moves
 from trio_ports.testing._conformance.history.moves import History, Step, by, turn
-from trio_ports.testing._conformance.options import Traits, make_browser_subject, make_port_subject
-from trio_ports.testing._conformance.play import play
+from trio_ports.testing._conformance.options import Options
+from trio_ports.testing._conformance.play import make_browser_subject, make_port_subject, play
 
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -24,7 +24,7 @@ each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 def play_in_browser(dialect: Any, history: History) -> dict[str, list[dict[str, Any]]]:
     """Play a history in a browser, of which every move has to make sense, and return what was told to whom."""
     maker = partial(trio_ports.open_browser, dialect=dialect, listener_errors="log")
-    subject = make_browser_subject(maker, Traits(dialect=dialect, listener_errors="log"))
+    subject = make_browser_subject(maker, Options(dialect=dialect, listener_errors="log"))
     verdict = play(subject, history)
     assert (verdict.history, verdict.difference) == (history, None)
     return verdict.logs
@@ -54,7 +54,7 @@ def test_a_listener_that_holds_and_then_answers() -> None:
         moves.release("receiver"),
     ]
     maker = lambda nursery: trio_ports.open_port_pair(nursery)  # noqa: E731 - A maker takes the nursery.
-    subject = make_port_subject(maker, 1, Traits())
+    subject = make_port_subject(maker, 1, Options())
     verdict = play(subject, history)
     assert (verdict.history, verdict.difference) == (history, None)
     assert [record["message"] for record in verdict.logs["opener"]] == ["answer"]
@@ -70,7 +70,7 @@ def test_a_listener_holds_as_its_block_ends(how: Any) -> None:
         moves.leave("receiver", how),
     ]
     maker = lambda nursery: trio_ports.open_port_pair(nursery)  # noqa: E731 - A maker takes the nursery.
-    verdict = play(make_port_subject(maker, 1, Traits()), history)
+    verdict = play(make_port_subject(maker, 1, Options()), history)
     assert (verdict.history, verdict.difference) == (history, None)
     assert [record["message"] for record in verdict.logs["receiver"]] == [1]
 

@@ -7,17 +7,17 @@ import trio
 
 import trio_ports
 from trio_ports.testing import Limits, moves, open_browser_player, open_port_player
-from trio_ports.testing._conformance.compare.compare import compare
+from trio_ports.testing._conformance.compare.compare import Comparison
 from trio_ports.testing._conformance.history.moves import EXTENSIONS, turn
-from trio_ports.testing._conformance.model import RULES, Model
-from trio_ports.testing._conformance.options import Traits, make_port_subject
-from trio_ports.testing._conformance.play import play
+from trio_ports.testing._conformance.model import DIALECT_RULES, Model
+from trio_ports.testing._conformance.options import Options
+from trio_ports.testing._conformance.play import make_port_subject, play
 
 
 def test_a_move_that_there_is_not() -> None:
     """A misspelt move is an error, and not one that makes no sense now."""
     with pytest.raises(NotImplementedError, match="dance"):
-        Model.of_ends(RULES["trio"]).may({"move": "dance"})
+        Model.of_ends(DIALECT_RULES["trio"]).may({"move": "dance"})
 
 
 def test_listeners_for_connections_are_asked_for() -> None:
@@ -29,7 +29,7 @@ def test_listeners_for_connections_are_asked_for() -> None:
     ]
 
     async def main() -> None:
-        reference = Model.of_world(RULES["trio"], EXTENSIONS)
+        reference = Model.of_browser(DIALECT_RULES["trio"], EXTENSIONS)
         async with open_browser_player(trio_ports.open_browser) as player:
             for move in history:
                 assert reference.may(move)
@@ -48,14 +48,14 @@ def test_a_queue_is_filled() -> None:
     ]
 
     async def main() -> None:
-        reference = Model.of_ends(RULES["trio"])
+        reference = Model.of_ends(DIALECT_RULES["trio"])
         async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
             for move in history:
                 assert reference.may(move)
                 reference.play(move)
                 await player.play(move)
             assert reference.results[:4] == player.results[:4] == ["ok", "full after 24", "ok", "closed after 0"]
-            assert compare(reference, player, history[-1]) is None
+            assert Comparison(reference, player).compare(history[-1]) is None
             assert len(player.contexts["receiver"].log) == 1025
 
     trio.run(main)
@@ -75,7 +75,7 @@ def test_nobody_waits_for_room_that_there_is() -> None:
         moves.release("receiver"),
     ]
     maker = lambda nursery: trio_ports.open_port_pair(nursery, max_buffer_size=3)  # noqa: E731 - It takes the nursery.
-    subject = make_port_subject(maker, 1, Traits(limits=Limits(max_buffer_size=3)))
+    subject = make_port_subject(maker, 1, Options(limits=Limits(max_buffer_size=3)))
     verdict = play(subject, history)
     assert (verdict.history, verdict.difference) == (history, None)
 
@@ -94,13 +94,13 @@ def test_both_leave_while_somebody_waits_to_send(together: bool, outcome: str) -
     ]
 
     async def main() -> None:
-        reference = Model.of_ends(RULES["trio"])
+        reference = Model.of_ends(DIALECT_RULES["trio"])
         async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
             for move in history:
                 reference.play(move)
                 await player.play(move)
             assert reference.calls["sent"].outcome == player.calls["sent"].outcome == outcome
-            assert compare(reference, player, history[-1]) is None
+            assert Comparison(reference, player).compare(history[-1]) is None
 
     trio.run(main)
 
@@ -124,7 +124,7 @@ NONSENSE = [
 @pytest.mark.parametrize("move", NONSENSE, ids=moves.describe_move)
 def test_what_makes_no_sense(move: moves.Move) -> None:
     """It is left out of a history."""
-    assert not Model.of_ends(RULES["trio"]).may(move)
+    assert not Model.of_ends(DIALECT_RULES["trio"]).may(move)
 
 
 def test_a_listener_for_connections_that_goes_at_once() -> None:
@@ -140,13 +140,13 @@ def test_a_listener_for_connections_that_goes_at_once() -> None:
     ]
 
     async def main() -> None:
-        reference = Model.of_world(RULES["trio"], EXTENSIONS)
+        reference = Model.of_browser(DIALECT_RULES["trio"], EXTENSIONS)
         async with open_browser_player(trio_ports.open_browser) as player:
             for move in history:
                 assert reference.may(move)
                 reference.play(move)
                 await player.play(move)
             assert [record["error"] for record in player.contexts["t1/a"].log] == ["no-receiver"]
-            assert compare(reference, player, history[-1]) is None
+            assert Comparison(reference, player).compare(history[-1]) is None
 
     trio.run(main)

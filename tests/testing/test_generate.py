@@ -1,17 +1,19 @@
-"""Choosing: whatever is drawn, what is chosen makes sense; and everything that can happen can be chosen."""
+"""Generating histories: every move that is drawn makes sense, and everything that can happen can be drawn."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from trio_ports.testing import Scope, moves
-from trio_ports.testing._conformance.history import generate as choosing
-from trio_ports.testing._conformance.history.generate import Chooser
+from trio_ports.testing import Scope, histories, moves
+from trio_ports.testing._conformance.history import generate
+from trio_ports.testing._conformance.history.generate import MoveGenerator
 from trio_ports.testing._conformance.history.moves import EXTENSIONS, History, Move, turn
-from trio_ports.testing._conformance.model import RULES, Model
+from trio_ports.testing._conformance.model import DIALECT_RULES, Model
 
 
 class Scripted:
@@ -36,36 +38,35 @@ class Scripted:
         return [*(number for number, _ in drawn[:-1]), drawn[-1][0] + 1] if drawn else None
 
 
-@pytest.fixture(autouse=True)
-def _numbers_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "_numbers", lambda below: below)
-
-
-def every(reference: Model, scope: Scope, choose: Callable[[Chooser], Any], few: int = 4) -> Iterator[Any]:
+def every(reference: Model, scope: Scope, choose: Callable[[MoveGenerator], Any], few: int = 4) -> Iterator[Any]:
     """Return what is chosen with every combination of the first few draws."""
     numbers: list[int] | None = []
-    while numbers is not None:
-        script = Scripted(numbers)
-        yield choose(Chooser(script, reference, scope))
-        numbers = script.next_numbers(few)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generate, "_numbers", lambda below: below)
+        while numbers is not None:
+            script = Scripted(numbers)
+            yield choose(MoveGenerator(script, reference, scope))
+            numbers = script.next_numbers(few)
 
 
 def every_move(reference: Model, scope: Scope, kind: str | None = None, few: int = 4) -> list[Move]:
     """Return the moves of a kind that can be chosen, all of which make sense."""
-    chosen = [move for move in every(reference, scope, lambda chooser: chooser.choose(kind), few) if move is not None]
+    chosen = [
+        move for move in every(reference, scope, lambda generator: generator.choose(kind), few) if move is not None
+    ]
     assert all(reference.may(move) and moves.describe_move(move) for move in chosen)
     return chosen
 
 
 def make_ends(history: History = []) -> Model:  # noqa: B006 - It is only read.
-    reference = Model.of_ends(RULES["trio"])
+    reference = Model.of_ends(DIALECT_RULES["trio"])
     for move in history:
         reference.play(move)
     return reference
 
 
 def make_world(*history: Move) -> Model:
-    reference = Model.of_world(RULES["trio"], EXTENSIONS)
+    reference = Model.of_browser(DIALECT_RULES["trio"], EXTENSIONS)
     for move in history:
         reference.play(move)
     return reference
@@ -81,12 +82,12 @@ def steps_of(chosen: list[Move]) -> set[str]:
 
 def test_worlds_begin_in_every_way() -> None:
     """Nobody listens, or anybody: one background, the other one, a content script."""
-    scope = Scope(world=True)
-    begun = list(every(make_world(), scope, Chooser.begin))
+    scope = Scope(browser=True)
+    begun = list(every(make_world(), scope, MoveGenerator.begin))
     assert sorted(len([move for move in history if move["move"] == "turn"]) for history in begun) == sorted(
         [0, *[0, 1, 1, 1, 2, 2, 2, 3] * 3]
     )
-    assert list(every(make_ends(), Scope(), Chooser.begin)) == [[]]
+    assert list(every(make_ends(), Scope(), MoveGenerator.begin)) == [[]]
 
 
 def test_turns() -> None:
@@ -103,7 +104,7 @@ def test_turns() -> None:
 
 def test_turns_of_several_receivers() -> None:
     """Where there are several of them none answers: there is no order between their answers."""
-    reference = Model.of_ends(RULES["trio"], 2)
+    reference = Model.of_ends(DIALECT_RULES["trio"], 2)
     chosen = every_move(reference, Scope(receivers=2), "turn")
     assert {"opener", "receiver", "receiver2"} == {move["at"] for move in chosen}
     assert not [step for move in chosen for step in move["steps"] if moves.echo() in step.get("actions", [])]
@@ -148,13 +149,13 @@ def test_filling() -> None:
     assert {move["at"] for move in every_move(full, Scope(), "fill") if move["move"] == "start"} == {"opener"}
     full.play(moves.start_send("s0", "opener", 1))
     assert moves.cancel("s0") in every_move(full, Scope(), "fill")
-    assert {move["move"] for move in every_move(full, Scope(blocks=False), "fill")} == {"turn"}
-    assert every_move(Model.of_ends(RULES["firefox"]), Scope(), "fill") == []
+    assert {move["move"] for move in every_move(full, Scope(beyond_browsers=False), "fill")} == {"turn"}
+    assert every_move(Model.of_ends(DIALECT_RULES["firefox"]), Scope(), "fill") == []
 
 
 def test_without_holding() -> None:
     """Where nothing may wait no listener holds."""
-    chosen = every_move(make_ends(), Scope(blocks=False), "turn", few=5)
+    chosen = every_move(make_ends(), Scope(beyond_browsers=False), "turn", few=5)
     assert not [step for move in chosen for step in move["steps"] if moves.hold() in step.get("actions", [])]
 
 
@@ -168,15 +169,15 @@ def test_a_listener_that_holds_is_released() -> None:
 
 def test_places() -> None:
     """Tabs, frames and pages are opened, navigated and closed, and an extension goes."""
-    chosen = every_move(make_world(*TABS), Scope(world=True), "place")
+    chosen = every_move(make_world(*TABS), Scope(browser=True), "place")
     kinds = {"open_frame", "open_page", "navigate", "close", "uninstall"}
     assert {move["move"] for move in chosen} == kinds
-    assert {move["move"] for move in every_move(make_world(), Scope(world=True), "place")} == {
+    assert {move["move"] for move in every_move(make_world(), Scope(browser=True), "place")} == {
         "open_tab",
         "open_page",
         "uninstall",
     }
-    lacking = Scope(world=True, blocks=False)
+    lacking = Scope(browser=True, beyond_browsers=False)
     assert {move["move"] for move in every_move(make_world(*TABS), lacking, "place")} == kinds - {"uninstall"}
 
 
@@ -184,12 +185,12 @@ def test_a_world_that_is_full() -> None:
     """Where there are many contexts already, tabs and frames are closed."""
     frames = [moves.open_frame(name, "t1") for name in ("f1", "f2", "f3", "f4", "f5")]
     reference = make_world(moves.open_tab("t1"), *frames)
-    assert {move["move"] for move in every_move(reference, Scope(world=True), "place")} == {"close"}
+    assert {move["move"] for move in every_move(reference, Scope(browser=True), "place")} == {"close"}
 
 
 def test_connecting() -> None:
     """Contexts connect to extensions, and those that may to tabs, frames and documents; then they post, and may end."""
-    chosen = every_move(make_world(*LISTENING), Scope(world=True), "connect")
+    chosen = every_move(make_world(*LISTENING), Scope(browser=True), "connect")
     assert steps_of(chosen) == {"connect", "tabs_connect", "add_listener", "post", "disconnect"}
     first = [move["steps"][0] for move in chosen]
     assert {None, *EXTENSIONS, moves.NOBODY} == {step["extension"] for step in first if step["do"] == "connect"}
@@ -200,17 +201,17 @@ def test_connecting() -> None:
 
 def test_no_more_ports_than_enough() -> None:
     """A world with many ports gets no more of them."""
-    many = [turn("a", moves.connect(f"c{number}")) for number in range(choosing.MOST_PORTS)]
-    assert every_move(make_world(*many), Scope(world=True), "connect") == []
+    many = [turn("a", moves.connect(f"c{number}")) for number in range(generate.MOST_PORTS)]
+    assert every_move(make_world(*many), Scope(browser=True), "connect") == []
 
 
 def test_listening_for_connections() -> None:
     """Listeners for connections are added and removed; where nothing may raise, none does."""
     reference = make_world(*TABS)
-    chosen = every_move(reference, Scope(world=True), "listen")
+    chosen = every_move(reference, Scope(browser=True), "listen")
     assert steps_of(chosen) == {"add_listener", "remove_listener"}
     assert {step["event"] for move in chosen for step in move["steps"]} == {"on_connect", "on_connect_external"}
-    for scope, raising in ((Scope(world=True), True), (Scope(world=True, raises=False), False)):
+    for scope, raising in ((Scope(browser=True), True), (Scope(browser=True, listeners_raise=False), False)):
         actions = [
             action["do"]
             for move in every_move(reference, scope, "listen")
@@ -222,11 +223,11 @@ def test_listening_for_connections() -> None:
 
 def test_contexts() -> None:
     """A context closes itself, or is entered, and then left in each way; a real browser has none of that."""
-    scope = Scope(world=True)
+    scope = Scope(browser=True)
     chosen = every_move(make_world(moves.enter("a", None)), scope, "context")
     assert {move["move"] for move in chosen} == {"turn", "enter", "leave"}
     assert {move["how"] for move in chosen if move["move"] == "leave"} == {"return", "cancel", "crash"}
-    assert every_move(make_world(), Scope(world=True, blocks=False), "context") == []
+    assert every_move(make_world(), Scope(browser=True, beyond_browsers=False), "context") == []
 
 
 CALLS = ("send", "fill", "receive", "wait", "cancel", "release", "block")
@@ -237,15 +238,36 @@ OTHERS = ("turn", "talk", "attend", "connect", "listen", "context")
 def test_nobody_is_there(kind: str) -> None:
     """Where every context has closed there is nothing to choose."""
     reference = make_world(moves.uninstall("a"), moves.uninstall("b"))
-    assert every_move(reference, Scope(world=True), kind) == []
+    assert every_move(reference, Scope(browser=True), kind) == []
 
 
 def test_of_any_kind() -> None:
     """Whoever does not ask for a kind gets any that the scope has."""
     reference = make_world(*LISTENING)
-    chosen = {move["move"] for move in every_move(reference, Scope(world=True), few=2)}
+    chosen = {move["move"] for move in every_move(reference, Scope(browser=True), few=2)}
     assert {"turn", "start", "enter", "close"} <= chosen
-    chosen = {move["move"] for move in every_move(reference, Scope(world=True, blocks=False), few=2)}
+    chosen = {move["move"] for move in every_move(reference, Scope(browser=True, beyond_browsers=False), few=2)}
     assert "turn" in chosen
     assert not chosen & {"start", "enter", "cancel"}
-    assert {move["move"] for move in every_move(make_ends(), Scope(blocks=False))} == {"turn"}
+    assert {move["move"] for move in every_move(make_ends(), Scope(beyond_browsers=False))} == {"turn"}
+
+
+FEW = settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@FEW
+@given(histories(scope=Scope(browser=True, beyond_browsers=False, listeners_raise=False), max_moves=60))
+def test_what_a_real_browser_lacks(history: History) -> None:
+    """Nothing blocks, holds or raises, and every value is JSON."""
+    assert not {move["move"] for move in history} & {"start", "cancel", "release", "enter", "leave", "uninstall"}
+    text = json.dumps(history)
+    assert '"do": "hold"' not in text
+    assert '"do": "throw"' not in text
+    assert '"$": ' not in text
+
+
+@FEW
+@given(histories(scope=Scope(browser=True), max_moves=80))
+def test_what_a_browser_of_ours_has(history: History) -> None:
+    """Contexts close, and so does everything else."""
+    assert all(isinstance(moves.describe_move(move), str) for move in history)

@@ -15,7 +15,7 @@ from testing.proxies import ProxyPort
 
 from trio_ports.testing import Limits, PortStateMachine, RuleBrokenError, check_port, moves, port_state_machine
 from trio_ports.testing._conformance.history.moves import History
-from trio_ports.testing._conformance.history.shrink import shorten, simpler_messages
+from trio_ports.testing._conformance.history.shrink import shrink, simpler_messages
 
 
 def posted(history: History) -> list[Any]:
@@ -37,7 +37,7 @@ def test_moves_steps_and_actions_go() -> None:
         )
         return candidate if throws else None
 
-    assert shorten(history, attempt) == [moves.turn("receiver", moves.add_listener("on_message", "one", moves.throw()))]
+    assert shrink(history, attempt) == [moves.turn("receiver", moves.add_listener("on_message", "one", moves.throw()))]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_messages_become_simple(message: Any, left: Any) -> None:
         matters = left == 0 or "needle" in str(found)
         return candidate if matters and posted(candidate) else None
 
-    assert posted(shorten([moves.turn("opener", moves.post(message))], attempt)) == [left]
+    assert posted(shrink([moves.turn("opener", moves.post(message))], attempt)) == [left]
 
 
 @pytest.mark.parametrize(("enough", "left"), [(1, 1), (7, 7), (1024, 1024)])
@@ -70,13 +70,13 @@ def test_fills_become_small(enough: int, left: int) -> None:
         return candidate if counts and counts[0] >= enough else None
 
     history = [moves.turn("opener", moves.fill(4711, 1025))]
-    assert shorten(history, attempt) == [moves.turn("opener", moves.fill(1, left))]
+    assert shrink(history, attempt) == [moves.turn("opener", moves.fill(1, left))]
 
 
 def test_messages_of_calls_become_simple() -> None:
     """So does what is sent."""
     history = [moves.start_send("s1", "opener", {"a": "b"})]
-    assert shorten(history, lambda candidate: candidate or None)[0]["message"] == 0
+    assert shrink(history, lambda candidate: candidate or None)[0]["message"] == 0
 
 
 def test_what_is_simple_stays() -> None:
@@ -96,9 +96,9 @@ def test_not_for_ever() -> None:
     def attempt(candidate: History) -> None:
         played.append(candidate)
 
-    shorten([moves.turn("opener", moves.post("x" * 100))], attempt, tries=3)
+    shrink([moves.turn("opener", moves.post("x" * 100))], attempt, tries=3)
     assert len(played) == 3
-    assert shorten([moves.turn("opener", moves.disconnect())], attempt, tries=0) == [
+    assert shrink([moves.turn("opener", moves.disconnect())], attempt, tries=0) == [
         moves.turn("opener", moves.disconnect())
     ]
     assert len(played) == 3

@@ -23,4 +23,4 @@ def test_listeners_that_raise_are_left_out() -> None:
 
 def test_what_a_subject_cannot_do() -> None:
     """Without back pressure nothing is posted beyond the bound; crashes need not be told."""
-    check_port(makers.open_pair, back_pressure=False, tells_crashes=True, listener_errors="log", examples=5)
+    check_port(makers.open_pair, back_pressure=False, reports_crashes=True, listener_errors="log", examples=5)
