@@ -194,7 +194,7 @@ RECEIVES = start_receive("c", "receiver")
         ("broken", [turn("opener", disconnect()), start_send("c", "receiver", 1)], call("ok")),
         ("over", [start_wait("c", "opener")], call("ok")),
         ("receive", [turn("opener", post(0)), RECEIVES], call("blocked")),
-        ("receive", [turn("opener", disconnect()), RECEIVES], call("ok", None)),
+        ("error", [turn("opener", disconnect()), RECEIVES], call("ok", None)),
         ("messages", [turn("opener", post(1), post(2)), RECEIVES], call("ok", 2)),
         ("error", [turn("opener", disconnect()), RECEIVES], call("broken", None, "crashed")),
         ("error", [*CRASHED[1:], RECEIVES], call("broken")),

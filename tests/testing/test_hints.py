@@ -40,7 +40,7 @@ class Reserved(mutants.ProxyPort):
         (
             {},
             {"max_message_bytes": 500},
-            "may have another message limit than was given: pass it as limits=Limits(max_message_bytes=…)",
+            "may have another message limit than was passed: pass it as limits=Limits(max_message_bytes=…)",
         ),
     ],
 )

@@ -23,6 +23,7 @@ from .options import Options
 from .players.browser import open_browser_player
 from .players.ends import Maker, open_port_player
 from .players.in_process import InProcessPlayer
+from .players.player import Record
 from .rules import RULES
 
 PATIENCE_SECONDS: Final = 5.0
@@ -76,13 +77,17 @@ class RuleBrokenError(AssertionError):
         rule: the rule's number.
         history: the shortest one found in which it is broken.
         difference: what should have happened at its end, and what did.
-        chart: what the listeners got.
+        logs: the calls of the listeners of each context.
         hint: how to call the check, if this looks like a false alarm; empty otherwise.
     """
 
-    def __init__(self, rule: int, history: History, difference: Difference, chart: str, hint: str = "") -> None:
-        parts = [str(RULES[rule]), describe_history(history), str(difference), chart, hint and f"Hint: {hint}"]
-        super().__init__("\n\n".join(filter(None, parts)))
+    def __init__(
+        self, rule: int, history: History, difference: Difference, logs: dict[str, list[Record]], hint: str = ""
+    ) -> None:
+        parts = [str(RULES[rule]), describe_history(history), str(difference), draw_logs(logs)]
+        if hint:
+            parts.append(f"Hint: {hint}")
+        super().__init__("\n\n".join(parts))
         self.rule = rule
         self.sentence: str = RULES[rule].sentence
         self.history = history
@@ -98,8 +103,8 @@ class Played:
     history: History
     """Its moves up to the first difference, without those that made no sense."""
     difference: Difference | None = None
-    logs: str = ""
-    """What the listeners got, for people."""
+    logs: dict[str, list[Record]] = attrs.Factory(dict[str, list[Record]])
+    """The calls of the listeners of each context."""
     hint: str = ""
 
 
@@ -118,7 +123,7 @@ async def _play(subject: Subject, history: History) -> Played:
                 await _play_moves(subject, player, history, played)
             if patience.cancelled_caught:
                 played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on for ever")
-            played.logs = draw_logs(player.contexts)
+            played.logs = {name: actor.log for name, actor in player.contexts.items()}
             was_cancelled = False
     except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
         failure = error

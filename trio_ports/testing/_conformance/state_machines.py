@@ -20,7 +20,6 @@ from ..driver import Driver
 from .compare.blame import rule_of
 from .compare.compare import Comparison, Difference
 from .compare.hints import hint_of
-from .compare.show import draw_logs
 from .history.generate import MoveGenerator
 from .history.moves import History, Move, describe_move
 from .history.scope import FILLED, Scope
@@ -182,7 +181,7 @@ class PortStateMachine(RuleBasedStateMachine):
                 raise self._broken(difference)
 
     def _broken(self, difference: Difference) -> RuleBrokenError:
-        logs = draw_logs(self.player.contexts)
+        logs = {name: actor.log for name, actor in self.player.contexts.items()}
         hint = hint_of(difference, self.reference.rules, self.player)
         running = settings.default
         if running is None or Phase.shrink in running.phases:

@@ -167,7 +167,7 @@ def _kind_of_call(call: model.Call, task: CallTask) -> Kind:
         return "over"
     if call.outcome == task.outcome == "ok":
         return "messages"
-    return "error" if {call.outcome, task.outcome} == {"broken", "end"} else "receive"
+    return "error" if call.outcome in ("broken", "end") and task.outcome != "blocked" else "receive"
 
 
 def _show_outcome(outcome: str, value: Any) -> str:
@@ -315,9 +315,9 @@ def _kind_of_log(should: list[Record], did: list[Record]) -> Kind:
     ):
         if one["error"] != other["error"]:
             return "error" if LAST_ERROR in str(other["error"]) else _kind_of_error(one["error"], other["error"])
-    errors = [_values(records, ("raised",), "error") for records in (should, did)]
-    if errors[0] != errors[1]:
-        return _kind_of_refusal(*errors[0], *errors[1])
+    raised = [r for records in (did, should) for r in records if r["event"] == "raised"]
+    if _values(should, ("raised",), "error") != _values(did, ("raised",), "error"):
+        return _kind_of_result(raised[0]["call"], *(record["error"] for record in raised))
     return "messages"
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..players.player import PlayedContext, Record
+from ..players.player import Record
 
 MANY: Final = 20
 """Of more records than this, those in the middle are only counted."""
@@ -43,9 +43,9 @@ def describe_record(record: Record) -> str:
     return f"{event}({record['name']!r}){inside}"
 
 
-def draw_logs(contexts: Mapping[str, PlayedContext]) -> str:
+def draw_logs(logs: Mapping[str, Sequence[Record]]) -> str:
     """Write down what the listeners of each context got."""
-    called = {name: context.log for name, context in contexts.items() if context.log}
+    called = {name: log for name, log in logs.items() if log}
     if not called:
         return "No listener was called."
     width = max(map(len, called))

@@ -130,6 +130,10 @@ def tell_senders() -> Iterator[Story]:
             f"sender describes {PLACES[opener]} to the content scripts that it reaches by tabs.connect.",
             [*described, turn(opener, *opened_in("t1"))],
         )
+
+
+def tell_new_documents() -> Iterator[Story]:
+    """Rule 9, after a navigation."""
     posts = turn("t1/a", *opened(), post(1, "c"))
     yield Story(
         9,

@@ -88,7 +88,7 @@ def tell_slow_receivers(bound: int) -> Iterator[Story]:
     )
     waits = [start_send(name, OPENER, name) for name in ("first", "second")]
     yield Story(
-        26,
+        17,
         "Tasks that wait for room at a slow receiver go on when it disconnects.",
         [*slow, turn(OPENER, *fill), *waits, turn(RECEIVER, disconnect())],
     )

@@ -68,7 +68,7 @@ EVERYWHERE: Final = [
 
 
 def tell_who_is_reached() -> Iterator[Story]:
-    """Rule 2."""
+    """Rules 2 and 3."""
     simple = [open_tab("t1"), turn("a", listen())]
     connects = turn("t1/a", *opened(), post(1, "c"))
     yield Story(2, "A background that listens gets one port for a content script's connection.", [*simple, connects])
@@ -80,6 +80,12 @@ def tell_who_is_reached() -> Iterator[Story]:
     )
     second = add_listener("on_connect", "second", port=None)
     yield Story(2, "A context with two listeners of on_connect gets one port.", [*simple, turn("a", second), connects])
+    scripts = [turn("t1/a", listen()), turn("t2/a", listen())]
+    yield Story(
+        3,
+        "runtime.connect reaches no content script, however many listen.",
+        [open_tab("t1"), open_tab("t2"), turn("a", listen()), *scripts, turn("t1/a", *opened(), post(1, "c"))],
+    )
     for opener in ("a", "t1/a", "g1/a", "p1/a"):
         yield Story(
             2,
@@ -110,12 +116,17 @@ def tell_which_event() -> Iterator[Story]:
 
 
 def tell_who_may_connect() -> Iterator[Story]:
-    """Rule 3, for web pages and for extensions that choose who may connect."""
+    """Rules 3 and 6, for web pages and for extensions that choose who may connect."""
     for extension, sentence in (
         ("a", "An extension without externally_connectable lets no web page connect."),
         ("b", "An extension whose externally_connectable matches a web page lets it connect."),
     ):
         yield Story(3, sentence, [*EVERYWHERE, turn("t1/web", *opened(extension=extension), post(1, "c"))])
+    yield Story(
+        6,
+        "A web page that may not connect is told the same as one that finds nobody.",
+        [open_tab("t1", web=True), *all_listen("a"), turn("t1/web", *opened(extension="a"))],
+    )
     chooses = [
         open_tab("t1", web=True),
         install("c", allows="b"),
@@ -179,11 +190,6 @@ def tell_nobody() -> Iterator[Story]:
     ):
         yield Story(6, sentence, [open_tab("t1"), turn("t1/a", *opened(extension=extension), post(1, "c"))])
     yield Story(6, "A background that is the only one to listen reaches nobody.", [turn("a", listen(), *opened())])
-    yield Story(
-        6,
-        "A web page that may not connect is told the same as one that finds nobody.",
-        [open_tab("t1", web=True), *all_listen("a"), turn("t1/web", *opened(extension="a"))],
-    )
     for tab, sentence in (
         ("t1", "tabs.connect to a tab in which nobody listens reaches nobody."),
         ("t2", "tabs.connect to a tab that is not there reaches nobody."),
