@@ -75,7 +75,7 @@ class MoveGenerator:
         self._names = 0
 
     def begin(self) -> History:
-        """Return how a history begins: a world that nobody listens in, and without a tab, has not much to tell."""
+        """Return the first moves. A browser without tabs and listeners would make a dull history."""
         if not self._scope.browser or not self._number(4):
             return []
         hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
@@ -145,7 +145,7 @@ class MoveGenerator:
         return self._choose_turn(("post",))
 
     def _choose_attend(self) -> Move | None:
-        """Add and remove listeners of messages, and then have something said to them."""
+        """Add and remove listeners of messages, and post to them."""
         return self._choose_turn(("listen", "listen", "listen", "post", "unlisten"))
 
     def _choose_turn(self, steps_of: Sequence[str] = _STEPS) -> Move | None:
@@ -239,7 +239,7 @@ class MoveGenerator:
             return moves.leave(port.context.name, self._pick(["return", "cancel", "crash"]), port.label)
         return moves.enter(port.context.name, port.label)
 
-    # In a world -----------------------------------------------------------------------------------------------------
+    # In a browser -----------------------------------------------------------------------------------------------------
 
     def _choose_place(self) -> Move | None:
         if len(self._living()) >= MOST_CONTEXTS:

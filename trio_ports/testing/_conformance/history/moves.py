@@ -1,19 +1,19 @@
-"""Histories: what is done to ports, as data.
+"""The language of histories: what is done to ports, written as data.
 
-A history is a list of *moves*. A move is a dictionary of JSON values, and what a subject did can be compared with what
-a model, another subject or a real browser did with the same history.
+A history is a list of *moves*, and a move is a dictionary of JSON values. The same history can be played with ports in
+this process, with the model, in a real browser and in a program in another language, and what came of it compared.
 
-After each move everything has its effects before the next one begins. What is done in one move is done at once: that
-is how a race is written down.
+After each move all its effects happen before the next move begins. The steps of one turn are done at once: that is how
+a race is written down.
 
 ========================= =======================================================================================
 move                      what is done
 ========================= =======================================================================================
-``turn``                  the *steps*, in one turn, by the context ``at`` (a step's own ``at`` comes first)
+``turn``                  the *steps*, in one turn, by the context ``at``, or by a step's own ``at``
 ``start``                 a call that may wait begins: ``call`` is ``send``, ``receive``, ``__anext__`` (that of ``async
                           for``) or ``wait_disconnected``, and ``as`` is its name
 ``cancel``                such a call is cancelled
-``release``               listeners that ``hold`` at a port go on
+``release``               the listeners of a port that ``hold`` go on
 ``enter``, ``leave``      ``async with`` a port (``port``) or a context (no ``port``); ``how`` to leave it is
                           ``return``, ``cancel`` or ``crash``
 ``open_tab``              a tab with a page; ``web``: the page itself is a context too
@@ -24,16 +24,16 @@ move                      what is done
 ``uninstall``             an extension goes away
 ========================= =======================================================================================
 
-Contexts have names. In a *world* ``"a"`` is the background of the extension ``a``, ``"t1/a"`` its content script in
-the tab or frame ``t1`` (or its page there), ``"t1/web"`` the web page itself. Where there are only ends of one
-connection, they are called ``"opener"``, ``"receiver"``, ``"receiver2"``, ….
+Contexts have names. In a browser ``"a"`` is the background of the extension ``a``, ``"t1/a"`` its content script (or
+its page) in the tab or frame ``t1``, and ``"t1/web"`` the web page itself. Without a browser there are only the ends of
+one connection: ``"opener"``, ``"receiver"``, ``"receiver2"``, and so on.
 
-Ports have labels, in each context its own. Who connects chooses the label; a port that was received is labelled with
-its connection's name, or ``@1``, ``@2``, … where that is empty or taken. The end of a connection that is there from
-the beginning is ``"p"``. In a listener's actions None is the event's own port.
+Each context has its own labels for its ports. The context that connects chooses the label. A port that was received
+has its connection's name for a label, or ``@1``, ``@2``, … if that name is empty or taken. Without a browser every end
+is labelled ``"p"``. In the actions of a listener, None stands for the event's own port.
 
-Some values are no JSON or too long to write down: ``{"$": "long", "length": 99}`` is a text, and ``{"$": "NaN"}``,
-``"Infinity"``, ``"cycle"``, ``"function"`` and ``"bytes"`` are what they say.
+Some messages are not valid JSON, or too long to write down: ``{"$": "long", "length": 99}`` is a text of so many
+letters, and ``{"$": "NaN"}``, ``"Infinity"``, ``"cycle"``, ``"function"`` and ``"bytes"`` are what they say.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ EventName: TypeAlias = Literal["on_connect", "on_connect_external", "on_message"
 Leaving: TypeAlias = Literal["return", "cancel", "crash"]
 
 EXTENSIONS: Final = ("a", "b")
-"""The extensions of a world. The second one lets web pages of its site connect."""
+"""The extensions of a browser. The second one lets the web pages of one site connect."""
 NOBODY: Final = "nobody"
 """An extension that is not installed."""
 
@@ -58,7 +58,7 @@ NOBODY: Final = "nobody"
 
 
 def connect(port: str, *, name: str | None = None, extension: str | None = None) -> Step:
-    """``runtime.connect``, to one's own extension or to another one. The name is the label unless given."""
+    """``runtime.connect``, to one's own extension or to another one. The name is the label unless it is given."""
     return {"do": "connect", "port": port, "name": port if name is None else name, "extension": extension}
 
 
@@ -76,7 +76,7 @@ def post(message: Any, port: str | None = "p") -> Step:
 
 
 def fill(first: int, count: int, port: str = "p") -> Step:
-    """``post_message`` of so many numbers, from ``first`` on, until one is refused."""
+    """``post_message`` of ``count`` numbers, from ``first`` on, until one is refused."""
     return {"do": "fill", "port": port, "first": first, "count": count}
 
 
@@ -91,9 +91,10 @@ def disconnect(port: str | None = "p") -> Step:
 
 
 def add_listener(event: EventName, listener: str, *actions: Step, port: str | None = "p") -> Step:
-    """``add_listener`` of a listener that reports its call and carries out the actions.
+    """``add_listener`` of a listener that logs its call and carries out the actions.
 
-    Its name and event say which function it is: the same one again is the same function, with its first actions.
+    The name and the event identify the function: to add the same pair again is to add the same function, with the
+    actions that it had the first time.
     """
     return {"do": "add_listener", "event": event, "listener": listener, "port": port, "actions": list(actions)}
 
@@ -109,27 +110,27 @@ def has_listener(event: EventName, listener: str, *, port: str | None = "p") -> 
 
 
 def throw() -> Step:
-    """Raise out of the listener: the last of its actions."""
+    """Raise an exception out of the listener. This is the last of its actions."""
     return {"do": "throw", "text": "thrown by a listener"}
 
 
 def hold() -> Step:
-    """Wait, in a message listener, until the port is released."""
+    """Wait, in a listener of messages, until the port is released."""
     return {"do": "hold"}
 
 
 def stay() -> Step:
-    """Be an async function, in a listener of connections, and never return."""
+    """Make the listener of connections an async function that never returns."""
     return {"do": "stay"}
 
 
 def change() -> Step:
-    """Change what was posted last in this turn, in place."""
+    """Change the message that was posted last, in place."""
     return {"do": "change"}
 
 
 def close_context() -> Step:
-    """The context itself closes."""
+    """Close the context itself."""
     return {"do": "close_context"}
 
 
@@ -142,7 +143,7 @@ def hear(port: str | None = "p", *actions: Step) -> list[Step]:
 
 
 def listen(*actions: Step, event: EventName = "on_connect", heard: bool = True) -> Step:
-    """Listen for connections and, unless told otherwise, to everything that comes from them."""
+    """Listen for connections, and to the messages and the end of each port unless ``heard`` is False."""
     return add_listener(event, event, *(hear(None) if heard else ()), *actions, port=None)
 
 
@@ -155,7 +156,7 @@ def turn(at: str, *steps: Step | Sequence[Step]) -> Move:
 
 
 def by(at: str, *steps: Step | Sequence[Step]) -> list[Step]:
-    """Say who carries out steps in somebody else's turn."""
+    """Let another context carry out steps in this turn."""
     return [{**step, "at": at} for step in _flatten(steps)]
 
 
@@ -170,7 +171,7 @@ def start_receive(name: str, at: str, port: str = "p") -> Move:
 
 
 def start_next(name: str, at: str, port: str = "p") -> Move:
-    """Begin a turn of ``async for``."""
+    """Begin to wait for the next message of an ``async for``."""
     return {"move": "start", "at": at, "port": port, "call": "__anext__", "as": name}
 
 
@@ -185,7 +186,7 @@ def cancel(name: str) -> Move:
 
 
 def release(at: str, port: str = "p") -> Move:
-    """Let the listeners that hold go on."""
+    """Let the listeners that ``hold`` go on."""
     return {"move": "release", "at": at, "port": port}
 
 
@@ -225,7 +226,7 @@ def close(frame: str) -> Move:
 
 
 def install(extension: str, *, allows: str) -> Move:
-    """Install an extension that only this one, and no web page, may connect to; Firefox does not look at that."""
+    """Install an extension that lets only one other extension connect, and no web page. Firefox ignores that."""
     return {"move": "install", "extension": extension, "allows": allows}
 
 
@@ -242,7 +243,7 @@ def _flatten(steps: Sequence[Step | Sequence[Step]]) -> Iterator[Step]:
             yield from step
 
 
-# To be read by people -----------------------------------------------------------------------------------------------
+# For people -----------------------------------------------------------------------------------------------------
 
 
 def describe_history(history: History) -> str:

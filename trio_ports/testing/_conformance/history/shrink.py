@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, final
 
-from ..model.dialects import is_special
+from ..model.dialects import is_list, is_object, is_special
 from .moves import History, Move, Step
 
 TRIES: Final = 600
@@ -149,9 +149,9 @@ def _parts(message: Any) -> Iterator[Any]:
     if isinstance(message, str):
         half = len(message) // 2
         yield from (part for part in (message[:half], message[half:], message[1:], message[:-1]) if part != message)
-    elif isinstance(message, list):
+    elif is_list(message):
         yield from message
         yield from (message[:at] + message[at + 1 :] for at in range(len(message)))
-    elif isinstance(message, dict):
+    elif is_object(message):
         yield from message.values()
         yield from ({key: value for key, value in message.items() if key != left} for left in message)

@@ -1,32 +1,48 @@
-"""Connections of the model: inboxes, who waits for room in them, and what follows when somebody leaves."""
+"""The connections of the model: their inboxes, the tasks that wait for room, and what happens when a port leaves."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .dialects import DialectRules, Outcome
 
-if TYPE_CHECKING:
-    from .ports import Port
 
-    Entry = tuple[Port, "Message | None", "Call"]
+class Member(Protocol):
+    """What a connection knows of a port."""
+
+    error: str | None
+    swallows: bool
+    """What is posted here reaches nobody, and nobody says so."""
+    waiters: list[Call]
+
+    @property
+    def connection(self) -> Connection: ...
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def out(self) -> Direction: ...
+
+    def peer_left(self, error: str | None) -> None:
+        """The other side has gone."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is posted, and by which port."""
+    """A message, and the number of the port that posted it."""
 
     sender: int
     value: Any
     number: int = 0
-    """How many were posted before it, for those who want to know what is missing."""
+    """How many that port posted before it."""
 
 
 @dataclass
 class Seen:
-    """What a context was told."""
+    """What the log of a context should have."""
 
     record: dict[str, Any]
     sender: int | None = None
@@ -35,9 +51,9 @@ class Seen:
 
 @dataclass(eq=False)
 class Call:
-    """A call that may wait, and what has come of it."""
+    """A call that may wait, and what came of it."""
 
-    port: Port | None = None
+    port: Member | None = None
     kind: str = ""
     outcome: Outcome = "blocked"
     message: Message | None = None
@@ -48,19 +64,19 @@ class Call:
 
 @dataclass(eq=False)
 class Direction:
-    """What one side posts, and who waits for room there."""
+    """One of a connection's two directions: its inboxes, and the calls that wait for room in them."""
 
     bound: float
     inboxes: list[Inbox] = field(default_factory=list["Inbox"])
-    waiting: list[Entry] = field(default_factory=list["Entry"])
-    """Without a message it is a listener whose own posts exceeded the bound."""
+    waiting: list[tuple[Member, Message | None, Call]] = field(default_factory=list[Any])
+    """An entry without a message is a listener whose own posts exceeded the bound."""
 
     def has_room(self, more: int) -> bool:
         counted = [inbox for inbox in self.inboxes if inbox.heard or len(self.inboxes) == 1]
         return all(inbox.used + more <= self.bound for inbox in counted)
 
     def admit(self) -> None:
-        """Let those in who wait, first come first served."""
+        """Let waiting calls go on as long as there is room, first come, first served."""
         while (
             self.waiting
             and not all(inbox.closed for inbox in self.inboxes)
@@ -71,8 +87,8 @@ class Direction:
                 port.connection.deliver(self, message)
             call.finish("ok")
 
-    def admit_all_of(self, port: Port) -> None:
-        """Let in who waits on behalf of a port, beyond the bound: its listener posts something that comes after it."""
+    def admit_all_of(self, port: Member) -> None:
+        """Let a port's sends go on beyond the bound: its listener posts something that comes after them."""
         for entry in [entry for entry in self.waiting if entry[0] is port and entry[1] is not None]:
             self.waiting.remove(entry)
             assert entry[1] is not None
@@ -85,8 +101,8 @@ class Direction:
             self.waiting.remove(entry)
             self.admit()
 
-    def refuse(self, port: Port, outcome: Outcome) -> list[Call]:
-        """Let nobody wait on behalf of a port any more, and say who did."""
+    def refuse(self, port: Member, outcome: Outcome) -> list[Call]:
+        """End the calls of a port that wait for room, and return them."""
         entries = [entry for entry in self.waiting if entry[0] is port]
         for entry in entries:
             self.waiting.remove(entry)
@@ -100,12 +116,12 @@ class Inbox:
     messages: deque[Message] = field(default_factory=deque[Message])
     heard: bool = False
     closed: bool = False
-    """Its end has disconnected: nobody who waits for room is let in any more."""
+    """Its port has disconnected, so no waiting call gets room here any more."""
     reader: Call | None = None
     handed: Message | None = None
-    """What a waiting reader has been handed, and has not come to take yet: a disconnect does not undo it."""
+    """A message that a waiting reader has been given and not taken yet. A disconnect does not take it away."""
     hands: bool = True
-    """A message is handed over where it is posted. Over a wire it arrives later, and a disconnect comes before it."""
+    """A message goes to a waiting reader in the moment of the post. Over a wire it arrives later."""
 
     def put(self, message: Message) -> None:
         if self.hands and self.reader is not None and self.handed is None:
@@ -121,15 +137,15 @@ class Inbox:
 @dataclass(eq=False)
 class Connection:
     rules: DialectRules
-    opener: Port | None = None
-    receivers: list[Port] = field(default_factory=list["Port"])
+    opener: Member | None = None
+    receivers: list[Member] = field(default_factory=list[Member])
     directions: dict[str, Direction] = field(default_factory=dict[str, Direction])
     """What arrives at the opener, and what arrives at the receivers."""
     size: int = 0
-    """How many receivers there were."""
+    """How many receivers there were in the beginning."""
 
     def deliver(self, direction: Direction, message: Message) -> None:
-        """Put a message where it belongs. Rule 17: one that never listened is ended instead of exceeding the bound."""
+        """Put a message into the inboxes. Rule 17: a receiver that never listened is ended when its inbox is full."""
         unread: list[Inbox] = []
         for inbox in direction.inboxes:
             if len(direction.inboxes) > 1 and not inbox.heard and inbox.used >= direction.bound:
@@ -142,7 +158,7 @@ class Connection:
             if not self.receivers:
                 self.end_opener("unread")
 
-    def leave(self, port: Port, error: str | None, *, vanished: bool) -> None:
+    def leave(self, port: Member, error: str | None, *, vanished: bool) -> None:
         if port is self.opener:
             self.opener = None
             self.end_receivers(error)
@@ -158,7 +174,7 @@ class Connection:
                 other.swallows = True
             self.receivers.clear()
 
-    def remove(self, port: Port) -> None:
+    def remove(self, port: Member) -> None:
         self.receivers.remove(port)
         assert self.opener is not None, "there are receivers as long as there is an opener"
         self.opener.out.inboxes.remove(port.inbox)

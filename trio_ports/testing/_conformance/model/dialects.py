@@ -1,4 +1,4 @@
-"""Where the dialects differ, and what is a message, once more and independently: see `trio_ports.testing.model`."""
+"""How the dialects differ and what a message is, written down a second time and independently of the package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Leaving = Literal["last", "all", "opener"]
 
 @dataclass(frozen=True, kw_only=True)
 class DialectRules:
-    """Where the dialects differ, and what limits there are."""
+    """How a dialect differs from the others, and its limits."""
 
     keeps_unheard: bool
-    """DialectRules 15 and 24."""
+    """Rules 15 and 24."""
     keeps_error: bool
     """Rule 25."""
     reports_crashes: bool
@@ -36,15 +36,15 @@ class DialectRules:
     background_origin: bool
     lifecycle: str | None
     document_overrules: Literal["nothing", "tab", "tab and frame"]
-    """Rule 4: what a document's id makes of the tab and the frame that are given with it."""
+    """Rule 4: which of the tab and the frame do not count if a document's id is given too."""
     reaches_opener: bool
     """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
     key_for_extensions: bool
-    """Rule 3: ``externally_connectable`` speaks of extensions too."""
+    """Rule 3: ``externally_connectable`` is about extensions too."""
     logs: bool = True
     """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
     learns_late: bool = False
-    """A wire lies between the ends: one learns that the other has gone only when all that came before was taken."""
+    """There is a wire: an end learns that the other one has gone only after all its messages were taken."""
 
 
 MIB = 1024 * 1024
@@ -104,7 +104,7 @@ DIALECT_RULES = {
 
 
 class UnserializableError(Exception):
-    """A message is no JSON."""
+    """A message is not valid JSON."""
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -118,13 +118,23 @@ def size_of(value: Any) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Return whether a value is a list."""
+    return isinstance(value, list)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value is an object."""
+    return isinstance(value, dict)
+
+
 def is_special(value: object) -> TypeGuard[dict[str, Any]]:
-    """Say whether a value stands for one that is no JSON, or too long to write down."""
+    """Return whether a value stands for one that is not valid JSON, or too long to write down."""
     return isinstance(value, dict) and "$" in value
 
 
 def show(value: Any) -> Any:
-    """Return what arrives of a value that a history writes: rules 12 and 13."""
+    """Return the message that arrives when a history's value is posted. Rules 12 and 13."""
     if is_special(value):
         kind = value["$"]
         if kind == "long":
@@ -132,15 +142,15 @@ def show(value: Any) -> Any:
         if kind in ("NaN", "Infinity"):
             return None
         raise UnserializableError
-    if isinstance(value, list):
-        return [show(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, dict):
-        return {key: show(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if is_list(value):
+        return [show(item) for item in value]
+    if is_object(value):
+        return {key: show(item) for key, item in value.items()}
     return value
 
 
 def weigh(value: Any) -> int:
-    """Return how many bytes a value that a history writes has as JSON."""
+    """Return how many bytes a history's value has as JSON."""
     if is_special(value) and value["$"] == "long":
         return int(value["length"]) + 2
     return size_of(value)

@@ -1,15 +1,15 @@
-"""Worlds of the model: which contexts there are, where they are, and who reaches whom."""
+"""The browser of the model: which contexts there are, where they are, and which of them a connect reaches."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .contexts import Context
 from .dialects import DialectRules
+from .ports import Context
 
 
 class Places:
-    """The contexts of a history, and their places: extensions, tabs and frames, if there are any."""
+    """The contexts of a history and, if there is a browser, its extensions, tabs and frames."""
 
     def __init__(self, rules: DialectRules) -> None:
         self.rules = rules
@@ -20,7 +20,7 @@ class Places:
         self.documents: dict[str, int] = {}
         """How many documents a frame has shown."""
         self.allows: dict[str, str] = {}
-        """The one extension that may connect to another one, where that is so."""
+        """The one extension that may connect to another one, where only one may."""
 
     def _may_open_tab(self, move: dict[str, Any]) -> bool:
         return move["tab"] not in self._places()
@@ -88,7 +88,7 @@ class Places:
         return {*names, *(context.frame for context in self.contexts.values())}
 
     def _fill(self, tab: str, frame: str, *, web: bool = False) -> None:
-        """Bring a page into a frame, with the content script of every extension."""
+        """Show a page in a frame, with the content script of every extension."""
         self.documents[frame] = self.documents.get(frame, 0) + 1
         document = f"{frame}.{self.documents[frame]}"
         for extension in self.extensions:
@@ -97,14 +97,14 @@ class Places:
             self.add_context(Context(f"{frame}/web", "web", None, tab, frame, document))
 
     def _shut(self, frame: str) -> list[Context]:
-        """End what runs in a frame; with a top frame, in the whole tab. Rule 27."""
+        """Close the contexts of a frame; of a top frame, those of the whole tab. Rule 27."""
         ended = [context for context in self._living() if frame in (context.frame, context.tab)]
         for context in ended:
             context.close()
         return ended
 
     def add_context(self, context: Context) -> Context:
-        """Let a context live; it takes the name of one that has ended, which is remembered under another one."""
+        """Add a context. It takes the name of one that has ended, which gets another name."""
         old = self.contexts.pop(context.name, None)
         if old is not None:
             number = sum(name.startswith(f"{context.name}#") for name in self.contexts)
@@ -112,8 +112,8 @@ class Places:
         self.contexts[context.name] = context
         return context
 
-    def hear(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
-        """Say who hears a connect, and which event. DialectRules 2 to 4."""
+    def find_receivers(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
+        """Return the contexts that a connect reaches, and the event that fires there. Rules 2 to 4."""
         others = [context for context in self._living() if context is not opener]
         if step["do"] == "tabs_connect":
             others = self._living() if self.rules.reaches_opener else others
@@ -142,7 +142,7 @@ class Places:
         return extension == target or allowed in (None, extension) or not self.rules.key_for_extensions
 
     def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
-        """Say how an opener is described. Rule 9."""
+        """Return the sender that describes an opener. Rule 9."""
         by_tab = step["do"] == "tabs_connect"
         names_tab = opener.tab is not None and (self.rules.tab_by_tabs_connect or not by_tab)
         background = opener.kind == "background"

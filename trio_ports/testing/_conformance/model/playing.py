@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox
-from .contexts import CONNECT_EVENTS, Context
 from .dialects import DialectRules
 from .places import Places
-from .ports import Port
+from .ports import CONNECT_EVENTS, Context, Port
 
 
 class Model(Places):
@@ -49,12 +48,12 @@ class Model(Places):
     # Playing ------------------------------------------------------------------------------------------------------
 
     def play(self, move: dict[str, Any]) -> None:
-        """Do what a move says, and let everything happen that follows from it."""
+        """Do a move and everything that follows from it."""
         getattr(self, f"_play_{move['move']}")(move)
         self.settle()
 
     def may(self, move: dict[str, Any]) -> bool:
-        """Say whether a move makes sense now."""
+        """Return whether a move makes sense now."""
         return bool(getattr(self, f"_may_{move['move']}", self._may_anything)(move))
 
     def _may_anything(self, move: dict[str, Any]) -> bool:
@@ -65,7 +64,7 @@ class Model(Places):
         return all(self._may_step(step, step.get("at", move["at"]), opened) for step in move["steps"])
 
     def _may_step(self, step: dict[str, Any], at: str, opened: set[tuple[str, str]]) -> bool:
-        """Say whether a step makes sense, after others in the same turn that opened ports."""
+        """Return whether a step makes sense after earlier steps of its turn, which may have opened ports."""
         context = self.contexts.get(at)
         if context is None or not context.alive:
             return False
@@ -194,7 +193,7 @@ class Model(Places):
     # Connecting -----------------------------------------------------------------------------------------------------
 
     def _connect(self, opener: Context, step: dict[str, Any]) -> None:
-        contexts, event = self.hear(opener, step)
+        contexts, event = self.find_receivers(opener, step)
         ports = self.connect(len(contexts), heard=True)
         sender = self.describe(opener, step)
         for port in ports:
@@ -206,7 +205,7 @@ class Model(Places):
             context.ports[f"?{port.number}"] = port
 
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
-        """Return the opener and the receivers. ``heard``: as long as nobody knows whether they will listen. Rule 6."""
+        """Return the opener and the receivers. ``heard``: they count as listening until it is known. Rule 6."""
         connection = Connection(self.rules, size=receivers)
         hands = not self.rules.learns_late
         forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
@@ -214,14 +213,14 @@ class Model(Places):
         forth.inboxes.extend(Inbox(heard=heard, hands=hands) for _ in range(receivers))
         ports = [self._port(connection, "opener", back.inboxes[0], forth)]
         ports.extend(self._port(connection, "receiver", inbox, back) for inbox in forth.inboxes)
-        connection.opener, connection.receivers = ports[0], ports[1:]
+        connection.opener, connection.receivers = ports[0], [*ports[1:]]
         connection.directions = {"opener": back, "receiver": forth}
         if not receivers:
             connection.end_opener("no-receiver")
         return ports
 
     def settle(self) -> None:
-        """Let everything happen that can."""
+        """Do everything that can be done without a move."""
         for port in self.ports:
             if port.held:
                 self.announce(port)
@@ -229,7 +228,7 @@ class Model(Places):
             pass
 
     def announce(self, port: Port) -> None:
-        """Tell the receiver's side of a connection. DialectRules 5 to 7."""
+        """Fire on_connect at a receiving port. Rules 5 to 7."""
         context = port.context
         port.held = False
         del context.ports[f"?{port.number}"]

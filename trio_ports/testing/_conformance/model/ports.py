@@ -1,15 +1,70 @@
-"""Ports of the model."""
+"""The contexts of the model and the ports that they own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from .connections import Call, Connection, Direction, Inbox, Message, Seen
-from .contexts import CONNECT_EVENTS, Context
 from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
+CONNECT_EVENTS = ("on_connect", "on_connect_external")
+
+
+@dataclass(eq=False)
+class Context:
+    """A script's context in a browser, or the owner of an end where there is no browser."""
+
+    name: str
+    kind: Literal["end", "background", "page", "script", "web"] = "end"
+    extension: str | None = None
+    tab: str | None = None
+    frame: str | None = None
+    document: str | None = None
+    alive: bool = True
+    inside: bool = False
+    """A task is in its ``async with``."""
+    ports: dict[str, Port] = field(default_factory=dict[str, "Port"])
+    listeners: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The listeners of on_connect and on_connect_external."""
+    functions: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict[tuple[str, str], list[Any]])
+    log: list[Seen] = field(default_factory=list[Seen])
+    received: int = 0
+
+    def label_for(self, port: Port) -> str:
+        label = port.name
+        if not label or label in self.ports:
+            self.received += 1
+            label = f"@{self.received}"
+        self.ports[label] = port
+        return label
+
+    def learn(self, step: dict[str, Any]) -> None:
+        """Remember a listener's actions, unless it is known already."""
+        self.functions.setdefault((step["event"], step["listener"]), step.get("actions", []))
+
+    def listen(self, step: dict[str, Any]) -> Any:
+        """Add, remove or look for a listener of on_connect or on_connect_external, and return the step's result."""
+        listeners = self.listeners.setdefault(step["event"], [])
+        name = step["listener"]
+        if step["do"] == "has_listener":
+            return name in listeners
+        if step["do"] == "add_listener":
+            self.learn(step)
+            if name not in listeners:
+                self.listeners[step["event"]] = [*listeners, name]
+        else:
+            self.listeners[step["event"]] = [other for other in listeners if other != name]
+        return "ok"
+
+    def close(self, error: str | None = None) -> None:
+        """Rules 20 and 27."""
+        self.alive = False
+        for port in self.ports.values():
+            port.held = False
+            port.leave_scope(error, vanished=True)
 
 
 class Port:
@@ -33,17 +88,17 @@ class Port:
         self.peer_error: str | None = None
         self.swallows = False
         self.gone: bool = False
-        """Its scope has ended: nothing more happens here."""
+        """Its scope has ended, so nothing more happens here."""
         self.held = False
-        """Nobody was told of it yet."""
+        """on_connect has not fired for it yet."""
         self.had_block = False
         self.inside: bool = False
-        """Somebody is in its ``async with``."""
+        """A task is in its ``async with``."""
         self.failed: bool = False
         """A listener's exception has ended its block."""
         self.has_read: bool = False
         self.holding: bool = False
-        """A listener waits, in the middle of a message."""
+        """A listener is waiting in the middle of a message."""
         self.exceeded: bool = False
         """A listener posted more than there was room for."""
         self.listeners: list[str] = []
@@ -51,17 +106,17 @@ class Port:
         self.told: set[str] = set()
         self.untold: list[str] = []
         self.leaving: tuple[str | None] | None = None
-        """The other side has gone, with this error, and nobody knows yet."""
+        """The other side has gone, with this error, and this port does not know it yet."""
         self.waiters: list[Call] = []
         self.refused: list[Call] = []
-        """Calls that have not learned yet that the other side has gone: closed here in the same turn they say so."""
+        """Calls that were refused in this turn. If this side closes in the same turn, they say so instead."""
         self.wait: Wait = self.has_work
         self.script: Iterator[Wait] = self.run()
 
     # What is done to it -----------------------------------------------------------------------------------------
 
     def post(self, value: Any, *, own: bool = False) -> Outcome:
-        """DialectRules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
+        """Rules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
         try:
             shown = show(value)
         except UnserializableError:
@@ -93,7 +148,7 @@ class Port:
         return Message(self.number, value, self.posted)
 
     def send(self, value: Any) -> Call:
-        """DialectRules 17 and 23."""
+        """Rules 17 and 23."""
         call = Call(self, "send")
         try:
             shown = show(value)
@@ -113,7 +168,7 @@ class Port:
         return call
 
     def receive(self) -> Call:
-        """DialectRules 15 and 25."""
+        """Rules 15 and 25."""
         call = Call(self, "receive")
         if self.inbox.reader is not None or self.listeners:
             call.finish("busy")
@@ -151,7 +206,7 @@ class Port:
         self.enders = [other for other in self.enders if other != name]
 
     def close(self, error: str | None = None, *, vanished: bool = False) -> None:
-        """DialectRules 18 to 22."""
+        """Rules 18 to 22."""
         if self.state in ("open", "ending"):
             self.state = "closed"
             self.inbox.closed = True
@@ -169,9 +224,9 @@ class Port:
         self.gone = True
 
     def leave_block(self, error: str | None = None) -> None:
-        """The block that it was narrowed to has ended; one that had ended before still has the scope it came from.
+        """The block that it was entered with has ended; its context still owns it.
 
-        A late listener that had to wait, because another one was running, is told as that one is cancelled.
+        A late listener that had to wait for another one is called when that one is cancelled.
         """
         self.close(error)
         self.inbox.messages.clear()
@@ -181,7 +236,7 @@ class Port:
             self.wait = self.has_work
 
     def peer_left(self, error: str | None) -> None:
-        """Over a wire that arrives after the turn, and after all that came before it was taken."""
+        """The other side has gone. Over a wire this is known only when all its messages were taken."""
         if self.rules.learns_late:
             self.leaving = (error,)
         else:
@@ -200,7 +255,7 @@ class Port:
         return not self.rules.keeps_unheard and not self.has_read
 
     def is_over(self) -> bool:
-        """The end can be delivered. DialectRules 21 and 24."""
+        """The end can be delivered. Rules 21 and 24."""
         waits_for_reader = self.has_read and not self.listeners
         wanted = self.listeners or waits_for_reader or self.drops
         return self.state == "ending" and not (self.inbox.messages and wanted)
@@ -237,7 +292,7 @@ class Port:
         self.context.log.append(Seen({"port": self.label, **record}, source))
 
     def dispatch(self, message: Message) -> Iterator[Wait]:
-        """DialectRules 28 to 31."""
+        """Rules 28 to 31."""
         for name in self.listeners:
             if name not in self.listeners and not self.rules.calls_removed:
                 continue
@@ -252,7 +307,7 @@ class Port:
                 return
 
     def act(self, action: dict[str, Any], message: Message | None = None, *, own: bool = False) -> bool:
-        """Carry out a listener's action; False: it raised, and the others are not carried out."""
+        """Carry out a listener's action. Return False if it raised, so that the others are not carried out."""
         do, outcome = action["do"], "ok"
         if do in ("post", "echo"):
             value = message.value if do == "echo" and message is not None else action.get("message")
@@ -301,7 +356,7 @@ class Port:
                     break
 
     def serve_reader(self) -> bool:
-        """Give the waiting reader what it gets. Say whether there was anything."""
+        """Let the waiting reader go on if it can. Return whether it did."""
         inbox = self.inbox
         call = inbox.reader
         if call is None:
@@ -329,7 +384,7 @@ class Port:
                 call.finish("ok")
 
     def advance(self) -> bool:
-        """Go on as far as it goes without waiting. Say whether anything happened."""
+        """Go on as far as possible without waiting. Return whether anything happened."""
         self.refused = []
         moved = self.serve_reader()
         self.serve_waiters()

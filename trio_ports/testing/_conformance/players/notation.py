@@ -11,7 +11,7 @@ import trio
 
 from ...._protocol.dialects import NO_RECEIVER_TEXT
 from ...._protocol.errors import MessageTooLargeError
-from ..model.dialects import is_special
+from ..model.dialects import is_list, is_object, is_special
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.ClosedResourceError, "closed"),
@@ -74,9 +74,9 @@ def make_message(value: Any) -> Any:
             "cycle": cycle,
         }
         return special[value["$"]]
-    if isinstance(value, list):
+    if is_list(value):
         return [make_message(item) for item in value]
-    return {key: make_message(item) for key, item in value.items()} if isinstance(value, dict) else value
+    return {key: make_message(item) for key, item in value.items()} if is_object(value) else value
 
 
 def show_message(value: Any) -> Any:

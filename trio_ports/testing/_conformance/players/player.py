@@ -23,6 +23,7 @@ class PlayedContext(Protocol):
     @property
     def log(self) -> Sequence[Record]:
         """The calls of its listeners, in order."""
+        raise NotImplementedError
 
 
 class Player(Protocol):
@@ -35,10 +36,13 @@ class Player(Protocol):
     @property
     def results(self) -> Sequence[Any]:
         """What came of each step, and how each block was left, in order."""
+        raise NotImplementedError
 
     @property
     def contexts(self) -> Mapping[str, PlayedContext]:
         """The contexts by name, those that have ended included."""
+        raise NotImplementedError
 
     async def play(self, move: Move) -> None:
         """Carry out a move, and return when everything that follows from it has happened."""
+        raise NotImplementedError
