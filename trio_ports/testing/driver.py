@@ -1,8 +1,8 @@
-"""Step a Trio run from sync code: start something, let everything run until it waits, and look.
+"""Step a Trio run from sync code: start a task, let everything run until it waits, and look at the result.
 
 Hypothesis calls the rules of a state machine one after the other, from sync code. A guest run whose host is a queue
 lets each rule push Trio as far as it goes. A task without an outcome *is* blocked: that is an answer, not a time-out.
-Time stands still until `Driver.advance` moves it, so that time is a rule too.
+Time stands still until `Driver.advance` moves it, so that time can be a rule too.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class DriverTask:
 
 @final
 class Driver:
-    """A Trio run that goes forward when it is told to.
+    """A Trio run that goes on only when its methods are called.
 
     Make it in a thread without a Trio run of its own, and `close` it, or use it in a ``with``.
 
     Args:
-        real_time: time passes by itself, instead of by `advance`.
+        real_time: let time pass by itself instead of by `advance`.
     """
 
     def __init__(self, *, real_time: bool = False) -> None:

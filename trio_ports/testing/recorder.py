@@ -1,4 +1,4 @@
-"""Charts: a conversation as a sequence chart in plain text."""
+"""Record what happens to ports and draw it as a sequence chart in plain text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed,
 _COLUMN: Final = 34
 _SHOWN: Final = 24
 _PAGE: Final = 100
-"""How many letters a line may have."""
+"""How many letters a title may have."""
 _BESIDE: Final = 3
-"""So many ports have room beside each other, with what happens to them."""
+"""How many ports have room beside each other, with their events in words."""
 _NARROW: Final = 3
 _MOST_COLUMNS: Final = 20
-"""So many have room in columns of their number."""
+"""How many ports have room in columns that are numbered."""
 
 
 @final
 class ConversationRecorder:
-    """An observer that remembers what happened to ports, and draws it.
+    """An observer that records what happens to ports, and draws it.
 
     Give it to `open_browser`, `open_port_pair` and the like as ``observer=``.
 
@@ -31,13 +31,13 @@ class ConversationRecorder:
         self.observations: list[Observation] = []
 
     def __call__(self, observation: Observation) -> None:
-        """Take note of something."""
+        """Record an observation."""
         self.observations.append(observation)
 
     def draw(self) -> str:
         """Return a sequence chart: a column for each port, a line for each thing that happened to it, in order.
 
-        With more ports than there is room for beside each other the columns are numbers, and a legend says whose.
+        With more ports than there is room for beside each other, the columns are numbered and a legend lists the ports.
         """
         ports: list[Any] = []
         for observation in self.observations:
@@ -55,15 +55,15 @@ class ConversationRecorder:
 
 def _line(observation: Observation, ports: list[Any], width: int) -> str:
     (at,) = (index for index, port in enumerate(ports) if port is observation.port)
-    told = _tell(observation)
+    text = _describe(observation)
     if not width:
-        return f"{at + 1}: {told}"
+        return f"{at + 1}: {text}"
     cells = ["│"] * len(ports)
     if width == _COLUMN:
-        cells[at] = told
+        cells[at] = text
         return _row(cells, width)
-    cells[at] = told[0]
-    return f"{_row(cells, width).ljust(width * len(ports))}{at + 1}: {told[1:].lstrip('─ ')}"
+    cells[at] = text[0]
+    return f"{_row(cells, width).ljust(width * len(ports))}{at + 1}: {text[1:].lstrip('─ ')}"
 
 
 def _row(cells: list[str], width: int) -> str:
@@ -75,7 +75,7 @@ def _port_title(number: int, port: Any) -> str:
     return f"{number}: {side} {port.name!r}"
 
 
-def _tell(observation: Observation) -> str:
+def _describe(observation: Observation) -> str:
     match observation:
         case Opened():
             return "○ opened"
