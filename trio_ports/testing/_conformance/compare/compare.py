@@ -143,7 +143,10 @@ def _kind_of_result(do: str, *results: Any) -> Kind:
 
 
 def _kind_of_refusal(*words: str) -> Kind:
-    return next((word for word in REFUSALS if word in words), "broken")
+    for word in REFUSALS:
+        if word in words:
+            return word
+    return "broken"
 
 
 def _compare_call(at: str, call: model.Call, task: CallTask) -> Iterator[Difference]:
@@ -295,6 +298,14 @@ def _is_merge(found: list[str], queues: list[list[str]]) -> bool:
     return bool(places)
 
 
+_PARTS_OF_LOG: Final[tuple[tuple[Kind, str, tuple[str, ...]], ...]] = (
+    ("connections", "listener", CONNECT_EVENTS),
+    ("name", "name", CONNECT_EVENTS),
+    ("sender", "sender", CONNECT_EVENTS),
+    ("ends", "listener", ("on_disconnect",)),
+)
+
+
 def _kind_of_log(should: list[Record], did: list[Record]) -> Kind:
     """Return what differs: first what should never be, then the events in the order of a port's life."""
     for record in did:
@@ -302,14 +313,9 @@ def _kind_of_log(should: list[Record], did: list[Record]) -> Kind:
             return "inside connect" if record["inside"] in ("connect", "tabs_connect") else "inside a call"
         if "arguments" in record:
             return "arguments"
-    for kind, key, events in (
-        ("connections", "listener", CONNECT_EVENTS),
-        ("name", "name", CONNECT_EVENTS),
-        ("sender", "sender", CONNECT_EVENTS),
-        ("ends", "listener", ("on_disconnect",)),
-    ):
+    for kind, key, events in _PARTS_OF_LOG:
         if _values(should, events, key) != _values(did, events, key):
-            return kind  # type: ignore[return-value]
+            return kind
     for one, other in zip(
         *([r for r in records if r["event"] == "on_disconnect"] for records in (should, did)), strict=True
     ):
