@@ -1,4 +1,4 @@
-"""Trials: what counts as broken though every port does as it should."""
+"""Playing: what counts as broken although every port does what it should."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_subject_that_never_rests() -> None:
         return opener, receiver
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuleBrokenError, match="for ever"):
-        patch.setattr("trio_ports.testing._conformance.play.PATIENCE_SECONDS", 0.05)
+        patch.setattr("trio_ports.testing._conformance.play.REST_SECONDS", 0.05)
         patch.setattr("trio_ports.testing._conformance.play.SECONDS_PER_MOVE", 0.0)
         patch.setattr("trio_ports.testing._conformance.history.shrink.TRIES", 2)
         check_port(make, examples=0)

@@ -26,9 +26,11 @@ from .players.in_process import InProcessPlayer
 from .players.player import Record
 from .rules import RULES
 
-PATIENCE_SECONDS: Final = 5.0
-"""How long a history may take; unless something outside Trio carries the messages it takes no time."""
+REST_SECONDS: Final = 60.0
+"""How long a history may take before it counts as endless. A message of 64 MiB takes seconds on a busy machine."""
 SECONDS_PER_MOVE: Final = 1.0
+ARRIVAL_SECONDS: Final = 5.0
+"""How long messages may be under way outside this Trio run."""
 
 
 @final
@@ -119,7 +121,7 @@ async def _play(subject: Subject, history: History) -> Played:
     was_cancelled = True
     try:
         async with subject.open_player() as player:
-            with trio.move_on_after(PATIENCE_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
+            with trio.move_on_after(REST_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
                 await _play_moves(subject, player, history, played)
             if patience.cancelled_caught:
                 played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on for ever")
@@ -152,7 +154,7 @@ async def _compare(subject: Subject, comparison: Comparison, player: InProcessPl
     """Compare; while messages may still be under way outside this Trio run, again after each change."""
     difference = comparison.compare(move)
     if difference is not None and subject.outside_trio:
-        with trio.move_on_after(PATIENCE_SECONDS):
+        with trio.move_on_after(ARRIVAL_SECONDS):
             while difference is not None:
                 with trio.move_on_after(0.002):
                     await player.wait_changed()
