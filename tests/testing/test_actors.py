@@ -1,4 +1,4 @@
-"""Actors: what is noted of how their listeners are called."""
+"""Actors: how they log the calls of their listeners."""
 
 from __future__ import annotations
 

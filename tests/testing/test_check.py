@@ -1,4 +1,4 @@
-"""What a check says, and what it is given."""
+"""What a check reports, and what it refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makers and what they make: of every kind, and told what is wrong with it."""
+"""Makers of every kind, and the errors for what is not a connection."""
 
 from __future__ import annotations
 

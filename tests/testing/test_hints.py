@@ -1,4 +1,4 @@
-"""Hints: limits that were not given are told from faults."""
+"""Hints: a report says when other limits were passed than the ports have."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_ports(name: str) -> None:
 
 
 def test_relays_as_programs() -> None:
-    """A relay that is a process obeys them too: every twentieth story, as each of them starts one."""
+    """A relay that is a process obeys them too. Each story starts one, so only every twentieth is played."""
     maker = partial(makers.open_relayed, max_message_bytes=500)
     subject = make_port_subject(maker, 1, Options(**OUTSIDE, listener_errors="log"))
     stories = list(port_stories(subject.rules, subject.scope))[::20]

@@ -1,4 +1,4 @@
-"""Playing: what is seldom drawn is told here, and the model says of it what ports and browsers do."""
+"""The model does what ports and browsers do in histories that are seldom generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histories: the model and a player do the same, and what makes no sense at all is left out."""
+"""The model and a player agree, and moves that make no sense are recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes: what is noted of exceptions and errors that no rule knows."""
+"""Notation: how exceptions and errors that no rule knows are written down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subjects: what is said of one, and what is then not asked of it."""
+"""Options: what is not asked of ports whose options rule it out."""
 
 from __future__ import annotations
 

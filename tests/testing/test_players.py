@@ -1,4 +1,4 @@
-"""Players: what those of one connection are not asked."""
+"""Players of one connection: what they cannot be asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts: what a recorder has seen, drawn for people."""
+"""The recorder: how it draws what it has seen."""
 
 from __future__ import annotations
 

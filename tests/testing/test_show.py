@@ -1,4 +1,4 @@
-"""Records: how they are written."""
+"""How records are shown to people."""
 
 from __future__ import annotations
 

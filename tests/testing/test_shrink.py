@@ -1,4 +1,4 @@
-"""Shortening: what is left of a history is what matters."""
+"""Shrinking: only what matters is left of a history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State machines: they do everything, and fail where a check does."""
+"""State machines: they do everything that can be done, and fail where a check fails."""
 
 from __future__ import annotations
 

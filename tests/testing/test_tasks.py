@@ -1,4 +1,4 @@
-"""Tasks: what came of a block is noted as the rules speak of it."""
+"""How a block was left, as the task that was in it reports."""
 
 from __future__ import annotations
 
