@@ -16,7 +16,7 @@ import trio_ports
 from trio_ports import Cause, Context, Port
 from trio_ports.bus import Bus, MemoryNetwork
 from trio_ports.bus.buses import BEAT_SECONDS
-from trio_ports.testing.driver import Driver, Step
+from trio_ports.testing.driver import Driver, DriverTask
 
 MOST_PLACES = 4
 A_WHILE_SECONDS = 10
@@ -115,7 +115,7 @@ class Faults(RuleBasedStateMachine):
         self.network = MemoryNetwork()
         self.connections: list[Connection] = []
         self.places: list[Place] = []
-        self.leaving: list[Step] = []
+        self.leaving: list[DriverTask] = []
         self.numbers = itertools.count()
         self.harmed = False
 

@@ -7,11 +7,21 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from trio_ports.testing import Scope
-from trio_ports.testing.choosing import Chooser
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS, History, Move, Step, listen, open_frame, open_page, open_tab, turn
+from trio_ports.testing._conformance.history.generate import MoveGenerator
+from trio_ports.testing._conformance.history.moves import (
+    EXTENSIONS,
+    History,
+    Move,
+    Step,
+    listen,
+    open_frame,
+    open_page,
+    open_tab,
+    turn,
+)
+from trio_ports.testing._conformance.model import DIALECT_RULES, Model
 
-SCOPE: Final = Scope(world=True, blocks=False)
+SCOPE: Final = Scope(browser=True, beyond_browsers=False)
 KINDS: Final = ("connect", "connect", "turn", "turn", "turn", "turn", "listen", "place", "place", "place")
 LISTENERS: Final = listen(), listen(event="on_connect_external")
 LEAVING: Final = {"refuses", "bye"}
@@ -34,8 +44,8 @@ def real_histories(draw: st.DrawFn, dialect: str, *, max_moves: int = 20) -> His
     What two contexts do "at once" has an order that nobody in another process can give them: each context has turns of
     its own. An extension page that is shown nowhere can't be opened from outside: it is shown in a tab.
     """
-    model = Model.of_world(RULES[dialect], EXTENSIONS)
-    chooser = Chooser(draw, model, SCOPE)
+    model = Model.of_browser(DIALECT_RULES[dialect], EXTENSIONS)
+    chooser = MoveGenerator(draw, model, SCOPE)
     history: History = []
 
     def play(move: Move) -> None:

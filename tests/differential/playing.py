@@ -24,7 +24,7 @@ import trio
 
 from trio_ports._drivers.reports import Event, Result
 from trio_ports._protocol.dialects import CHROME, FIREFOX, NO_RECEIVER_TEXT
-from trio_ports.testing.moves import Move
+from trio_ports.testing._conformance.history.moves import Move
 
 Trace: TypeAlias = list[dict[str, Any]]
 

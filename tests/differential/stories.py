@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 from differential.applications import NAME
 
-from trio_ports.testing.moves import (
+from trio_ports.testing._conformance.history.moves import (
     History,
     Move,
     Step,

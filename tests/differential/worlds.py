@@ -17,7 +17,7 @@ from drivers.laboratory import Laboratory, start_laboratory
 
 from trio_ports._drivers import BrowserKind, Lab, PlayerExtension
 from trio_ports._drivers.lab import CONNECTABLE
-from trio_ports.testing.moves import Move
+from trio_ports.testing._conformance.history.moves import Move
 
 DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}

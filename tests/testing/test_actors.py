@@ -1,4 +1,4 @@
-"""Actors: what is noted of how their listeners are called."""
+"""Actors: how they log the calls of their listeners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import trio
 
 import trio_ports
-from trio_ports.testing import moves, open_ends_player
+from trio_ports.testing import moves, open_port_player
 
 
 async def test_how_a_listener_is_called() -> None:
@@ -20,7 +20,7 @@ async def test_how_a_listener_is_called() -> None:
         wait_disconnected=trio.sleep_forever,
         disconnect=lambda: None,
     )
-    async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+    async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
         actor = player.contexts["opener"]
         actor.adopt(odd, "odd")
         assert actor.perform(moves.add_listener("on_message", "one", port="odd")) == "ok"

@@ -8,7 +8,7 @@ from pathlib import Path
 from testing.mutants import MUTANTS
 
 from trio_ports.testing import RULES
-from trio_ports.testing.ends import PORT_MEMBERS
+from trio_ports.testing._conformance.players.ends import PORT_MEMBERS
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

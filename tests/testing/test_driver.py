@@ -26,13 +26,13 @@ def test_a_step_that_is_blocked() -> None:
     with Driver() as driver:
         step = driver.start(trio.sleep_forever)
         assert step.blocked
-        assert repr(step) == "<Step blocked>"
+        assert repr(step) == "<DriverTask blocked>"
         with pytest.raises(trio.WouldBlock):
             step.unwrap()
         driver.cancel(step)
         assert not step.blocked
         assert step.cancelled
-        assert repr(step) == "<Step cancelled>"
+        assert repr(step) == "<DriverTask cancelled>"
 
 
 def test_time() -> None:

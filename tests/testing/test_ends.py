@@ -1,4 +1,4 @@
-"""Makers and what they make: of every kind, and told what is wrong with it."""
+"""Makers of every kind, and the errors for what is not a connection."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from testing import makers, mutants
 from testing.proxies import ProxyEvent
 
 from trio_ports.testing import Limits, check_port
-from trio_ports.testing.ends import PORT_MEMBERS
+from trio_ports.testing._conformance.players.ends import PORT_MEMBERS
 
 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
         (None, "the maker must return the ends of a connection, the opener's first, and not None"),
-        ((1, 2), "1 is no port, it has no name, sender, "),
+        ((1, 2), "1 is not a port, it has no name, sender, "),
         ((), "two at least, and not 0"),
     ],
 )
@@ -60,4 +60,4 @@ class Bare:
 def test_what_a_port_needs() -> None:
     """A port of another class is checked by the members that are documented."""
     bare = mutants.Mutant(0, "is none", Bare)  # type: ignore[arg-type]
-    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", narrows=False, examples=5)
+    check_port(bare.make, limits=Limits(**mutants.SMALL), listener_errors="log", supports_async_with=False, examples=5)

@@ -1,4 +1,4 @@
-"""Hints: limits that were not given are told from faults."""
+"""Hints: a report says when other limits were passed than the ports have."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Reserved(mutants.ProxyPort):
         (
             {},
             {"max_message_bytes": 500},
-            "may have another message limit than was given: pass it as limits=Limits(max_message_bytes=…)",
+            "may have another message limit than was passed: pass it as limits=Limits(max_message_bytes=…)",
         ),
     ],
 )

@@ -13,19 +13,19 @@ from testing import makers
 import trio_ports
 from trio_ports.bus import MemoryNetwork
 from trio_ports.testing import Limits, check_browser, check_port, moves
-from trio_ports.testing.stories import ends_stories
-from trio_ports.testing.subjects import Traits, make_port_subject
-from trio_ports.testing.trials import play, quiet
+from trio_ports.testing._conformance.options import Options
+from trio_ports.testing._conformance.play import make_port_subject, play, quiet
+from trio_ports.testing._conformance.stories import port_stories
 
 SMALL = {"max_buffer_size": 3, "max_message_bytes": 500}
 LIMITS = Limits(**SMALL)
 WIRE: dict[str, Any] = {
-    "wire": True,
-    "narrows": False,
+    "over_a_wire": True,
+    "supports_async_with": False,
     "limits": Limits(max_message_bytes=500),
 }
-OUTSIDE: dict[str, Any] = {**WIRE, "remote": True}
-BROWSER: dict[str, Any] = {"narrows": True, "tells_crashes": True}
+OUTSIDE: dict[str, Any] = {**WIRE, "outside_trio": True}
+BROWSER: dict[str, Any] = {"supports_async_with": True, "reports_crashes": True}
 
 PORTS = {
     "pair": (partial(makers.open_pair, **SMALL), {"limits": LIMITS}),
@@ -60,10 +60,10 @@ def test_ports(name: str) -> None:
 
 
 def test_relays_as_programs() -> None:
-    """A relay that is a process obeys them too: every twentieth story, as each of them starts one."""
+    """A relay that is a process obeys them too. Each story starts one, so only every twentieth is played."""
     maker = partial(makers.open_relayed, max_message_bytes=500)
-    subject = make_port_subject(maker, 1, Traits(**OUTSIDE, listener_errors="log"))
-    stories = list(ends_stories(subject.rules, subject.scope))[::20]
+    subject = make_port_subject(maker, 1, Options(**OUTSIDE, listener_errors="log"))
+    stories = list(port_stories(subject.rules, subject.scope))[::20]
     assert len(stories) > 7
     with quiet():
         for story in stories:
@@ -87,12 +87,13 @@ TURNS = {
 
 
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("name", [name for name, (_, options) in PORTS.items() if "wire" in options])
+@pytest.mark.parametrize("name", [name for name, (_, options) in PORTS.items() if "over_a_wire" in options])
 def test_turns_of_both_ends_over_a_wire(name: str, turn: str) -> None:
     """What one end does at once happens before what the other one did in the same moment arrives."""
-    maker, options = PORTS[name]
-    traits = Traits(limits=options["limits"], wire=True, remote="remote" in options, narrows=False)
-    subject = make_port_subject(maker, 1, traits)
+    maker, given = PORTS[name]
+    outside = "outside_trio" in given
+    options = Options(limits=given["limits"], over_a_wire=True, outside_trio=outside, supports_async_with=False)
+    subject = make_port_subject(maker, 1, options)
     verdict = play(subject, TURNS[turn])
     assert (verdict.history, verdict.difference) == (TURNS[turn], None)
 

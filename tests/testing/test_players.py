@@ -1,4 +1,4 @@
-"""Players: what those of one connection are not asked."""
+"""Players of one connection: what they cannot be asked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 import trio
 
 import trio_ports
-from trio_ports.testing import open_ends_player
+from trio_ports.testing import open_port_player
 
 
 def test_ends_have_no_tabs() -> None:
     """What belongs to a world cannot be asked of the ends of one connection."""
 
     async def main() -> None:
-        async with open_ends_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
+        async with open_port_player(lambda nursery: trio_ports.open_port_pair(nursery)) as player:
             asked: list[tuple[Any, Any]] = [
                 (player.tab_number, "t1"),
                 (player.frame_number, "t1"),

@@ -1,18 +1,44 @@
-"""The stories that are told of a connection, and those that are not."""
+"""Stories: which of them are played, and that each says something of its own."""
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import replace
 
-from trio_ports.testing import Scope
-from trio_ports.testing.model import RULES
-from trio_ports.testing.stories import ends_stories
+from trio_ports.testing import RULES, Scope
+from trio_ports.testing._conformance.model import DIALECT_RULES
+from trio_ports.testing._conformance.stories import all_stories, port_stories
 
 
 def test_stories_that_do_not_apply() -> None:
     """Without a limit over a wire there is none about sizes; where a port has no block, none about what leaves it."""
-    rules = replace(RULES["trio"], largest=math.inf, tells_late=True)
-    told = {story.rule for story in ends_stories(rules, Scope(narrows=False, raises=False))}
+    rules = replace(DIALECT_RULES["trio"], largest=math.inf, learns_late=True)
+    told = {story.rule for story in port_stories(rules, Scope(supports_async_with=False, listeners_raise=False))}
     assert not told & {16, 31}
     assert told >= {10, 19, 24}
+
+
+def test_every_story_has_its_sentence() -> None:
+    """No two stories say the same, and each is listed under the name of a file of stories."""
+    stories = list(all_stories())
+    sentences = [story.sentence for _, story in stories]
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence[-1] == "." for sentence in sentences)
+    for chapter in {chapter for chapter, _ in stories}:
+        importlib.import_module(f"trio_ports.testing._conformance.stories.{chapter}")
+
+
+def test_every_rule_of_ports_has_a_story() -> None:
+    """Rule 32 is looked for in all stories, and those from 33 on are about native messaging."""
+    told = {story.rule for _, story in all_stories()}
+    assert told == set(range(1, 32))
+    assert told < set(RULES)
+
+
+def test_a_story_that_is_played_in_both_directions() -> None:
+    """It has one sentence, and is listed once."""
+    played = list(port_stories(replace(DIALECT_RULES["trio"], bound=3, largest=500), Scope()))
+    sentences = {story.sentence for story in played}
+    assert len(played) > len(sentences)
+    assert sentences <= {story.sentence for _, story in all_stories()}

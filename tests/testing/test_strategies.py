@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import trio_ports
 from trio_ports.testing import chunkings, describe_history, histories, json_messages, port_names, senders
-from trio_ports.testing.model import RULES, Model
-from trio_ports.testing.moves import EXTENSIONS
+from trio_ports.testing._conformance.history.moves import EXTENSIONS
+from trio_ports.testing._conformance.model import DIALECT_RULES, Model
 
 SOME = settings(max_examples=50)
 
@@ -63,11 +63,11 @@ def test_chunkings_of_single_bytes() -> None:
 
 
 @SOME
-@given(histories(world=True))
+@given(histories(browser=True))
 def test_histories_of_a_world(history: list[dict[str, object]]) -> None:
     """Each is JSON, every move makes sense, and people can read it."""
     assert json.loads(json.dumps(history)) == history
-    reference = Model.of_world(RULES["trio"], EXTENSIONS)
+    reference = Model.of_browser(DIALECT_RULES["trio"], EXTENSIONS)
     for move in history:
         assert reference.may(move)
         reference.play(move)
@@ -78,7 +78,7 @@ def test_histories_of_a_world(history: list[dict[str, object]]) -> None:
 @given(histories(receivers=2, dialect="firefox"))
 def test_histories_of_ends(history: list[dict[str, object]]) -> None:
     """The same for the ends of one connection."""
-    reference = Model.of_ends(RULES["firefox"], 2)
+    reference = Model.of_ends(DIALECT_RULES["firefox"], 2)
     for move in history:
         assert reference.may(move)
         reference.play(move)

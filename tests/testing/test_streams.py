@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, memory_stream_one_way_pair, memory_stream_pair, wait_all_tasks_blocked
 
 from trio_ports import Cause, open_stream_port
-from trio_ports.testing import FaultyStream, breaking, half_closing, lying, stalling, trickling
+from trio_ports.testing import FaultyStream, breaking, half_closing, misframing, stalling, trickling
 
 
 async def test_trickling() -> None:
@@ -56,7 +56,7 @@ async def test_breaking() -> None:
 async def test_lying() -> None:
     """The first frame's length is another one; what follows is as it was."""
     left, right = memory_stream_pair()
-    stream = lying(left, by=2)
+    stream = misframing(left, by=2)
     await stream.send_all(struct.pack("=I", 1)[:2])
     await stream.send_all(struct.pack("=I", 1)[2:] + b"1")
     await stream.send_all(b"more")
@@ -97,7 +97,7 @@ async def test_a_port_over_a_stream_that_lies() -> None:
     """The other side is told that a frame was cut off."""
     left, right = memory_stream_pair()
     async with open_stream_port(right) as port:
-        async with open_stream_port(lying(left, by=5)) as liar:
+        async with open_stream_port(misframing(left, by=5)) as liar:
             liar.post_message(1)
         await port.wait_disconnected()
         assert port.error is not None

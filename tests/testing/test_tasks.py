@@ -1,12 +1,12 @@
-"""Tasks: what came of a block is noted as the rules speak of it."""
+"""How a block was left, as the task that was in it reports."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from trio_ports.testing.notes import ScriptedError
-from trio_ports.testing.tasks import Block
+from trio_ports.testing._conformance.players.notation import ScriptedError
+from trio_ports.testing._conformance.players.tasks import BlockTask
 
 
 async def test_what_leaves_a_block() -> None:
@@ -18,7 +18,7 @@ async def test_what_leaves_a_block() -> None:
         raise ExceptionGroup("listeners failed", [error])
 
     for error, outcome in ((ScriptedError(), "raised"), (ValueError(), "ExceptionGroup")):
-        block = Block()
+        block = BlockTask()
         block.leave("return")
         await block.run(leaving(error))
         assert block.outcome.startswith(outcome)

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 from .._util import imported_on_demand
 
 if TYPE_CHECKING:
+    from ._conformance.check import Report, check_browser, check_port
+    from ._conformance.compare.compare import Difference
+    from ._conformance.history import moves
+    from ._conformance.history.generate import histories
+    from ._conformance.history.moves import History, Move, describe_history
+    from ._conformance.history.scope import Scope
+    from ._conformance.options import Limits
+    from ._conformance.play import RuleBrokenError
+    from ._conformance.players.browser import BrowserPlayer, open_browser_player
+    from ._conformance.players.ends import PortPlayer, open_port_player
+    from ._conformance.players.player import Player
+    from ._conformance.rules import RULES, Rule
+    from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
     from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
-    from .charts import ConversationRecorder
-    from .checking import Report, check_browser, check_port
-    from .drawing import histories
-    from .driver import Driver, Step
-    from .judging import Difference
-    from .machines import PortStateMachine, browser_state_machine, port_state_machine
-    from .moves import History, Move, describe_history
-    from .players import EndsPlayer, Player, open_ends_player
-    from .rules import RULES, Rule
-    from .scope import Scope
+    from .driver import Driver, DriverTask
+    from .recorder import ConversationRecorder
     from .strategies import chunkings, json_messages, port_names, senders
-    from .streams import FaultyStream, breaking, half_closing, lying, stalling, trickling
-    from .subjects import Limits
-    from .trials import RuleBrokenError
-    from .worlds import WorldPlayer, open_world_player
+    from .streams import FaultyStream, breaking, half_closing, misframing, stalling, trickling
 else:
     _load = imported_on_demand(
         __name__,
@@ -41,21 +43,23 @@ else:
                     "check_application",
                     "examine_application",
                 ),
-                ".charts": ("ConversationRecorder",),
-                ".checking": ("Report", "check_browser", "check_port"),
-                ".drawing": ("histories",),
-                ".driver": ("Driver", "Step"),
-                ".moves": ("History", "Move", "describe_history"),
-                ".judging": ("Difference",),
-                ".machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                ".players": ("EndsPlayer", "Player", "open_ends_player"),
-                ".rules": ("RULES", "Rule"),
-                ".scope": ("Scope",),
+                ".recorder": ("ConversationRecorder",),
+                "._conformance.check": ("Report", "check_browser", "check_port"),
+                "._conformance.history": ("moves",),
+                "._conformance.history.generate": ("histories",),
+                ".driver": ("Driver", "DriverTask"),
+                "._conformance.history.moves": ("History", "Move", "describe_history"),
+                "._conformance.compare.compare": ("Difference",),
+                "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
+                "._conformance.players.ends": ("PortPlayer", "open_port_player"),
+                "._conformance.players.player": ("Player",),
+                "._conformance.rules": ("RULES", "Rule"),
+                "._conformance.history.scope": ("Scope",),
                 ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
-                ".streams": ("FaultyStream", "breaking", "half_closing", "lying", "stalling", "trickling"),
-                ".subjects": ("Limits",),
-                ".trials": ("RuleBrokenError",),
-                ".worlds": ("WorldPlayer", "open_world_player"),
+                ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
+                "._conformance.options": ("Limits",),
+                "._conformance.play": ("RuleBrokenError",),
+                "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
             }.items()
             for name in names
         },
@@ -78,23 +82,23 @@ __all__ = [
     "RULES",
     "ApplicationBrokenError",
     "ApplicationReport",
+    "BrowserPlayer",
     "ConversationRecorder",
     "Difference",
     "Driver",
-    "EndsPlayer",
+    "DriverTask",
     "FaultyStream",
     "Finding",
     "History",
     "Limits",
     "Move",
     "Player",
+    "PortPlayer",
     "PortStateMachine",
     "Report",
     "Rule",
     "RuleBrokenError",
     "Scope",
-    "Step",
-    "WorldPlayer",
     "breaking",
     "browser_state_machine",
     "check_application",
@@ -106,9 +110,10 @@ __all__ = [
     "half_closing",
     "histories",
     "json_messages",
-    "lying",
-    "open_ends_player",
-    "open_world_player",
+    "misframing",
+    "moves",
+    "open_browser_player",
+    "open_port_player",
     "port_names",
     "port_state_machine",
     "senders",

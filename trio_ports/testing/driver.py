@@ -1,8 +1,8 @@
-"""Step a Trio run from sync code: start something, let everything run until it waits, and look.
+"""Step a Trio run from sync code: start a task, let everything run until it waits, and look at the result.
 
 Hypothesis calls the rules of a state machine one after the other, from sync code. A guest run whose host is a queue
-lets each rule push Trio as far as it goes. A step without an outcome *is* blocked: that is an answer, not a time-out.
-Time stands still until `Driver.advance` moves it, so that time is a rule too.
+lets each rule push Trio as far as it goes. A task without an outcome *is* blocked: that is an answer, not a time-out.
+Time stands still until `Driver.advance` moves it, so that time can be a rule too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 
 @final
-class Step:
-    """Something that was started in the run, and what has come of it."""
+class DriverTask:
+    """A task that `Driver.start` started, and what came of it."""
 
     def __init__(self) -> None:
         self.scope: trio.CancelScope = trio.CancelScope()
-        """Cancels the step; `Driver.cancel` does."""
+        """Cancelled by `Driver.cancel`."""
         self.blocked = True
         """It has not finished."""
         self.value: Any = None
@@ -43,24 +43,24 @@ class Step:
             trio.WouldBlock: if it has not finished.
         """
         if self.blocked:
-            raise trio.WouldBlock("the step is blocked")
+            raise trio.WouldBlock("the task is blocked")
         if self.error is not None:
             raise self.error
         return self.value
 
     def __repr__(self) -> str:
         state = "blocked" if self.blocked else "cancelled" if self.cancelled else repr(self.error or self.value)
-        return f"<Step {state}>"
+        return f"<DriverTask {state}>"
 
 
 @final
 class Driver:
-    """A Trio run that goes forward when it is told to.
+    """A Trio run that goes on only when its methods are called.
 
     Make it in a thread without a Trio run of its own, and `close` it, or use it in a ``with``.
 
     Args:
-        real_time: time passes by itself, instead of by `advance`.
+        real_time: let time pass by itself instead of by `advance`.
     """
 
     def __init__(self, *, real_time: bool = False) -> None:
@@ -86,18 +86,18 @@ class Driver:
     ) -> None:
         self.close()
 
-    def start(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Step:
+    def start(self, function: Callable[..., Awaitable[Any]], *args: Any) -> DriverTask:
         """Run an async function until everything waits."""
-        step = Step()
-        self._settle(lambda nursery: nursery.start_soon(self._run, step, function, args))
-        return step
+        task = DriverTask()
+        self._settle(lambda nursery: nursery.start_soon(self._run, task, function, args))
+        return task
 
     def run(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         """Run an async function to its end and return what it returned; other tasks go on meanwhile."""
-        step = Step()
-        self._soon(lambda nursery: nursery.start_soon(self._run, step, function, args))
-        self._pump(lambda: not step.blocked)
-        return step.unwrap()
+        task = DriverTask()
+        self._soon(lambda nursery: nursery.start_soon(self._run, task, function, args))
+        self._pump(lambda: not task.blocked)
+        return task.unwrap()
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a sync function inside the run, then let everything run until it waits. Return what it returned."""
@@ -107,9 +107,9 @@ class Driver:
 
         return self.start(run).unwrap()
 
-    def cancel(self, step: Step) -> None:
-        """Cancel a step and let everything run until it waits."""
-        self.call(step.scope.cancel)
+    def cancel(self, task: DriverTask) -> None:
+        """Cancel a task and let everything run until it waits."""
+        self.call(task.scope.cancel)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and everything run until it waits.
@@ -132,15 +132,15 @@ class Driver:
         async with trio.open_nursery() as self._nursery:
             await trio.sleep_forever()
 
-    async def _run(self, step: Step, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        with step.scope:
+    async def _run(self, task: DriverTask, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        with task.scope:
             try:
-                step.value = await function(*args)
+                task.value = await function(*args)
             except trio.Cancelled:
                 raise
-            except BaseException as error:  # noqa: BLE001 - Whatever it is, it is what came of the step.
-                step.error = error
-        step.blocked = False
+            except BaseException as error:  # noqa: BLE001 - Whatever it is, it is what came of the task.
+                task.error = error
+        task.blocked = False
 
     def _settle(self, begin: Callable[[trio.Nursery], object]) -> None:
         idle = False

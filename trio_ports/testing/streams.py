@@ -1,6 +1,6 @@
-"""Streams that misbehave, round a stream that does not: for tests of whatever reads and writes bytes.
+"""Add a fault to a stream, to test code that reads and writes bytes.
 
-Each is a function that takes a stream and returns one. ::
+Each function takes a stream and returns one that misbehaves in one way. ::
 
     left, right = trio.testing.memory_stream_pair()
     left = breaking(left, after=5)      # the sixth byte that is sent never leaves
@@ -17,7 +17,7 @@ import trio
 
 @final
 class FaultyStream(trio.abc.HalfCloseableStream):
-    """A stream with a fault. Made by `trickling`, `stalling`, `breaking`, `lying` and `half_closing`."""
+    """A stream with a fault. Made by `trickling`, `stalling`, `breaking`, `misframing` and `half_closing`."""
 
     def __init__(
         self,
@@ -27,12 +27,12 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         receive: Callable[[trio.abc.Stream, int | None], Awaitable[bytes | bytearray]] | None = None,
     ) -> None:
         self.stream = stream
-        """The stream round which this one is."""
+        """The stream without the fault."""
         self._send = send
         self._receive = receive
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, as far as the fault lets it."""
+        """Send, as far as the fault allows."""
         if self._send is None:
             await self.stream.send_all(data)
         else:
@@ -43,13 +43,13 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         await self.stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive, as far as the fault lets it."""
+        """Receive, as far as the fault allows."""
         if self._receive is None:
             return await self.stream.receive_some(max_bytes)
         return await self._receive(self.stream, max_bytes)
 
     async def send_eof(self) -> None:
-        """End the sending direction; altogether, where the stream has no half close."""
+        """End the sending direction, or the whole stream if it has no half close."""
         if isinstance(self.stream, trio.abc.HalfCloseableStream):
             await self.stream.send_eof()
         else:
@@ -61,7 +61,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
 
 def trickling(stream: trio.abc.Stream, *, max_bytes: int = 1) -> FaultyStream:
-    """Let the bytes through in small pieces, in both directions.
+    """Carry the bytes in small pieces, in both directions.
 
     Args:
         stream: carries the bytes.
@@ -79,7 +79,7 @@ def trickling(stream: trio.abc.Stream, *, max_bytes: int = 1) -> FaultyStream:
 
 
 def stalling(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
-    """Send so many bytes, and then wait for ever."""
+    """Send ``after`` bytes, and then wait for ever."""
     left = after
 
     async def send(inner: trio.abc.Stream, data: bytes) -> None:
@@ -93,7 +93,7 @@ def stalling(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
 
 
 def breaking(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
-    """Send so many bytes, and then break: for who sends here, and for who receives there."""
+    """Send ``after`` bytes, and then break, for both sides."""
     left = after
 
     async def send(inner: trio.abc.Stream, data: bytes) -> None:
@@ -107,24 +107,24 @@ def breaking(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
     return FaultyStream(stream, send=send)
 
 
-def lying(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
-    """Lie about the length of the first frame that is sent.
+def misframing(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
+    """Send the first frame with a wrong length.
 
     Args:
         stream: carries the bytes.
-        by: how many bytes more than there are its length field says.
+        by: the number that is added to the length.
     """
     head = b""
-    told = False
+    done = False
 
     async def send(inner: trio.abc.Stream, data: bytes) -> None:
-        nonlocal head, told
-        if told:
+        nonlocal head, done
+        if done:
             await inner.send_all(data)
             return
         head += data
         if len(head) >= 4:
-            told = True
+            done = True
             (length,) = struct.unpack_from("=I", head)
             await inner.send_all(struct.pack("=I", max(0, length + by)) + head[4:])
 
@@ -132,7 +132,7 @@ def lying(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
 
 
 def half_closing(stream: trio.abc.HalfCloseableStream, *, after: int = 0) -> FaultyStream:
-    """Send so many bytes, and then end this direction; the other one lives on."""
+    """Send ``after`` bytes, and then end this direction; the other one goes on."""
     left = after
     ended = False
 

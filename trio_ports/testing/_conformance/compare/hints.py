@@ -1,0 +1,52 @@
+"""Hints for false alarms: the limits passed to the check do not match those of the ports under test."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..model import DialectRules
+from ..players.in_process import InProcessPlayer
+from .compare import Difference
+
+
+def hint_of(difference: Difference, rules: DialectRules, player: InProcessPlayer) -> str:
+    """Return a hint; empty, if the difference does not look as if other limits were passed.
+
+    Args:
+        difference: what was found.
+        rules: what the ports were compared with.
+        player: has played with the ports, and may have met their limits.
+    """
+    words = {difference.expected.partition(" ")[0], difference.found.partition(" ")[0]}
+    if "too-large" in words:
+        return _hint_of_size(rules.largest, player.largest_message)
+    bound = _bound_of(player)
+    if rules.learns_late or bound == rules.bound:  # Over a wire nobody knows how many are on their way.
+        return ""
+    if bound is not None:
+        written, has = ("math.inf", "no bound") if bound == math.inf else (f"{bound:.0f}", f"a bound of {bound:.0f}")
+        return f"the maker's connections seem to have {has}: pass limits=Limits(max_buffer_size={written})"
+    if "full" in words:
+        return _hint_of_unknown("bound", "max_buffer_size")
+    return ""
+
+
+def _hint_of_size(passed: float, met: float | None) -> str:
+    if met is None:
+        return _hint_of_unknown("message limit", "max_message_bytes")
+    if met == passed:
+        return ""
+    found = f"the maker's connections seem to carry messages of up to {met:.0f} bytes"
+    return f"{found}: pass limits=Limits(max_message_bytes={met:.0f})"
+
+
+def _hint_of_unknown(limit: str, option: str) -> str:
+    return f"the maker's connections may have another {limit} than was passed: pass it as limits=Limits({option}=…)"
+
+
+def _bound_of(player: InProcessPlayer) -> float | None:
+    """Return the bound that the ports report; None if they report none."""
+    ports: list[Any] = [port for actor in player.contexts.values() for port in actor.ports.values()]
+    reported = [port.statistics().max_buffer_size for port in ports if hasattr(port, "statistics")]
+    return min(reported, default=None)

@@ -1,0 +1,352 @@
+"""Generate histories: one move after the other is drawn, and a model says at each point what makes sense."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, final
+
+from hypothesis import strategies as st
+
+from ...strategies import json_messages
+from ..model import DIALECT_RULES, Context, DialectRules, Model, Port
+from . import moves
+from .moves import EXTENSIONS, NOBODY, History, Move, Step
+from .scope import FILLED, Scope
+
+T = TypeVar("T")
+
+MOST_CONTEXTS: Final = 14
+MOST_PORTS: Final = 16
+
+_ACTIONS: Final[dict[str, list[Step]]] = {
+    "one": [],
+    "two": [],
+    "bye": [moves.disconnect(None)],
+    "adds": [moves.add_listener("on_message", "one", port=None)],
+    "drops": [moves.remove_listener("on_message", "two", port=None)],
+    "holds": [moves.hold()],
+    "raises": [moves.throw()],
+}
+_ANSWERS: Final[dict[str, list[Step]]] = {
+    "echo": [moves.echo()],
+    "answers": [moves.post("one", None), moves.post("two", None)],
+}
+_END_ACTIONS: Final[dict[str, list[Step]]] = {
+    "end": [],
+    "end two": [],
+    "end adds": [moves.add_listener("on_disconnect", "end", port=None)],
+    "end drops": [moves.remove_listener("on_disconnect", "end two", port=None)],
+    "end posts": [moves.post("too late", None), moves.disconnect(None)],
+}
+_CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
+    "hears": moves.hear(None),
+    "is silent": [],
+    "greets": [*moves.hear(None), moves.post("hello", None)],
+    "refuses": [moves.disconnect(None)],
+    "raises": [moves.throw()],
+}
+
+_STEPS: Final = ("post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect")
+_VALUES: Final = json_messages(max_leaves=4)
+_SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
+
+
+@functools.cache
+def _numbers(below: int) -> st.SearchStrategy[int]:
+    return st.integers(0, below - 1)
+
+
+@final
+class MoveGenerator:
+    """Generates moves that make sense.
+
+    Args:
+        draw: draws from a strategy.
+        reference: a model that has played the moves so far.
+        scope: what may happen.
+    """
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], reference: Model, scope: Scope) -> None:
+        self._draw = draw
+        self._model = reference
+        self._scope = scope
+        self._messages = 0
+        self._names = 0
+
+    def begin(self) -> History:
+        """Return the first moves. A browser without tabs and listeners would make a dull history."""
+        if not self._scope.browser or not self._number(4):
+            return []
+        hears = moves.add_listener("on_connect", "hears", *_CONNECT_ACTIONS["hears"], port=None)
+        external = moves.add_listener("on_connect_external", "hears", *_CONNECT_ACTIONS["hears"], port=None)
+        listening = [moves.turn("a", hears), moves.turn("b", external), moves.turn("t1/a", hears)]
+        chosen = [move for move in listening if self._flip()]
+        return [moves.open_tab("t1", web=True), moves.open_frame("f1", "t1"), *chosen]
+
+    def choose(self, kind: str | None = None) -> Move | None:
+        """Return the next move, of any kind or of this one; None if what was drawn makes no sense now."""
+        move: Move | None = getattr(self, f"_choose_{kind or self._pick(self._kinds())}")()
+        return move if move is not None and self._model.may(move) else None
+
+    def _kinds(self) -> list[str]:
+        kinds = ["turn", "turn", "turn", "turn"]
+        if self._scope.beyond_browsers:
+            kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill"]
+        if self._scope.browser:
+            kinds += ["place", "place"]
+            kinds += ["connect", "connect", "context", "listen"]
+        return kinds
+
+    def _pick(self, choices: Sequence[T]) -> T:
+        return choices[self._number(len(choices))]
+
+    def _number(self, below: int) -> int:
+        return int(self._draw(_numbers(below)))
+
+    def _flip(self) -> bool:
+        return self._number(2) == 1
+
+    def _new_name(self, letter: str) -> str:
+        self._names += 1
+        return f"{letter}{self._names}"
+
+    def _message(self) -> Any:
+        self._messages += 1
+        kind = self._number(12)
+        if kind < 9:
+            return self._messages
+        if kind < 10:
+            return [self._messages, self._draw(_VALUES)]
+        special = kind == 11 and self._scope.beyond_browsers
+        return {"$": self._pick(_SPECIALS)} if special else self._draw(_VALUES)
+
+    def _living(self) -> list[Context]:
+        return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
+
+    def _ports(self) -> list[Port]:
+        return [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
+
+    def _port(self) -> Port | None:
+        ports = self._ports()
+        return self._pick(ports) if ports else None
+
+    def _either(self, better: list[Port]) -> Port | None:
+        """Choose one of the ports that make a better story, if there are any, more often than not."""
+        return self._pick(better) if better and self._number(4) else self._port()
+
+    def _stays_full(self, port: Port) -> bool:
+        """Say whether nobody takes what this port posts."""
+        peers = [peer for peer in self._model.ports if peer.connection is port.connection and peer.side != port.side]
+        return port.state == "open" and not any(peer.listeners for peer in peers)
+
+    def _choose_talk(self) -> Move | None:
+        """Post, and no more than that."""
+        return self._choose_turn(("post",))
+
+    def _choose_attend(self) -> Move | None:
+        """Add and remove listeners of messages, and post to them."""
+        return self._choose_turn(("listen", "listen", "listen", "post", "unlisten"))
+
+    def _choose_turn(self, steps_of: Sequence[str] = _STEPS) -> Move | None:
+        first: Port | None = self._port()
+        if first is None:
+            return None
+        steps: list[Step] = []
+        for number in range(1 + self._number(5)):
+            port = first if number == 0 or self._flip() else self._port()
+            assert port is not None
+            steps.append({**self._step(port, self._pick(steps_of)), "at": port.context.name})
+            if self._scope.beyond_browsers and steps[-1]["do"] == "post" and self._flip():
+                steps.append({**moves.change(), "at": port.context.name})
+        return moves.turn(first.context.name, *steps)
+
+    def _step(self, port: Port, do: str) -> Step:
+        label = port.label
+        if do == "post":
+            return moves.post(self._message(), label)
+        if do == "disconnect":
+            return moves.disconnect(label)
+        if do == "end":
+            name = self._pick(list(_END_ACTIONS))
+            return moves.add_listener("on_disconnect", name, *_END_ACTIONS[name], port=label)
+        actions = self._message_actions(port)
+        name = self._pick(list(actions))
+        if do == "listen":
+            return moves.add_listener("on_message", name, *actions[name], port=label)
+        event, name = ("on_message", name) if self._flip() else ("on_disconnect", self._pick(list(_END_ACTIONS)))
+        if do == "has":
+            return moves.has_listener(event, name, port=label)  # type: ignore[arg-type]
+        return moves.remove_listener(event, name, port=label)  # type: ignore[arg-type]
+
+    def _message_actions(self, port: Port) -> dict[str, list[Step]]:
+        actions = dict(_ACTIONS)
+        if not self._scope.beyond_browsers:
+            del actions["holds"]
+        if not self._scope.listeners_raise:
+            del actions["raises"]
+        if port.out.waiting:  # Whether room comes first, or the message that makes it leave, is not ruled.
+            del actions["bye"]
+        # Two that answer each other would never end, and several that answer at once have no order that is ruled.
+        if port.side == "receiver" and not self._scope.browser and self._scope.receivers == 1:
+            actions |= _ANSWERS
+        return actions
+
+    def _choose_fill(self) -> Move | None:
+        """Post as many as there is room for, or one more; where there is no room, send; and cancel what waits."""
+        bound = self._model.rules.bound
+        port = self._either([port for port in self._ports() if self._stays_full(port)])
+        if port is None or bound > FILLED:
+            return None
+        if self._scope.beyond_browsers and self._flip() and not port.out.has_room(1):
+            return self._choose_cancel() if port.out.waiting and self._flip() else self._choose_send()
+        first, count = self._messages + 1, int(bound) + self._number(2)
+        self._messages += count
+        more = [moves.post(self._message(), port.label)] if self._flip() else []
+        return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
+
+    def _choose_send(self) -> Move | None:
+        port = self._either(
+            [port for port in self._ports() if not port.out.has_room(1) and "bye" not in port.listeners]
+        )
+        name = self._new_name("s")
+        return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
+
+    def _choose_receive(self) -> Move | None:
+        port = self._port()
+        return moves.start_receive(self._new_name("r"), port.context.name, port.label) if port else None
+
+    def _choose_wait(self) -> Move | None:
+        port = self._port()
+        return moves.start_wait(self._new_name("w"), port.context.name, port.label) if port else None
+
+    def _choose_cancel(self) -> Move | None:
+        blocked = {name: call for name, call in self._model.calls.items() if call.outcome == "blocked"}
+        sends = [name for name, call in blocked.items() if call.kind == "send"]
+        names = sends if sends and self._flip() else list(blocked)
+        return moves.cancel(self._pick(names)) if names else None
+
+    def _choose_release(self) -> Move | None:
+        ports = [p for c in self._living() for p in c.ports.values() if p.holding]
+        port = self._pick(ports) if ports else None
+        return moves.release(port.context.name, port.label) if port else None
+
+    def _choose_block(self) -> Move | None:
+        port = self._port()
+        if port is None:
+            return None
+        if port.inside:
+            return moves.leave(port.context.name, self._pick(["return", "cancel", "crash"]), port.label)
+        return moves.enter(port.context.name, port.label)
+
+    # In a browser -----------------------------------------------------------------------------------------------------
+
+    def _choose_place(self) -> Move | None:
+        if len(self._living()) >= MOST_CONTEXTS:
+            return moves.close(self._pick(["t1", "t2", "f1", "f2"]))
+        kind = self._pick(["tab", "tab", "frame", "page", "hidden", "navigate", "close", "uninstall"])
+        if kind == "tab":
+            return moves.open_tab(self._pick(["t1", "t2"]), web=self._flip())
+        if kind == "frame":
+            return moves.open_frame(self._pick(["f1", "f2", "f3"]), self._pick(["t1", "t1", "t2"]))
+        if kind in ("page", "hidden"):
+            name = self._pick(["p1", "p2"]) if kind == "page" else self._pick(["g1", "g2"])
+            return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
+        if kind == "uninstall":
+            return moves.uninstall(EXTENSIONS[1]) if self._scope.beyond_browsers and self._flip() else None
+        frames = sorted({context.frame for context in self._living() if context.frame is not None})
+        if not frames:
+            return None
+        frame = self._pick(frames)
+        return moves.navigate(frame) if kind == "navigate" else moves.close(frame)
+
+    def _choose_listen(self) -> Move | None:
+        living = self._living()
+        if not living:
+            return None
+        context = self._pick(living)
+        event = self._pick(["on_connect", "on_connect", "on_connect_external"])
+        if self._number(5) == 0:
+            name = self._pick(list(_CONNECT_ACTIONS))
+            return moves.turn(context.name, moves.remove_listener(event, name, port=None))  # type: ignore[arg-type]
+        names = [name for name in _CONNECT_ACTIONS if self._scope.listeners_raise or name != "raises"]
+        name = self._pick(["hears", "hears", *names])
+        step = moves.add_listener(event, name, *_CONNECT_ACTIONS[name], port=None)  # type: ignore[arg-type]
+        return moves.turn(context.name, step)
+
+    def _choose_connect(self) -> Move | None:
+        living = self._living()
+        if not living or len(self._model.ports) >= MOST_PORTS:
+            return None
+        context = self._pick(living)
+        label = self._new_name("c")
+        if context.kind in ("background", "page") and self._flip():
+            tab = self._pick(["t1", "t1", "t2", "p1"])
+            # Browsers number frames, and the top one of every tab is 0: another tab's frame is not nowhere.
+            frames = sorted({c.frame for c in self._model.contexts.values() if c.tab == tab and c.frame is not None})
+            frame, document = self._pick([(None, None), (None, None), *[(f, None) for f in frames], (None, "t1")])
+            step = moves.tabs_connect(label, tab, frame=frame, document=document)
+        else:
+            extension = self._pick([None, *EXTENSIONS, NOBODY])
+            step = moves.connect(label, extension=extension)
+        steps = [step, *moves.hear(label)]
+        if self._flip():
+            steps.append(moves.post(self._message(), label))
+        if self._number(4) == 0:
+            steps.append(moves.disconnect(label))
+        return moves.turn(context.name, *steps)
+
+    def _choose_context(self) -> Move | None:
+        living = self._living()
+        if not living:
+            return None
+        context = self._pick(living)
+        if not self._scope.beyond_browsers:
+            return None
+        if context.inside:
+            return moves.leave(context.name, self._pick(["return", "cancel", "crash"]), None)
+        if self._flip():
+            return moves.turn(context.name, moves.close_context())
+        return moves.enter(context.name, None)
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+    *,
+    browser: bool = False,
+    receivers: int = 1,
+    max_moves: int = 50,
+    dialect: str = "trio",
+    rules: DialectRules | None = None,
+    scope: Scope | None = None,
+) -> History:
+    """Generate histories in which every move makes sense.
+
+    Args:
+        draw: Hypothesis passes it.
+        browser: the history takes place in a browser, instead of between the ends of one connection.
+        receivers: how many receivers that connection has.
+        max_moves: how long a history may be.
+        dialect: whose rules say what makes sense.
+        rules: these rules instead.
+        scope: what may happen, instead of everything.
+    """
+    scope = scope or Scope(receivers=receivers, browser=browser)
+    rules = rules or DIALECT_RULES[dialect]
+    reference = (
+        Model.of_browser(rules, EXTENSIONS)
+        if scope.browser
+        else Model.of_ends(rules, scope.receivers, supports_async_with=scope.supports_async_with)
+    )
+    generator = MoveGenerator(draw, reference, scope)
+    history: History = []
+    for move in generator.begin():
+        reference.play(move)
+        history.append(move)
+    for _ in range(draw(st.integers(max_moves // 2, max_moves))):
+        chosen = generator.choose()
+        if chosen is not None:
+            reference.play(chosen)
+            history.append(chosen)
+    return history

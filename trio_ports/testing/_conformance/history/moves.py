@@ -1,0 +1,294 @@
+"""The language of histories: what is done to ports, written as data.
+
+A history is a list of *moves*, and a move is a dictionary of JSON values. The same history can be played with ports in
+this process, with the model, in a real browser and in a program in another language, and what came of it compared.
+
+After each move all its effects happen before the next move begins. The steps of one turn are done at once: that is how
+a race is written down.
+
+========================= =======================================================================================
+move                      what is done
+========================= =======================================================================================
+``turn``                  the *steps*, in one turn, by the context ``at``, or by a step's own ``at``
+``start``                 a call that may wait begins: ``call`` is ``send``, ``receive``, ``__anext__`` (that of ``async
+                          for``) or ``wait_disconnected``, and ``as`` is its name
+``cancel``                such a call is cancelled
+``release``               the listeners of a port that ``hold`` go on
+``enter``, ``leave``      ``async with`` a port (``port``) or a context (no ``port``); ``how`` to leave it is
+                          ``return``, ``cancel`` or ``crash``
+``open_tab``              a tab with a page; ``web``: the page itself is a context too
+``open_page``             an extension's page, in a tab of its own; ``hidden``: in none
+``open_frame``            a frame in a tab's page
+``navigate``, ``close``   a tab or a frame goes to another page, or goes away
+``install``               another extension, with a background, that only the one that it ``allows`` may connect to
+``uninstall``             an extension goes away
+========================= =======================================================================================
+
+Contexts have names. In a browser ``"a"`` is the background of the extension ``a``, ``"t1/a"`` its content script (or
+its page) in the tab or frame ``t1``, and ``"t1/web"`` the web page itself. Without a browser there are only the ends of
+one connection: ``"opener"``, ``"receiver"``, ``"receiver2"``, and so on.
+
+Each context has its own labels for its ports. The context that connects chooses the label. A port that was received
+has its connection's name for a label, or ``@1``, ``@2``, … if that name is empty or taken. Without a browser every end
+is labelled ``"p"``. In the actions of a listener, None stands for the event's own port.
+
+Some messages are not valid JSON, or too long to write down: ``{"$": "long", "length": 99}`` is a text of so many
+letters, and ``{"$": "NaN"}``, ``"Infinity"``, ``"cycle"``, ``"function"`` and ``"bytes"`` are what they say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+Step: TypeAlias = dict[str, Any]
+Move: TypeAlias = dict[str, Any]
+History: TypeAlias = list[Move]
+EventName: TypeAlias = Literal["on_connect", "on_connect_external", "on_message", "on_disconnect"]
+Leaving: TypeAlias = Literal["return", "cancel", "crash"]
+
+EXTENSIONS: Final = ("a", "b")
+"""The extensions of a browser. The second one lets the web pages of one site connect."""
+NOBODY: Final = "nobody"
+"""An extension that is not installed."""
+
+
+# Steps: what a context does in a turn, and a listener in its actions ------------------------------------------------
+
+
+def connect(port: str, *, name: str | None = None, extension: str | None = None) -> Step:
+    """``runtime.connect``, to one's own extension or to another one. The name is the label unless it is given."""
+    return {"do": "connect", "port": port, "name": port if name is None else name, "extension": extension}
+
+
+def tabs_connect(
+    port: str, tab: str, *, name: str | None = None, frame: str | None = None, document: str | None = None
+) -> Step:
+    """``tabs.connect``, to a tab, one frame in it, or the document that is in a frame now."""
+    name = port if name is None else name
+    return {"do": "tabs_connect", "port": port, "name": name, "tab": tab, "frame": frame, "document": document}
+
+
+def post(message: Any, port: str | None = "p") -> Step:
+    """``post_message``."""
+    return {"do": "post", "port": port, "message": message}
+
+
+def fill(first: int, count: int, port: str = "p") -> Step:
+    """``post_message`` of ``count`` numbers, from ``first`` on, until one is refused."""
+    return {"do": "fill", "port": port, "first": first, "count": count}
+
+
+def echo() -> Step:
+    """Post the message that the listener was called with."""
+    return {"do": "echo", "port": None}
+
+
+def disconnect(port: str | None = "p") -> Step:
+    """``disconnect``."""
+    return {"do": "disconnect", "port": port}
+
+
+def add_listener(event: EventName, listener: str, *actions: Step, port: str | None = "p") -> Step:
+    """``add_listener`` of a listener that logs its call and carries out the actions.
+
+    The name and the event identify the function: to add the same pair again is to add the same function, with the
+    actions that it had the first time.
+    """
+    return {"do": "add_listener", "event": event, "listener": listener, "port": port, "actions": list(actions)}
+
+
+def remove_listener(event: EventName, listener: str, *, port: str | None = "p") -> Step:
+    """``remove_listener``."""
+    return {"do": "remove_listener", "event": event, "listener": listener, "port": port}
+
+
+def has_listener(event: EventName, listener: str, *, port: str | None = "p") -> Step:
+    """``has_listener``."""
+    return {"do": "has_listener", "event": event, "listener": listener, "port": port}
+
+
+def throw() -> Step:
+    """Raise an exception out of the listener. This is the last of its actions."""
+    return {"do": "throw", "text": "thrown by a listener"}
+
+
+def hold() -> Step:
+    """Wait, in a listener of messages, until the port is released."""
+    return {"do": "hold"}
+
+
+def stay() -> Step:
+    """Make the listener of connections an async function that never returns."""
+    return {"do": "stay"}
+
+
+def change() -> Step:
+    """Change the message that was posted last, in place."""
+    return {"do": "change"}
+
+
+def close_context() -> Step:
+    """Close the context itself."""
+    return {"do": "close_context"}
+
+
+def hear(port: str | None = "p", *actions: Step) -> list[Step]:
+    """Listen to a port's messages, with the actions, and to its end."""
+    return [
+        add_listener("on_message", "message", *actions, port=port),
+        add_listener("on_disconnect", "end", port=port),
+    ]
+
+
+def listen(*actions: Step, event: EventName = "on_connect", heard: bool = True) -> Step:
+    """Listen for connections, and to the messages and the end of each port unless ``heard`` is False."""
+    return add_listener(event, event, *(hear(None) if heard else ()), *actions, port=None)
+
+
+# Moves --------------------------------------------------------------------------------------------------------------
+
+
+def turn(at: str, *steps: Step | Sequence[Step]) -> Move:
+    """Carry out the steps in one turn."""
+    return {"move": "turn", "at": at, "steps": list(_flatten(steps))}
+
+
+def by(at: str, *steps: Step | Sequence[Step]) -> list[Step]:
+    """Let another context carry out steps in this turn."""
+    return [{**step, "at": at} for step in _flatten(steps)]
+
+
+def start_send(name: str, at: str, message: Any, port: str = "p") -> Move:
+    """Begin to ``send``."""
+    return {"move": "start", "at": at, "port": port, "call": "send", "message": message, "as": name}
+
+
+def start_receive(name: str, at: str, port: str = "p") -> Move:
+    """Begin to ``receive``."""
+    return {"move": "start", "at": at, "port": port, "call": "receive", "as": name}
+
+
+def start_next(name: str, at: str, port: str = "p") -> Move:
+    """Begin to wait for the next message of an ``async for``."""
+    return {"move": "start", "at": at, "port": port, "call": "__anext__", "as": name}
+
+
+def start_wait(name: str, at: str, port: str = "p") -> Move:
+    """Begin to ``wait_disconnected``."""
+    return {"move": "start", "at": at, "port": port, "call": "wait_disconnected", "as": name}
+
+
+def cancel(name: str) -> Move:
+    """Cancel a call that has begun."""
+    return {"move": "cancel", "call": name}
+
+
+def release(at: str, port: str = "p") -> Move:
+    """Let the listeners that ``hold`` go on."""
+    return {"move": "release", "at": at, "port": port}
+
+
+def enter(at: str, port: str | None = "p") -> Move:
+    """Enter ``async with`` a port, or the context."""
+    return {"move": "enter", "at": at, "port": port}
+
+
+def leave(at: str, how: Leaving = "return", port: str | None = "p") -> Move:
+    """Leave ``async with`` a port, or the context."""
+    return {"move": "leave", "at": at, "port": port, "how": how}
+
+
+def open_tab(tab: str, *, web: bool = False) -> Move:
+    """Open a tab."""
+    return {"move": "open_tab", "tab": tab, "web": web}
+
+
+def open_page(page: str, extension: str, *, hidden: bool = False) -> Move:
+    """Open a page of an extension: ``PAGE/EXTENSION`` is its context."""
+    return {"move": "open_page", "page": page, "extension": extension, "hidden": hidden}
+
+
+def open_frame(frame: str, tab: str) -> Move:
+    """Open a frame in a tab's page."""
+    return {"move": "open_frame", "frame": frame, "tab": tab}
+
+
+def navigate(frame: str) -> Move:
+    """Go to another page, in a tab or a frame."""
+    return {"move": "navigate", "frame": frame}
+
+
+def close(frame: str) -> Move:
+    """Close a tab or a frame."""
+    return {"move": "close", "frame": frame}
+
+
+def install(extension: str, *, allows: str) -> Move:
+    """Install an extension that lets only one other extension connect, and no web page. Firefox ignores that."""
+    return {"move": "install", "extension": extension, "allows": allows}
+
+
+def uninstall(extension: str) -> Move:
+    """Uninstall an extension."""
+    return {"move": "uninstall", "extension": extension}
+
+
+def _flatten(steps: Sequence[Step | Sequence[Step]]) -> Iterator[Step]:
+    for step in steps:
+        if isinstance(step, dict):
+            yield step
+        else:
+            yield from step
+
+
+# For people -----------------------------------------------------------------------------------------------------
+
+
+def describe_history(history: History) -> str:
+    """Write a history for people, a line for each move."""
+    return "\n".join(f"{number:3}. {describe_move(move)}" for number, move in enumerate(history, 1))
+
+
+def describe_move(move: Move) -> str:
+    """Write a move for people."""
+    kind, at = move["move"], move.get("at", "")
+    place = f"{at}: " if at else ""
+    if kind == "turn":
+        return "; ".join(f"{step.get('at', at)}: {describe_step(step)}" for step in move["steps"]) or f"{at}: nothing"
+    if kind == "start":
+        message = json.dumps(move["message"]) if "message" in move else ""
+        return f"{place}{move['as']} = await {move['port']}.{move['call']}({message})"
+    if kind in ("enter", "leave"):
+        how = "" if kind == "enter" else f" ({move['how']})"
+        return f"{place}{kind} async with {move['port'] or 'itself'}{how}"
+    rest = ", ".join(f"{key}={value!r}" for key, value in move.items() if key not in ("move", "at"))
+    return f"{place}{kind} {rest}"
+
+
+def describe_step(step: Step) -> str:
+    """Write a step for people."""
+    do = step["do"]
+    port = step.get("port") or "port"
+    match do:
+        case "post":
+            return f"{port}.post_message({json.dumps(step['message'])})"
+        case "fill":
+            last = step["first"] + step["count"] - 1
+            return f"{port}.post_message(number) for {step['first']} to {last}, until one is refused"
+        case "echo":
+            return "port.post_message(message)"
+        case "disconnect":
+            return f"{port}.disconnect()"
+        case "add_listener" | "remove_listener" | "has_listener":
+            owner = "runtime" if step["event"].startswith("on_connect") else port
+            actions = "; ".join(map(describe_step, step.get("actions", ())))
+            return f"{owner}.{step['event']}.{do}({step['listener']}{': ' + actions if actions else ''})"
+        case "connect" | "tabs_connect":
+            call = "tabs.connect" if do == "tabs_connect" else "runtime.connect"
+            given = ("tab", "frame", "document", "extension", "name")
+            rest = ", ".join(f"{key}={step[key]!r}" for key in given if step.get(key) is not None)
+            return f"{port} = {call}({rest})"
+        case _:
+            return str(do)

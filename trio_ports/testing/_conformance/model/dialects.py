@@ -1,0 +1,156 @@
+"""How the dialects differ and what a message is, written down a second time and independently of the package."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
+Leaving = Literal["last", "all", "opener"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialectRules:
+    """How a dialect differs from the others, and its limits."""
+
+    keeps_unheard: bool
+    """Rules 15 and 24."""
+    keeps_error: bool
+    """Rule 25."""
+    reports_crashes: bool
+    """Rule 20."""
+    receiver_disconnects: Leaving
+    """Rule 26."""
+    receiver_vanishes: Leaving
+    calls_removed: bool
+    """Rule 29."""
+    bound: float
+    """Rule 17."""
+    largest: float
+    """Rule 16."""
+    tab_by_tabs_connect: bool
+    """Rule 9, as for the rest."""
+    document_without_tab: bool
+    background_origin: bool
+    lifecycle: str | None
+    document_overrules: Literal["nothing", "tab", "tab and frame"]
+    """Rule 4: which of the tab and the frame do not count if a document's id is given too."""
+    reaches_opener: bool
+    """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
+    key_for_extensions: bool
+    """Rule 3: ``externally_connectable`` is about extensions too."""
+    logs: bool = True
+    """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
+    learns_late: bool = False
+    """There is a wire: an end learns that the other one has gone only after all its messages were taken."""
+
+
+MIB = 1024 * 1024
+DIALECT_RULES = {
+    "trio": DialectRules(
+        keeps_unheard=True,
+        keeps_error=True,
+        reports_crashes=True,
+        receiver_disconnects="last",
+        receiver_vanishes="last",
+        calls_removed=False,
+        bound=1024,
+        largest=64 * MIB,
+        tab_by_tabs_connect=True,
+        document_without_tab=True,
+        background_origin=True,
+        lifecycle=None,
+        document_overrules="nothing",
+        reaches_opener=False,
+        key_for_extensions=True,
+    ),
+    "firefox": DialectRules(
+        keeps_unheard=False,
+        keeps_error=True,
+        reports_crashes=False,
+        receiver_disconnects="all",
+        receiver_vanishes="all",
+        calls_removed=False,
+        bound=math.inf,
+        largest=math.inf,
+        tab_by_tabs_connect=True,
+        document_without_tab=True,
+        background_origin=True,
+        lifecycle=None,
+        document_overrules="tab and frame",
+        reaches_opener=True,
+        key_for_extensions=False,
+    ),
+    "chrome": DialectRules(
+        keeps_unheard=False,
+        keeps_error=False,
+        reports_crashes=False,
+        receiver_disconnects="opener",
+        receiver_vanishes="last",
+        calls_removed=True,
+        bound=math.inf,
+        largest=64 * MIB,
+        tab_by_tabs_connect=False,
+        document_without_tab=False,
+        background_origin=False,
+        lifecycle="active",
+        document_overrules="tab",
+        reaches_opener=False,
+        key_for_extensions=True,
+    ),
+}
+
+
+class UnserializableError(Exception):
+    """A message is not valid JSON."""
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def size_of(value: Any) -> int:
+    """Return how many bytes a value has as JSON."""
+    if type(value) is int:  # What queues are filled with, by the thousand.
+        return len(str(value))
+    text = _encode(value)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Return whether a value is a list."""
+    return isinstance(value, list)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value is an object."""
+    return isinstance(value, dict)
+
+
+def is_special(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value stands for one that is not valid JSON, or too long to write down."""
+    return isinstance(value, dict) and "$" in value
+
+
+def show(value: Any) -> Any:
+    """Return the message that arrives when a history's value is posted. Rules 12 and 13."""
+    if is_special(value):
+        kind = value["$"]
+        if kind == "long":
+            return value
+        if kind in ("NaN", "Infinity"):
+            return None
+        raise UnserializableError
+    if is_list(value):
+        return [show(item) for item in value]
+    if is_object(value):
+        return {key: show(item) for key, item in value.items()}
+    return value
+
+
+def weigh(value: Any) -> int:
+    """Return how many bytes a history's value has as JSON."""
+    if is_special(value) and value["$"] == "long":
+        return int(value["length"]) + 2
+    return size_of(value)

@@ -1,0 +1,157 @@
+"""The browser of the model: which contexts there are, where they are, and which of them a connect reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .dialects import DialectRules
+from .ports import Context
+
+
+class Places:
+    """The contexts of a history and, if there is a browser, its extensions, tabs and frames."""
+
+    def __init__(self, rules: DialectRules) -> None:
+        self.rules = rules
+        self.contexts: dict[str, Context] = {}
+        self.extensions: list[str] = []
+        self.connectable: tuple[str, ...] = ()
+        """The extensions that let web pages connect."""
+        self.documents: dict[str, int] = {}
+        """How many documents a frame has shown."""
+        self.allows: dict[str, str] = {}
+        """The one extension that may connect to another one, where only one may."""
+
+    def _may_open_tab(self, move: dict[str, Any]) -> bool:
+        return move["tab"] not in self._places()
+
+    def _play_open_tab(self, move: dict[str, Any]) -> None:
+        self._fill(move["tab"], move["tab"], web=move["web"])
+
+    def _may_open_page(self, move: dict[str, Any]) -> bool:
+        return move["page"] not in self._places() and move["extension"] in self.extensions
+
+    def _play_open_page(self, move: dict[str, Any]) -> None:
+        page, extension = move["page"], move["extension"]
+        place = None if move["hidden"] else page
+        # With its background closed, the first page in no tab is the new background.
+        backgrounds = [c for c in self._living() if c.kind == "background" and c.extension == extension]
+        kind: Any = "page" if backgrounds or place else "background"
+        self.add_context(Context(f"{page}/{extension}", kind, extension, tab=place, frame=place, document=page))
+
+    def _may_open_frame(self, move: dict[str, Any]) -> bool:
+        living = [context for context in self._living() if context.frame == move["tab"] == context.tab]
+        return move["frame"] not in self._places() and any(context.kind == "script" for context in living)
+
+    def _play_open_frame(self, move: dict[str, Any]) -> None:
+        self._fill(move["tab"], move["frame"])
+
+    def _may_navigate(self, move: dict[str, Any]) -> bool:
+        return any(c.frame == move["frame"] and c.kind == "script" for c in self._living())
+
+    def _play_navigate(self, move: dict[str, Any]) -> None:
+        ended = self._shut(move["frame"])
+        (tab,) = {context.tab for context in ended if context.frame == move["frame"]}
+        web = any(context.kind == "web" and context.frame == move["frame"] for context in ended)
+        assert tab is not None
+        self._fill(tab, move["frame"], web=web)
+
+    def _may_close(self, move: dict[str, Any]) -> bool:
+        return any(context.frame == move["frame"] for context in self._living())
+
+    def _play_close(self, move: dict[str, Any]) -> None:
+        self._shut(move["frame"])
+
+    def _may_uninstall(self, move: dict[str, Any]) -> bool:
+        return move["extension"] in self.extensions
+
+    def _play_uninstall(self, move: dict[str, Any]) -> None:
+        self.extensions.remove(move["extension"])
+        for context in self._living():
+            if context.extension == move["extension"]:
+                context.close()
+
+    def _may_install(self, move: dict[str, Any]) -> bool:
+        return move["extension"] not in self.contexts
+
+    def _play_install(self, move: dict[str, Any]) -> None:
+        name = move["extension"]
+        self.add_context(Context(name, "background", name, document=name))
+        self.extensions.append(name)
+        self.allows[name] = move["allows"]
+
+    def _living(self) -> list[Context]:
+        return [context for context in self.contexts.values() if context.alive]
+
+    def _places(self) -> set[str | None]:
+        names = {name.partition("/")[0] for name in self.contexts}
+        return {*names, *(context.frame for context in self.contexts.values())}
+
+    def _fill(self, tab: str, frame: str, *, web: bool = False) -> None:
+        """Show a page in a frame, with the content script of every extension."""
+        self.documents[frame] = self.documents.get(frame, 0) + 1
+        document = f"{frame}.{self.documents[frame]}"
+        for extension in self.extensions:
+            self.add_context(Context(f"{frame}/{extension}", "script", extension, tab, frame, document))
+        if web:
+            self.add_context(Context(f"{frame}/web", "web", None, tab, frame, document))
+
+    def _shut(self, frame: str) -> list[Context]:
+        """Close the contexts of a frame; of a top frame, those of the whole tab. Rule 27."""
+        ended = [context for context in self._living() if frame in (context.frame, context.tab)]
+        for context in ended:
+            context.close()
+        return ended
+
+    def add_context(self, context: Context) -> Context:
+        """Add a context. It takes the name of one that has ended, which gets another name."""
+        old = self.contexts.pop(context.name, None)
+        if old is not None:
+            number = sum(name.startswith(f"{context.name}#") for name in self.contexts)
+            self.contexts[f"{context.name}#{number}"] = old
+        self.contexts[context.name] = context
+        return context
+
+    def find_receivers(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
+        """Return the contexts that a connect reaches, and the event that fires there. Rules 2 to 4."""
+        others = [context for context in self._living() if context is not opener]
+        if step["do"] == "tabs_connect":
+            others = self._living() if self.rules.reaches_opener else others
+            event = "on_connect"
+            overrules = "nothing" if step["document"] is None else self.rules.document_overrules
+            if overrules == "tab" and step["frame"] is not None:
+                overrules = "nothing"
+            there = any(context.tab == step["tab"] for context in self._living())
+            heard = [
+                context
+                for context in others
+                if context.extension == opener.extension
+                and (context.tab == step["tab"] or (there and overrules != "nothing"))
+                and (step["frame"] in (None, context.frame) or overrules == "tab and frame")
+                and (step["document"] is None or context.frame == step["document"])
+            ]
+        else:
+            target = step["extension"] or opener.extension
+            event = "on_connect" if target == opener.extension else "on_connect_external"
+            let_in = target in self.connectable if opener.kind == "web" else self._lets_in(target, opener.extension)
+            heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
+        return [context for context in heard if context.listeners.get(event)], event
+
+    def _lets_in(self, target: str | None, extension: str | None) -> bool:
+        allowed = self.allows.get(target or "")
+        return extension == target or allowed in (None, extension) or not self.rules.key_for_extensions
+
+    def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
+        """Return the sender that describes an opener. Rule 9."""
+        by_tab = step["do"] == "tabs_connect"
+        names_tab = opener.tab is not None and (self.rules.tab_by_tabs_connect or not by_tab)
+        background = opener.kind == "background"
+        return {
+            "id": opener.extension,
+            "url": opener.frame or opener.name,
+            "origin": self.rules.background_origin or by_tab or not background,
+            "tab": opener.tab if names_tab else None,
+            "frame": opener.frame if names_tab else None,
+            "document": opener.document if names_tab or self.rules.document_without_tab else None,
+            "lifecycle": self.rules.lifecycle if names_tab else None,
+        }

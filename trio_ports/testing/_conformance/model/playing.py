@@ -1,0 +1,260 @@
+"""The model as a whole: it plays histories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .connections import Call, Connection, Direction, Inbox
+from .dialects import DialectRules
+from .places import Places
+from .ports import CONNECT_EVENTS, Context, Port
+
+
+class Model(Places):
+    """All contexts and ports of a history."""
+
+    def __init__(self, rules: DialectRules) -> None:
+        super().__init__(rules)
+        self.ports: list[Port] = []
+        self.calls: dict[str, Call] = {}
+        self.results: list[Any] = []
+        """What came of each step of the turns, and how each block was left, in order."""
+
+    @classmethod
+    def of_ends(cls, rules: DialectRules, receivers: int = 1, *, supports_async_with: bool = True) -> Model:
+        """Return the model of one connection, whose ends are there from the beginning.
+
+        ``supports_async_with``: they are in no ``async with`` yet.
+        """
+        model = cls(rules)
+        ports = model.connect(receivers)
+        names = ["opener", "receiver", *(f"receiver{number}" for number in range(2, receivers + 1))]
+        for name, port in zip(names, ports, strict=True):
+            context = model.contexts[name] = Context(name)
+            context.ports["p"] = port
+            port.context, port.label, port.had_block = context, "p", not supports_async_with
+        return model
+
+    @classmethod
+    def of_browser(cls, rules: DialectRules, extensions: tuple[str, ...]) -> Model:
+        """Return the model of a browser with these extensions, each with its background."""
+        model = cls(rules)
+        for extension in extensions:
+            model.add_context(Context(extension, "background", extension, document=extension))
+        model.extensions = list(extensions)
+        model.connectable = extensions[1:]
+        return model
+
+    # Playing ------------------------------------------------------------------------------------------------------
+
+    def play(self, move: dict[str, Any]) -> None:
+        """Do a move and everything that follows from it."""
+        getattr(self, f"_play_{move['move']}")(move)
+        self.settle()
+
+    def may(self, move: dict[str, Any]) -> bool:
+        """Return whether a move makes sense now."""
+        return bool(getattr(self, f"_may_{move['move']}", self._may_anything)(move))
+
+    def _may_anything(self, move: dict[str, Any]) -> bool:
+        raise NotImplementedError(move["move"])
+
+    def _may_turn(self, move: dict[str, Any]) -> bool:
+        opened: set[tuple[str, str]] = set()
+        return all(self._may_step(step, step.get("at", move["at"]), opened) for step in move["steps"])
+
+    def _may_step(self, step: dict[str, Any], at: str, opened: set[tuple[str, str]]) -> bool:
+        """Return whether a step makes sense after earlier steps of its turn, which may have opened ports."""
+        context = self.contexts.get(at)
+        if context is None or not context.alive:
+            return False
+        if step["do"] in ("connect", "tabs_connect"):
+            page = context.kind in ("background", "page")
+            named = step["do"] == "connect" and (context.kind != "web" or step["extension"] is not None)
+            new = step["port"] not in context.ports and (at, step["port"]) not in opened
+            opened.add((at, step["port"]))
+            return new and (page or named)
+        if step.get("event") in CONNECT_EVENTS:
+            kinds = ("background", "page", "script") if step["event"] == "on_connect" else ("background", "page")
+            return context.kind in kinds
+        here = step.get("port") in context.ports or (at, step.get("port")) in opened
+        return here or step["do"] in ("change", "close_context")
+
+    def _play_turn(self, move: dict[str, Any]) -> None:
+        for step in move["steps"]:
+            self.results.append(self._perform(self.contexts[step.get("at", move["at"])], step))
+
+    def _perform(self, context: Context, step: dict[str, Any]) -> Any:
+        if step["do"] == "change":
+            return "ok"
+        if step["do"] == "close_context":
+            context.close()
+            return "ok"
+        if step["do"] in ("connect", "tabs_connect"):
+            self._connect(context, step)
+            return "ok"
+        if step.get("event") in CONNECT_EVENTS:
+            return context.listen(step)
+        port = context.ports[step["port"]]
+        if step["do"] == "post":
+            return port.post(step["message"])
+        if step["do"] == "fill":
+            return port.fill(step["first"], step["count"])
+        if step["do"] == "disconnect":
+            port.close()
+        elif step["do"] == "add_listener":
+            return port.add_listener(step)
+        elif step["do"] == "remove_listener":
+            port.remove_listener(step)
+        else:
+            return step["listener"] in (port.listeners if step["event"] == "on_message" else port.enders)
+        return "ok"
+
+    def _may_start(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        return context is not None and context.alive and move["port"] in context.ports and move["as"] not in self.calls
+
+    def _play_start(self, move: dict[str, Any]) -> None:
+        port = self.contexts[move["at"]].ports[move["port"]]
+        if move["call"] == "send":
+            call = port.send(move["message"])
+        elif move["call"] in ("receive", "__anext__"):
+            call = port.receive()
+        else:
+            call = port.wait_disconnected()
+        self.calls[move["as"]] = call
+
+    def _may_cancel(self, move: dict[str, Any]) -> bool:
+        call = self.calls.get(move["call"])
+        return call is not None and call.outcome == "blocked"
+
+    def _play_cancel(self, move: dict[str, Any]) -> None:
+        call = self.calls[move["call"]]
+        port = call.port
+        assert port is not None
+        if port.inbox.reader is call:
+            port.inbox.reader = None
+        port.out.withdraw(call)
+        if call in port.waiters:
+            port.waiters.remove(call)
+        call.finish("cancelled")
+
+    def _holding(self, move: dict[str, Any]) -> Port | None:
+        context = self.contexts.get(move["at"])
+        port = context.ports.get(move["port"]) if context is not None and context.alive else None
+        return port if port is not None and port.holding else None
+
+    def _may_release(self, move: dict[str, Any]) -> bool:
+        return self._holding(move) is not None
+
+    def _play_release(self, move: dict[str, Any]) -> None:
+        port = self._holding(move)
+        assert port is not None
+        port.holding = False
+
+    def _may_enter(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        if context is None or not context.alive:
+            return False
+        if move["port"] is None:
+            return context.kind != "end" and not context.inside
+        port = context.ports.get(move["port"])
+        return port is not None and not port.had_block and not port.gone
+
+    def _play_enter(self, move: dict[str, Any]) -> None:
+        context = self.contexts[move["at"]]
+        if move["port"] is None:
+            context.inside = True
+        else:
+            port = context.ports[move["port"]]
+            port.had_block = port.inside = True
+
+    def _may_leave(self, move: dict[str, Any]) -> bool:
+        context = self.contexts.get(move["at"])
+        if context is None:
+            return False
+        if move["port"] is None:
+            return context.inside and context.alive
+        port = context.ports.get(move["port"])
+        waits = port is not None and port.holding and move["how"] == "return"
+        return port is not None and port.inside and not waits
+
+    def _play_leave(self, move: dict[str, Any]) -> None:
+        context = self.contexts[move["at"]]
+        error = "crashed" if move["how"] == "crash" else None
+        port = None if move["port"] is None else context.ports[move["port"]]
+        self.results.append("raised" if port is not None and port.failed else move["how"])
+        if port is None:
+            context.inside = False
+            context.close(error)
+        else:
+            port.leave_block(error)
+
+    # Connecting -----------------------------------------------------------------------------------------------------
+
+    def _connect(self, opener: Context, step: dict[str, Any]) -> None:
+        contexts, event = self.find_receivers(opener, step)
+        ports = self.connect(len(contexts), heard=True)
+        sender = self.describe(opener, step)
+        for port in ports:
+            port.name = step["name"]
+        ports[0].context, ports[0].label = opener, step["port"]
+        opener.ports[step["port"]] = ports[0]
+        for context, port in zip(contexts, ports[1:], strict=True):
+            port.held, port.context, port.event, port.sender = True, context, event, sender
+            context.ports[f"?{port.number}"] = port
+
+    def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
+        """Return the opener and the receivers. ``heard``: they count as listening until it is known. Rule 6."""
+        connection = Connection(self.rules, size=receivers)
+        hands = not self.rules.learns_late
+        forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
+        back.inboxes.append(Inbox(hands=hands))
+        forth.inboxes.extend(Inbox(heard=heard, hands=hands) for _ in range(receivers))
+        ports = [self._port(connection, "opener", back.inboxes[0], forth)]
+        ports.extend(self._port(connection, "receiver", inbox, back) for inbox in forth.inboxes)
+        connection.opener, connection.receivers = ports[0], [*ports[1:]]
+        connection.directions = {"opener": back, "receiver": forth}
+        if not receivers:
+            connection.end_opener("no-receiver")
+        return ports
+
+    def settle(self) -> None:
+        """Do everything that can be done without a move."""
+        for port in self.ports:
+            if port.held:
+                self.announce(port)
+        while any(port.advance() for port in self.ports):
+            pass
+
+    def announce(self, port: Port) -> None:
+        """Fire on_connect at a receiving port. Rules 5 to 7."""
+        context = port.context
+        port.held = False
+        del context.ports[f"?{port.number}"]
+        listeners = context.listeners[port.event]
+        if not listeners:
+            port.gone = True
+            if port in port.connection.receivers:
+                port.connection.remove(port)
+                if not port.connection.receivers:
+                    port.connection.end_opener("no-receiver")
+            return
+        port.label = context.label_for(port)
+        for name in listeners:
+            if name not in context.listeners[port.event] and not self.rules.calls_removed:
+                continue
+            port.note(event=port.event, listener=name, name=port.name, sender=port.sender)
+            for action in context.functions[port.event, name]:
+                if not port.act(action):
+                    break
+            if port.gone:
+                return
+        if not port.inbox.heard or not port.listeners:
+            port.inbox.heard = bool(port.listeners) or port.has_read
+        port.connection.directions["receiver"].admit()
+
+    def _port(self, connection: Connection, side: str, inbox: Inbox, out: Direction) -> Port:
+        port = Port(len(self.ports), connection, side, inbox, out)
+        self.ports.append(port)
+        return port

@@ -1,0 +1,400 @@
+"""The contexts of the model and the ports that they own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .connections import Call, Connection, Direction, Inbox, Message, Seen
+from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
+
+Wait = Callable[[], bool]
+CONNECT_EVENTS = ("on_connect", "on_connect_external")
+
+
+@dataclass(eq=False)
+class Context:
+    """A script's context in a browser, or the owner of an end where there is no browser."""
+
+    name: str
+    kind: Literal["end", "background", "page", "script", "web"] = "end"
+    extension: str | None = None
+    tab: str | None = None
+    frame: str | None = None
+    document: str | None = None
+    alive: bool = True
+    inside: bool = False
+    """A task is in its ``async with``."""
+    ports: dict[str, Port] = field(default_factory=dict[str, "Port"])
+    listeners: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The listeners of on_connect and on_connect_external."""
+    functions: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict[tuple[str, str], list[Any]])
+    log: list[Seen] = field(default_factory=list[Seen])
+    received: int = 0
+
+    def label_for(self, port: Port) -> str:
+        label = port.name
+        if not label or label in self.ports:
+            self.received += 1
+            label = f"@{self.received}"
+        self.ports[label] = port
+        return label
+
+    def learn(self, step: dict[str, Any]) -> None:
+        """Remember a listener's actions, unless it is known already."""
+        self.functions.setdefault((step["event"], step["listener"]), step.get("actions", []))
+
+    def listen(self, step: dict[str, Any]) -> Any:
+        """Add, remove or look for a listener of on_connect or on_connect_external, and return the step's result."""
+        listeners = self.listeners.setdefault(step["event"], [])
+        name = step["listener"]
+        if step["do"] == "has_listener":
+            return name in listeners
+        if step["do"] == "add_listener":
+            self.learn(step)
+            if name not in listeners:
+                self.listeners[step["event"]] = [*listeners, name]
+        else:
+            self.listeners[step["event"]] = [other for other in listeners if other != name]
+        return "ok"
+
+    def close(self, error: str | None = None) -> None:
+        """Rules 20 and 27."""
+        self.alive = False
+        for port in self.ports.values():
+            port.held = False
+            port.leave_scope(error, vanished=True)
+
+
+class Port:
+    """One end."""
+
+    def __init__(self, number: int, connection: Connection, side: str, inbox: Inbox, out: Direction) -> None:
+        self.number = number
+        self.connection = connection
+        self.rules: DialectRules = connection.rules
+        self.side = side
+        self.inbox = inbox
+        self.out = out
+        self.context: Context = Context("")
+        self.label = ""
+        self.name = ""
+        self.sender: dict[str, Any] | None = None
+        self.event = "on_connect"
+        self.posted: int = 0
+        self.state: str = "open"
+        self.error: str | None = None
+        self.peer_error: str | None = None
+        self.swallows = False
+        self.gone: bool = False
+        """Its scope has ended, so nothing more happens here."""
+        self.held = False
+        """on_connect has not fired for it yet."""
+        self.had_block = False
+        self.inside: bool = False
+        """A task is in its ``async with``."""
+        self.failed: bool = False
+        """A listener's exception has ended its block."""
+        self.has_read: bool = False
+        self.holding: bool = False
+        """A listener is waiting in the middle of a message."""
+        self.exceeded: bool = False
+        """A listener posted more than there was room for."""
+        self.listeners: list[str] = []
+        self.enders: list[str] = []
+        self.told: set[str] = set()
+        self.untold: list[str] = []
+        self.leaving: tuple[str | None] | None = None
+        """The other side has gone, with this error, and this port does not know it yet."""
+        self.waiters: list[Call] = []
+        self.refused: list[Call] = []
+        """Calls that were refused in this turn. If this side closes in the same turn, they say so instead."""
+        self.wait: Wait = self.has_work
+        self.script: Iterator[Wait] = self.run()
+
+    # What is done to it -----------------------------------------------------------------------------------------
+
+    def post(self, value: Any, *, own: bool = False) -> Outcome:
+        """Rules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
+        try:
+            shown = show(value)
+        except UnserializableError:
+            return "not-json"
+        if weigh(value) > self.rules.largest:
+            return "too-large"
+        if self.state in ("closed", "ended"):
+            return "closed" if self.state == "closed" else "broken"
+        if self.state == "ending" or self.swallows or self.leaving is not None:
+            return "ok"
+        if not self.out.has_room(1):
+            if not own:
+                return "full"
+            self.exceeded = True
+            self.out.admit_all_of(self)
+        self.connection.deliver(self.out, self.message(shown))
+        return "ok"
+
+    def fill(self, first: int, count: int) -> str:
+        """Post numbers until one is refused."""
+        for number in range(count):
+            outcome = self.post(first + number)
+            if outcome != "ok":
+                return f"{outcome} after {number}"
+        return "ok"
+
+    def message(self, value: Any) -> Message:
+        self.posted += 1
+        return Message(self.number, value, self.posted)
+
+    def send(self, value: Any) -> Call:
+        """Rules 17 and 23."""
+        call = Call(self, "send")
+        try:
+            shown = show(value)
+        except UnserializableError:
+            call.finish("not-json")
+            return call
+        if weigh(value) > self.rules.largest:
+            call.finish("too-large")
+        elif self.state != "open":
+            call.finish("closed" if self.state == "closed" else "broken")
+        elif self.swallows or self.leaving is not None:
+            call.finish("ok")
+        else:
+            self.out.waiting.append((self, self.message(shown), call))
+            if len(self.out.waiting) == 1:
+                self.out.admit()
+        return call
+
+    def receive(self) -> Call:
+        """Rules 15 and 25."""
+        call = Call(self, "receive")
+        if self.inbox.reader is not None or self.listeners:
+            call.finish("busy")
+        else:
+            self.has_read = self.inbox.heard = True
+            self.inbox.reader = call
+        return call
+
+    def wait_disconnected(self) -> Call:
+        """Rule 24."""
+        call = Call(self, "wait_disconnected")
+        self.waiters.append(call)
+        return call
+
+    def listen(self, name: str) -> Outcome:
+        if self.inbox.reader is not None:
+            return "ok" if name in self.listeners else "busy"
+        if name not in self.listeners:
+            self.inbox.heard = True
+            self.listeners = [*self.listeners, name]
+        return "ok"
+
+    def unlisten(self, name: str) -> None:
+        self.listeners = [other for other in self.listeners if other != name]
+
+    def listen_for_end(self, name: str) -> None:
+        """Rule 24."""
+        if name not in self.enders:
+            self.enders = [*self.enders, name]
+            if self.state == "ended" and self.rules.keeps_unheard and name not in self.told:
+                self.told.add(name)
+                self.untold.append(name)
+
+    def unlisten_for_end(self, name: str) -> None:
+        self.enders = [other for other in self.enders if other != name]
+
+    def close(self, error: str | None = None, *, vanished: bool = False) -> None:
+        """Rules 18 to 22."""
+        if self.state in ("open", "ending"):
+            self.state = "closed"
+            self.inbox.closed = True
+            self.inbox.messages.clear()
+            self.out.refuse(self, "closed")
+            for call in self.refused:
+                call.finish("closed")
+            self.connection.leave(self, error if self.rules.reports_crashes else None, vanished=vanished)
+
+    def leave_scope(self, error: str | None = None, *, vanished: bool) -> None:
+        """The scope that owns it has ended."""
+        self.close(error, vanished=vanished)
+        self.inbox.messages.clear()
+        self.untold.clear()
+        self.gone = True
+
+    def leave_block(self, error: str | None = None) -> None:
+        """The block that it was entered with has ended; its context still owns it.
+
+        A late listener that had to wait for another one is called when that one is cancelled.
+        """
+        self.close(error)
+        self.inbox.messages.clear()
+        self.inside = False
+        if self.holding:
+            self.holding, self.script = False, self.run()
+            self.wait = self.has_work
+
+    def peer_left(self, error: str | None) -> None:
+        """The other side has gone. Over a wire this is known only when all its messages were taken."""
+        if self.rules.learns_late:
+            self.leaving = (error,)
+        else:
+            self.lose_peer(error)
+
+    def lose_peer(self, error: str | None) -> None:
+        self.leaving = None
+        if self.state == "open":
+            self.state, self.peer_error = "ending", error
+            self.refused = self.out.refuse(self, "broken")
+
+    # What it does by itself -------------------------------------------------------------------------------------
+
+    @property
+    def drops(self) -> bool:
+        return not self.rules.keeps_unheard and not self.has_read
+
+    def is_over(self) -> bool:
+        """The end can be delivered. Rules 21 and 24."""
+        waits_for_reader = self.has_read and not self.listeners
+        wanted = self.listeners or waits_for_reader or self.drops
+        return self.state == "ending" and not (self.inbox.messages and wanted)
+
+    def has_work(self) -> bool:
+        arrived = self.inbox.messages and (self.listeners or self.drops) and self.state != "closed"
+        return bool(arrived or self.is_over() or self.untold)
+
+    def run(self) -> Iterator[Wait]:
+        while True:
+            if self.inbox.messages and (self.listeners or self.drops) and self.state != "closed":
+                message = self.take()
+                self.exceeded = False
+                if self.listeners:
+                    yield from self.dispatch(message)
+                if self.exceeded and self.state == "open" and not self.swallows and not self.out.has_room(0):
+                    turn = Call()
+                    self.out.waiting.append((self, None, turn))
+                    self.out.admit()
+                    yield lambda turn=turn: turn.outcome != "blocked"  # type: ignore[misc]
+            elif self.is_over():
+                self.deliver_end()
+            elif self.untold:
+                self.tell(self.untold.pop(0))
+            else:
+                yield self.has_work
+
+    def take(self) -> Message:
+        message = self.inbox.messages.popleft()
+        self.connection.directions[self.side].admit()
+        return message
+
+    def note(self, source: int | None = None, /, **record: Any) -> None:
+        self.context.log.append(Seen({"port": self.label, **record}, source))
+
+    def dispatch(self, message: Message) -> Iterator[Wait]:
+        """Rules 28 to 31."""
+        for name in self.listeners:
+            if name not in self.listeners and not self.rules.calls_removed:
+                continue
+            self.note(message.sender, event="on_message", listener=name, message=message.value)
+            for action in self.context.functions["on_message", name]:
+                if action["do"] == "hold":
+                    self.holding = True
+                    yield lambda: not self.holding
+                elif not self.act(action, message, own=True):
+                    break
+            if self.gone or self.failed:
+                return
+
+    def act(self, action: dict[str, Any], message: Message | None = None, *, own: bool = False) -> bool:
+        """Carry out a listener's action. Return False if it raised, so that the others are not carried out."""
+        do, outcome = action["do"], "ok"
+        if do in ("post", "echo"):
+            value = message.value if do == "echo" and message is not None else action.get("message")
+            outcome = self.post(value, own=own)
+        elif do == "disconnect":
+            self.close()
+        elif do == "close_context":
+            self.context.close()
+        elif do == "throw" and not self.rules.logs:
+            self.failed = True
+            self.close("crashed")
+        elif action.get("event") in CONNECT_EVENTS:
+            self.context.listen(action)
+        elif do == "add_listener":
+            outcome = self.add_listener(action)
+        elif do == "remove_listener":
+            self.remove_listener(action)
+        if outcome != "ok":
+            self.note(message.sender if message else None, event="raised", call=do, error=outcome)
+        return bool(do != "throw")
+
+    def add_listener(self, step: dict[str, Any]) -> Outcome:
+        self.context.learn(step)
+        if step["event"] == "on_message":
+            return self.listen(step["listener"])
+        self.listen_for_end(step["listener"])
+        return "ok"
+
+    def remove_listener(self, step: dict[str, Any]) -> None:
+        if step["event"] == "on_message":
+            self.unlisten(step["listener"])
+        else:
+            self.unlisten_for_end(step["listener"])
+
+    def deliver_end(self) -> None:
+        self.state, self.error = "ended", self.peer_error
+        self.untold = list(self.enders)
+        self.told = set(self.enders)
+
+    def tell(self, name: str) -> None:
+        if name in self.enders or self.rules.calls_removed:
+            shown = self.rules.keeps_error or self.context.kind != "end"
+            self.note(event="on_disconnect", listener=name, error=self.error if shown else None)
+            for action in self.context.functions["on_disconnect", name]:
+                if not self.act(action):
+                    break
+
+    def serve_reader(self) -> bool:
+        """Let the waiting reader go on if it can. Return whether it did."""
+        inbox = self.inbox
+        call = inbox.reader
+        if call is None:
+            return False
+        inbox.reader = None
+        if inbox.handed is not None or (inbox.messages and self.state != "closed"):
+            handed, inbox.handed = inbox.handed, None
+            call.finish("ok", handed or inbox.messages.popleft())
+            self.connection.directions[self.side].admit()
+        elif self.state == "closed":
+            call.finish("closed")
+        elif self.state == "open":
+            inbox.reader = call
+            return False
+        else:
+            if self.state == "ending":
+                self.deliver_end()
+            call.finish("end" if self.error is None else "broken")
+        return True
+
+    def serve_waiters(self) -> None:
+        if self.state in ("closed", "ended"):
+            waiters, self.waiters = self.waiters, []
+            for call in waiters:
+                call.finish("ok")
+
+    def advance(self) -> bool:
+        """Go on as far as possible without waiting. Return whether anything happened."""
+        self.refused = []
+        moved = self.serve_reader()
+        self.serve_waiters()
+        if self.leaving is not None and not (self.inbox.heard and self.inbox.used):
+            self.lose_peer(*self.leaving)
+            moved = True
+        if self.gone or self.held:
+            return moved
+        while self.wait():
+            self.wait = next(self.script)
+            moved = True
+        self.serve_waiters()
+        return moved

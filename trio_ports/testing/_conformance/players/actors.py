@@ -1,0 +1,273 @@
+"""The actors of a player in this process: each carries out steps in one context and logs what its listeners get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import trio
+
+from ...._protocol.errors import MessageTooLargeError
+from ..history.moves import EventName, Step
+from .notation import LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
+from .player import Record
+
+
+class Stage:
+    """What the actors of one player share.
+
+    Subclasses say how errors and senders are written down; where there are tabs, they also know their numbers.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.inside = ""
+        """The sync call that is running now."""
+        self.largest_message: float | None = None
+        """The largest message that may be posted, once a refusal has shown it."""
+        self._change = trio.Event()
+
+    def note_change(self) -> None:
+        """Wake the tasks that wait for something to happen."""
+        self._change.set()
+        self._change = trio.Event()
+
+    async def wait_changed(self) -> None:
+        """Wait until something is logged, a call returns or a port ends."""
+        await self._change.wait()
+
+    def show_exception(self, error: Exception) -> str:
+        """Return what a step raised as it is written down."""
+        if isinstance(error, MessageTooLargeError):
+            self.largest_message = error.limit
+        return word_for(error)
+
+    def show_error(self, error: Any) -> str | None:
+        """Return ``port.error`` or ``runtime.last_error`` as it is written down."""
+        return cause_of(error)
+
+    def show_sender(self, sender: Any) -> Any:
+        """Return a sender as it is written down: with the history's names for the browser's numbers."""
+        raise NotImplementedError
+
+    def tab_number(self, name: str) -> int:
+        """Return a tab's number."""
+        raise NotImplementedError
+
+    def frame_number(self, name: str | None) -> int | None:
+        """Return a frame's number."""
+        raise NotImplementedError
+
+    def document_of(self, name: str | None) -> str | None:
+        """Return the id of the document that a frame shows."""
+        raise NotImplementedError
+
+
+class Actor:
+    """A context, or the owner of an end: it has ports and listeners.
+
+    Args:
+        stage: what it shares with the player's other actors.
+        name: the context's name in the history.
+        context: the `Context`, if there is a browser.
+    """
+
+    def __init__(self, stage: Stage, name: str, context: Any = None) -> None:
+        self.stage = stage
+        self.name = name
+        self.context = context
+        self.ports: dict[str, Any] = {}
+        self.log: list[Record] = []
+        self.ended_ports: set[str] = set()
+        """The ports whose ``wait_disconnected`` has returned."""
+        self._functions: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._received = 0
+        self._last_posted: Any = None
+        self._gates: dict[str, trio.Event] = {}
+
+    # Ports --------------------------------------------------------------------------------------------------------
+
+    def adopt(self, port: Any, label: str | None = None) -> str:
+        """Give a port a label, unless it has one, and return its label."""
+        known = self._label_of(port)
+        if known != STRANGER:
+            return known
+        if label is None:
+            label = str(port.name)
+            if not label or label in self.ports:
+                self._received += 1
+                label = f"@{self._received}"
+        self.ports[label] = port
+        self._gates[label] = trio.Event()
+        self.stage.nursery.start_soon(self._watch, label, port)
+        return label
+
+    def _label_of(self, port: Any) -> str:
+        return next((label for label, other in self.ports.items() if other is port), STRANGER)
+
+    async def _watch(self, label: str, port: Any) -> None:
+        await port.wait_disconnected()
+        self.ended_ports.add(label)
+        self.stage.note_change()
+
+    def release(self, label: str) -> None:
+        """Let listeners that hold go on."""
+        self._gates[label].set()
+        self._gates[label] = trio.Event()
+
+    def disconnect_all(self) -> None:
+        """Disconnect every port and release every listener, so that whatever carries the messages can end."""
+        for label, port in self.ports.items():
+            self._gates[label].set()
+            with suppress(Exception):  # A history that breaks a port here has been reported already.
+                port.disconnect()
+
+    # Steps --------------------------------------------------------------------------------------------------------
+
+    def perform(self, step: Step, port: Any = None, message: Any = None) -> Any:
+        """Carry out a step and return what came of it.
+
+        Args:
+            step: what to do.
+            port: the event's own port, in a listener.
+            message: the message that the listener was called with.
+        """
+        if step["do"] == "throw":
+            raise ScriptedError
+        outer, self.stage.inside = self.stage.inside, step["do"]
+        try:
+            return getattr(self, f"_{step['do']}")(step, port, message)
+        except Exception as error:  # noqa: BLE001 - What it is becomes the step's result.
+            return self.stage.show_exception(error)
+        finally:
+            self.stage.inside = outer
+
+    def _port_of(self, step: Step, port: Any) -> Any:
+        return port if step["port"] is None else self.ports[step["port"]]
+
+    def _connect(self, step: Step, *_: Any) -> str:
+        self.adopt(self.context.runtime.connect(step["extension"], name=step["name"]), step["port"])
+        return "ok"
+
+    def _tabs_connect(self, step: Step, *_: Any) -> str:
+        port = self.context.tabs.connect(
+            self.stage.tab_number(step["tab"]),
+            name=step["name"],
+            frame_id=self.stage.frame_number(step["frame"]),
+            document_id=self.stage.document_of(step["document"]),
+        )
+        self.adopt(port, step["port"])
+        return "ok"
+
+    def _post(self, step: Step, port: Any, _: Any) -> str:
+        self._last_posted = make_message(step["message"])
+        self._port_of(step, port).post_message(self._last_posted)
+        return "ok"
+
+    def _fill(self, step: Step, port: Any, _: Any) -> str:
+        real = self._port_of(step, port)
+        for number in range(step["count"]):
+            try:
+                real.post_message(step["first"] + number)
+            except Exception as error:  # noqa: BLE001 - What it is becomes the step's result.
+                return f"{self.stage.show_exception(error)} after {number}"
+        return "ok"
+
+    def _change(self, *_: Any) -> str:
+        if hasattr(self._last_posted, "append"):
+            self._last_posted.append("changed later")
+        return "ok"
+
+    def _echo(self, _: Step, port: Any, message: Any) -> str:
+        port.post_message(message)
+        return "ok"
+
+    def _disconnect(self, step: Step, port: Any, _: Any) -> str:
+        self._port_of(step, port).disconnect()
+        return "ok"
+
+    def _close_context(self, *_: Any) -> str:
+        self.context.close()
+        return "ok"
+
+    # Listeners ----------------------------------------------------------------------------------------------------
+
+    def _event(self, step: Step, port: Any) -> Any:
+        name = step["event"]
+        return getattr(self.context.runtime if name.startswith("on_connect") else self._port_of(step, port), name)
+
+    def _add_listener(self, step: Step, port: Any, _: Any) -> str:
+        key = step["event"], step["listener"]
+        listener = self._functions.get(key) or self._make_listener(step)
+        self._functions[key] = listener
+        self._event(step, port).add_listener(listener)
+        return "ok"
+
+    def _remove_listener(self, step: Step, port: Any, _: Any) -> str:
+        self._event(step, port).remove_listener(self._functions.get((step["event"], step["listener"]), print))
+        return "ok"
+
+    def _has_listener(self, step: Step, port: Any, _: Any) -> Any:
+        listener = self._functions.get((step["event"], step["listener"]), print)
+        return self._event(step, port).has_listener(listener)
+
+    def _make_listener(self, step: Step) -> Callable[..., Any]:
+        """Return a function that logs its call and carries out the step's actions.
+
+        It is async if one of the actions waits. One that was called with a strange port does nothing more.
+        """
+        event: EventName = step["event"]
+        actions: list[Step] = step.get("actions", [])
+
+        def listen(*args: Any) -> None:
+            message, port, label = self._log_call(event, step["listener"], args)
+            for action in actions if label != STRANGER else ():
+                self._act(action, message, port, label)
+
+        async def listen_and_wait(*args: Any) -> None:
+            message, port, label = self._log_call(event, step["listener"], args)
+            for action in actions if label != STRANGER else ():
+                if action["do"] == "hold":
+                    await self._gates[label].wait()
+                elif action["do"] != "stay":
+                    self._act(action, message, port, label)
+            if stays:
+                await trio.sleep_forever()
+
+        kinds = {action["do"] for action in actions}
+        stays = "stay" in kinds
+        return listen_and_wait if kinds & {"hold", "stay"} else listen
+
+    def _log_call(self, event: EventName, listener: str, args: tuple[Any, ...]) -> tuple[Any, Any, str]:
+        """Log a listener's call. Return its message, its port and that port's label."""
+        message, port = (*args, None, None)[:2] if event == "on_message" else (None, *args, None)[:2]
+        label = self.adopt(port) if event.startswith("on_connect") else self._label_of(port)
+        record: Record = {"port": label, "event": event, "listener": listener}
+        if label == STRANGER:
+            record["given"] = "another port object" if hasattr(port, "post_message") else "no port"
+        record.update(self._about(event, port, message))
+        if len(args) != (2 if event == "on_message" else 1):
+            record["arguments"] = len(args)
+        if self.stage.inside:
+            record["inside"] = self.stage.inside
+        self._append(record)
+        return message, port, label
+
+    def _act(self, action: Step, message: Any, port: Any, label: str) -> None:
+        outcome = self.perform(action, port, message)
+        if outcome != "ok":
+            self._append({"port": label, "event": "raised", "call": action["do"], "error": outcome})
+
+    def _append(self, record: Record) -> None:
+        self.log.append(record)
+        self.stage.note_change()
+
+    def _about(self, event: EventName, port: Any, message: Any) -> Record:
+        if event == "on_message":
+            return {"message": show_message(message)}
+        if event == "on_disconnect":
+            error = self.stage.show_error(getattr(port, "error", None))
+            last = None if self.context is None else self.context.runtime.last_error
+            return {"error": f"{LAST_ERROR}: {error}" if error and last else error or self.stage.show_error(last)}
+        return {"name": port.name, "sender": self.stage.show_sender(port.sender)}

@@ -1,0 +1,150 @@
+"""A player that has a browser of this package, with tabs, frames, pages and extensions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, final
+
+import trio
+
+from ...._protocol.urls import origin_of
+from ..history.moves import EXTENSIONS, NOBODY, Move
+from .actors import Actor
+from .in_process import InProcessPlayer
+
+_SITE: Final = "https://example.org"
+
+
+@final
+class BrowserPlayer(InProcessPlayer):
+    """Plays in a browser of this package: see `open_browser_player`."""
+
+    def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
+        super().__init__(nursery)
+        self.browser = browser
+        self.extensions: dict[str, Any] = {
+            name: self._install(name, others=name != extensions[0]) for name in extensions
+        }
+        self._tabs: dict[str, Any] = {}
+        self._frames: dict[str, Any] = {}
+        self._urls: dict[str, str] = {}
+        self._documents: dict[str, str] = {}
+        self._shown: dict[str, int] = {}
+        for name, extension in self.extensions.items():
+            self._add(name, extension.open_page("background.html"), name, name)
+
+    def _install(self, name: str, *, others: bool) -> Any:
+        key = {"ids": ["*"], "matches": [f"{_SITE}/*"]} if others else None
+        return self.browser.install(name, externally_connectable=key)
+
+    def _add(self, name: str, context: Any, place: str, document: str) -> None:
+        old = self.contexts.pop(name, None)
+        if old is not None:
+            number = sum(other.startswith(f"{name}#") for other in self.contexts)
+            self.contexts[f"{name}#{number}"] = old
+        self.contexts[name] = Actor(self, name, context)
+        self._urls[context.url] = place
+        # A later document that keeps an earlier one's id gets the earlier one's name, so that the fault is seen.
+        self._documents.setdefault(context.document_id, document)
+
+    def _fill(self, frame: Any, name: str, *, web: bool = False) -> None:
+        self._frames[name] = frame
+        shown = self._shown[name] = self._shown.get(name, 0) + 1
+        document = f"{name}.{shown}"
+        for key, extension in self.extensions.items():
+            self._add(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
+        if web:
+            self._add(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
+
+    def _url(self, name: str) -> str:
+        return f"{_SITE}/{name}/{self._shown.get(name, 0)}"
+
+    def _play_open_tab(self, move: Move) -> None:
+        tab = self._tabs[move["tab"]] = self.browser.open_tab(self._url(move["tab"]))
+        self._fill(tab.frames[0], move["tab"], web=move["web"])
+
+    def _play_open_page(self, move: Move) -> None:
+        page, extension = move["page"], move["extension"]
+        if move["hidden"]:
+            context = self.extensions[extension].open_page(f"{page}.html")
+            self._add(f"{page}/{extension}", context, f"{page}/{extension}", page)
+            return
+        tab = self._tabs[page] = self.browser.open_tab()
+        context = self.extensions[extension].open_page(f"{page}.html", tab=tab)
+        self._frames[page] = context.frame
+        self._add(f"{page}/{extension}", context, page, page)
+
+    def _play_open_frame(self, move: Move) -> None:
+        frame = self._tabs[move["tab"]].open_frame(self._url(move["frame"]))
+        self._fill(frame, move["frame"])
+
+    def _play_navigate(self, move: Move) -> None:
+        name = move["frame"]
+        frame = self._frames[name]
+        page = self.contexts.get(f"{name}/web")
+        web = page is not None and not page.context.closed
+        frame.navigate(self._url(name))
+        self._fill(frame, name, web=web)
+
+    def _play_close(self, move: Move) -> None:
+        self._frames[move["frame"]].close()
+
+    def _play_install(self, move: Move) -> None:
+        name = move["extension"]
+        key = {"ids": [move["allows"]]}
+        extension = self.extensions[name] = self.browser.install(name, externally_connectable=key)
+        self._add(name, extension.open_page("background.html"), name, name)
+
+    def _play_uninstall(self, move: Move) -> None:
+        self.extensions.pop(move["extension"]).uninstall()
+
+    def tab_number(self, name: str) -> int:
+        """Return a tab's number; for a tab that is not there, a number that no tab has."""
+        return int(self._tabs[name].id) if name in self._tabs else 10**9
+
+    def frame_number(self, name: str | None) -> int | None:
+        """Return a frame's number."""
+        return None if name is None else int(self._frames[name].id) if name in self._frames else 10**9
+
+    def document_of(self, name: str | None) -> str | None:
+        """Return the id of the document that a frame shows now."""
+        return None if name is None else str(self._frames[name].document_id) if name in self._frames else NOBODY
+
+    def show_sender(self, sender: Any) -> Any:
+        """Return a sender as it is written down."""
+        if sender is None:
+            return None
+        tabs = {tab.id: name for name, tab in self._tabs.items()}
+        frames = {(frame.tab.id, frame.id): name for name, frame in self._frames.items()}
+        tab = None if sender.tab is None else sender.tab.id
+        url = str(sender.url)
+        return {
+            "id": sender.id,
+            "url": self._urls.get(url, url),
+            "origin": sender.origin is not None and sender.origin == origin_of(url),
+            "tab": None if sender.tab is None else _name_of_tab(tabs.get(tab, tab), sender.tab.url),
+            "frame": None if sender.frame_id is None else frames.get((tab or 0, sender.frame_id), sender.frame_id),
+            "document": self._documents.get(sender.document_id, sender.document_id),
+            "lifecycle": sender.document_lifecycle,
+        }
+
+
+def _name_of_tab(tab: Any, url: str) -> Any:
+    """Return a tab's name; with the address it is said to show, if it shows another one."""
+    return tab if str(tab) in url else f"{tab} with {url!r}"
+
+
+@asynccontextmanager
+async def open_browser_player(
+    maker: Callable[[], Any], *, extensions: tuple[str, ...] = EXTENSIONS
+) -> AsyncGenerator[BrowserPlayer]:
+    """Open a browser and a player for it, for a block.
+
+    Args:
+        maker: opens the browser: `open_browser`, or a function that calls it with arguments.
+        extensions: the extensions to install; all but the first let web pages connect.
+    """
+    async with maker() as browser, trio.open_nursery() as nursery:
+        yield BrowserPlayer(nursery, browser, extensions)
+        nursery.cancel_scope.cancel()

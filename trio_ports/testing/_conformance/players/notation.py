@@ -1,0 +1,86 @@
+"""How messages, exceptions and errors are written down, in a history and in what comes of it.
+
+Every player writes the same words as the model, so that what they write can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import trio
+
+from ...._protocol.dialects import NO_RECEIVER_TEXT
+from ...._protocol.errors import MessageTooLargeError
+from ..model.dialects import is_list, is_object, is_special
+
+_WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (trio.ClosedResourceError, "closed"),
+    (trio.BrokenResourceError, "broken"),
+    (trio.WouldBlock, "full"),
+    (trio.BusyResourceError, "busy"),
+    (trio.EndOfChannel, "end"),
+    (StopAsyncIteration, "end"),
+    (MessageTooLargeError, "too-large"),
+    (TypeError, "not-json"),
+    (ValueError, "not-json"),
+)
+STRANGER: Final = "?"
+"""The label of a port object that the context has never seen."""
+LAST_ERROR: Final = "last_error too"
+"""Written before an error that both ``port.error`` and ``runtime.last_error`` show."""
+LONG: Final = 64
+"""A text of at least so many x is written as its length."""
+_SECRET: Final = "the other side must not read this"
+
+
+class ScriptedError(Exception):
+    """The exception that a history raises, in a listener or a block."""
+
+    def __init__(self) -> None:
+        super().__init__(_SECRET)
+
+
+def word_for(error: BaseException) -> str:
+    """Return the word for an exception."""
+    for kind, word in _WORDS:
+        if isinstance(error, kind):
+            return word
+    return f"{type(error).__name__}: {error}"
+
+
+def cause_of(error: Any) -> str | None:
+    """Return the cause of a ``port.error``; with its text, if the text is not what it should be."""
+    if error is None:
+        return None
+    cause = getattr(error, "cause", None)
+    cause = str(getattr(cause, "value", cause))
+    text = str(error)
+    if (cause == "no-receiver" and text != NO_RECEIVER_TEXT) or _SECRET in text:
+        return f"{cause}: {text}"
+    return cause
+
+
+def make_message(value: Any) -> Any:
+    """Return the message that a history's value stands for."""
+    if is_special(value):
+        cycle: list[Any] = []
+        cycle.append(cycle)
+        special: dict[str, Any] = {
+            "long": "x" * int(value.get("length", 0)),
+            "NaN": float("nan"),
+            "Infinity": float("inf"),
+            "function": make_message,
+            "bytes": b"bytes" + bytes(value.get("length", 0)),
+            "cycle": cycle,
+        }
+        return special[value["$"]]
+    if is_list(value):
+        return [make_message(item) for item in value]
+    return {key: make_message(item) for key, item in value.items()} if is_object(value) else value
+
+
+def show_message(value: Any) -> Any:
+    """Return a received message as it is written down."""
+    if isinstance(value, str) and len(value) >= LONG and value.count("x") == len(value):
+        return {"$": "long", "length": len(value)}
+    return value

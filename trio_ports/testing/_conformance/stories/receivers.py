@@ -1,0 +1,123 @@
+"""Rules 11, 17, 20, 26 and 27 for a connection with two receivers, of which one may be slow or leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..history.moves import (
+    Leaving,
+    Step,
+    add_listener,
+    cancel,
+    disconnect,
+    enter,
+    hear,
+    hold,
+    leave,
+    post,
+    release,
+    start_receive,
+    start_send,
+    turn,
+)
+from .story import HOW, OPENER, RECEIVER, SECOND, Story
+
+ALL_HEAR = [turn(at, hear()) for at in (OPENER, RECEIVER, SECOND)]
+ONE = add_listener("on_message", "one")
+HOLDS = add_listener("on_message", "holds", hold())
+LEFT: Final[dict[Leaving, str]] = {
+    "return": "Both receivers get an orderly end when the opener's block ends.",
+    "cancel": "Both receivers get an orderly end when the opener's block is cancelled.",
+    "crash": "Both receivers get an error when an exception leaves the opener's block.",
+}
+
+
+def tell_receivers() -> Iterator[Story]:
+    """Rules 11, 20, 26 and 27."""
+    yield Story(11, "What the opener posts reaches both receivers.", [*ALL_HEAR, turn(OPENER, post(1), post(2))])
+    yield Story(
+        11,
+        "What a receiver posts reaches the opener, and not the other receiver.",
+        [*ALL_HEAR, turn(RECEIVER, post(1)), turn(SECOND, post(2))],
+    )
+    for first, other in ((RECEIVER, SECOND), (SECOND, RECEIVER)):
+        yield Story(
+            26,
+            "A receiver that disconnects leaves the opener and the other receiver connected.",
+            [*ALL_HEAR, turn(first, disconnect()), turn(OPENER, post(1)), turn(other, post(2))],
+        )
+        yield Story(
+            26,
+            "The opener's on_disconnect fires when the last receiver has disconnected.",
+            [*ALL_HEAR, turn(first, disconnect()), turn(other, disconnect()), turn(OPENER, post(1))],
+        )
+        yield Story(
+            26,
+            "The opener gets the last messages of both receivers before its on_disconnect.",
+            [*ALL_HEAR, turn(first, post(1), disconnect()), turn(other, post(2), disconnect())],
+        )
+    yield Story(
+        27,
+        "Both receivers get the opener's last message and then its end.",
+        [*ALL_HEAR, turn(OPENER, post(1), disconnect())],
+    )
+    for how in HOW:
+        yield Story(20, LEFT[how], [*ALL_HEAR, enter(OPENER), leave(OPENER, how)])
+
+
+def tell_slow_receivers(bound: int) -> Iterator[Story]:
+    """Rules 17 and 26."""
+    fill = [post(number) for number in range(bound)]
+    half = turn(OPENER, *fill[: bound // 2 + 1])
+    yield Story(
+        17,
+        "A receiver that never listens is disconnected with an error rather than fill up and block the others.",
+        [turn(OPENER, add_listener("on_disconnect", "end")), turn(RECEIVER, ONE), half, half, turn(SECOND, hear())],
+    )
+    slow = [turn(RECEIVER, HOLDS), turn(SECOND, ONE), turn(OPENER, post("held"))]
+    yield Story(
+        17,
+        "post_message raises when one of two receivers is full, in the turn that filled it.",
+        [*slow, turn(OPENER, *fill, post("over")), release(RECEIVER)],
+    )
+    yield Story(
+        17,
+        "post_message raises when one of two receivers is full, although the other has taken everything since.",
+        [*slow, turn(OPENER, *fill), turn(OPENER, post("over")), release(RECEIVER)],
+    )
+    waits = [start_send(name, OPENER, name) for name in ("first", "second")]
+    yield Story(
+        17,
+        "Tasks that wait for room at a slow receiver go on when it disconnects.",
+        [*slow, turn(OPENER, *fill), *waits, turn(RECEIVER, disconnect())],
+    )
+    reads = [start_receive("a", RECEIVER), turn(OPENER, post("read")), turn(SECOND, ONE)]
+    yield Story(
+        17,
+        "A receiver that reads now and then holds the opener back as a slow listener does.",
+        [*reads, turn(OPENER, *fill), turn(OPENER, post("over")), start_receive("b", RECEIVER)],
+    )
+    yield from _tell_of_both_full(fill)
+
+
+def _tell_of_both_full(fill: list[Step]) -> Iterator[Story]:
+    """One receiver's send stands before the answers that another one's listener has posted beyond the bound."""
+    answers = add_listener("on_message", "answers", post("answer", None))
+    asked = [
+        turn(RECEIVER, *fill, answers),
+        start_send("sent", SECOND, "sent"),
+        turn(OPENER, post("question")),
+        turn(OPENER, post("another")),
+        start_receive("c", OPENER),
+    ]
+    yield Story(
+        17,
+        "A listener that waits behind another receiver's send goes on when that send is cancelled.",
+        [*asked, cancel("sent")],
+    )
+    yield Story(
+        26,
+        "A listener that waits behind another receiver's send goes on when that receiver disconnects.",
+        [*asked, turn(SECOND, disconnect())],
+    )
