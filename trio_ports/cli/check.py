@@ -14,8 +14,8 @@ import rich.progress
 from rich.console import Console
 from rich.text import Text
 
-from ..testing.applications import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
-from ..testing.wire import CHECKS
+from ..testing._applications.check import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
+from ..testing._applications.checks import CHECKS
 from .output import Output
 from .running import run
 
@@ -34,7 +34,7 @@ USAGE: Final = 2
     "--rule",
     "rules",
     multiple=True,
-    type=click.Choice([str(rule) for rule in sorted({check[0] for check in CHECKS})]),
+    type=click.Choice([str(rule) for rule in sorted({check.rule for check in CHECKS})]),
     help="Check this rule only; repeatable.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as failures.")

@@ -11,7 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from testing.test_applications import command, wait_until_gone
+from testing.applications.faults import command
+from testing.applications.remains import wait_until_gone
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +45,7 @@ def test_something_failed() -> None:
 
 def test_a_warning_and_a_skip() -> None:
     """They are counted, and nothing has failed."""
-    done = check("--rule", "12", "--rule", "38", "--patience", "0.5", *command("pong"))
+    done = check("--rule", "12", "--rule", "38", "--patience", "2", *command("pong"))
     assert done.returncode == 0
     assert (
         done.stdout.splitlines()[-1]
@@ -55,7 +56,7 @@ def test_a_warning_and_a_skip() -> None:
 def test_reports_for_programs(tmp_path: Path) -> None:
     """JSON on standard output, JUnit in a file."""
     junit = tmp_path / "report.xml"
-    options = ["--json", "--junit", str(junit), "--rule", "36", "--rule", "33", "--patience", "1"]
+    options = ["--json", "--junit", str(junit), "--rule", "36", "--rule", "33"]
     done = check(*options, *command("empty"))
     report = json.loads(done.stdout)
     assert report["manner"] == "echo"
@@ -68,13 +69,13 @@ def test_reports_for_programs(tmp_path: Path) -> None:
 def test_junit_of_all_kinds(tmp_path: Path) -> None:
     """A failure, a skip and a warning each have their element, whatever is in their text."""
     junit = tmp_path / "report.xml"
-    check("--junit", str(junit), "--patience", "0.5", *command("prints"))
+    check("--junit", str(junit), "--patience", "2", *command("prints"))
     text = junit.read_text(encoding="utf-8")
     suite = ET.fromstring(text)
     assert suite.get("failures") == str(len(suite.findall("*/failure")))
     assert suite.get("skipped") == str(len(suite.findall("*/skipped")))
     assert "hello, this is my log" in text
-    check("--junit", str(junit), "--rule", "38", "--patience", "1", *command("status"))
+    check("--junit", str(junit), "--rule", "38", *command("status"))
     assert "warning: at the end of its input it exited with status 3" in junit.read_text(encoding="utf-8")
 
 
