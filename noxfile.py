@@ -151,7 +151,7 @@ def tests(session: nox.Session) -> None:
         command = ["-m", "coverage", "run", *command]
     else:
         # What browsers and others' applications do does not depend on the Python that drives them: once is enough.
-        elsewhere = ("differential", "drivers", "testing/test_echoes.py")
+        elsewhere = ("differential", "drivers", "testing/applications/test_echoes.py")
         command += [f"--ignore={ROOT / 'tests' / each}" for each in elsewhere]
         if session.python != next(iter(FOUND)):
             # What repeats others' work, as property tests and mutants do, runs on the oldest Python and the newest.

@@ -2,8 +2,10 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 import attrs
 from docutils import nodes
@@ -13,6 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from trio_ports._protocol import dialects
 from trio_ports._protocol.lifecycle import TRANSITIONS, Happening, State
+
+sys.path.append(str(Path(__file__).parent))  # Sphinx does not look for modules beside this file.
+import rule_checks
 
 project = "trio_ports"
 author = "trio_ports contributors"
@@ -123,7 +128,16 @@ def show_value(value: object) -> str:
     return f"``{value}``" if isinstance(value, str) else f"{value:,}"
 
 
+class RuleChecksDirective(SphinxDirective):
+    """``.. rule-checks::`` shows a section for each rule: its stories, its checks and its mutants."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the sections."""
+        return self.parse_text_to_nodes(rule_checks.write_rules(), allow_section_headings=True)
+
+
 def setup(app: Sphinx) -> None:
-    """Add the directives that draw from the package's own tables."""
+    """Add the directives that draw from the package's own tables, and from the tests'."""
     app.add_directive("lifecycle", LifecycleDirective)
     app.add_directive("dialects", DialectsDirective)
+    app.add_directive("rule-checks", RuleChecksDirective)

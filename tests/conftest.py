@@ -13,7 +13,8 @@ from hypothesis import settings
 SHARED = re.compile(r"\b(differential|drivers)/(?!test_try|test_browsers).*\[(firefox|chromium)\b")
 """Tests for which one browser of that kind is started, in their folder."""
 SLOW = ("test_echoes.py", "test_makers.py", "test_applications.py", "test_checking.py", "test_ports.py", "test_try.py")
-SLOW += ("test_ends.py", "test_machines.py", "test_trials.py", "test_start.py", "test_judge.py")
+SLOW += ("test_ends.py", "test_machines.py", "test_trials.py", "test_start.py", "test_judge.py", "test_checks.py")
+SLOW += ("test_check.py",)
 """Where the longest of the others are."""
 
 # A deadline in milliseconds measures the machine; what a test may cost is limited by its number of examples.

@@ -1,16 +1,19 @@
-"""Fixtures for tests of ports, and the conversation in the report of a test that fails.
+"""A pytest plugin: fixtures for ports, and their conversation in the report of a test that fails.
 
-The plugin is there as soon as the package is installed. It needs pytest-trio for `port_pair` and `browser`.
+pytest finds the plugin as soon as the package is installed. `port_pair` and
+`port_browser` need pytest-trio.
 
-=============== =====================================================================================================
-fixture         what it is
-=============== =====================================================================================================
-``recorder``    a `trio_ports.testing.ConversationRecorder`; a failing test that used one shows what it recorded
-``port_pair``   the two ends of a connection, recorded
-``browser``     a browser, recorded
-=============== =====================================================================================================
+================= =======================================================================
+fixture           what it gives a test
+================= =======================================================================
+``port_pair``     the two ends of a connection, the opener's end first
+``port_browser``  an open `trio_ports.Browser`
+``port_recorder`` a `trio_ports.testing.ConversationRecorder`, to pass on as ``observer``
+================= =======================================================================
 
-``@pytest.mark.trio_ports(dialect="firefox", max_buffer_size=3)`` gives `port_pair` and `browser` their arguments.
+The first two are recorded too: when a test fails, its report shows what each port
+posted and received. ``@pytest.mark.trio_ports(dialect="firefox", max_buffer_size=3)``
+gives `port_pair` and `port_browser` the arguments that they are opened with.
 """
 
 from __future__ import annotations
@@ -37,15 +40,15 @@ _RECORDER = pytest.StashKey["ConversationRecorder"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker is."""
+    """Register the marker, so that ``--strict-markers`` accepts it."""
     config.addinivalue_line(
-        "markers", "trio_ports(**options): what the fixtures port_pair and browser are opened with."
+        "markers", "trio_ports(**options): the arguments that the fixtures port_pair and port_browser are opened with."
     )
 
 
 @pytest.fixture
-def recorder(request: pytest.FixtureRequest) -> ConversationRecorder:
-    """Remember what happens to the ports that have it as their observer."""
+def port_recorder(request: pytest.FixtureRequest) -> ConversationRecorder:
+    """Record the ports that are given it as their observer."""
     from .testing import ConversationRecorder
 
     made = ConversationRecorder()
@@ -55,21 +58,21 @@ def recorder(request: pytest.FixtureRequest) -> ConversationRecorder:
 
 @pytest.fixture
 def _async_test(request: pytest.FixtureRequest) -> None:
-    """Refuse a test that does not run in Trio.
+    """Fail a test that does not run in Trio.
 
-    It comes first, as a plain fixture: pytest-trio refuses inside pytest's machinery, and what it leaves behind there
-    fails the tests that follow.
+    The Trio fixtures ask for this plain one first: where pytest-trio refuses a test, it
+    does so inside pytest's machinery, and the tests that follow fail too.
     """
     if request.node.get_closest_marker("trio") is None:
         pytest.fail(
-            f"port_pair and browser live in Trio: make the test async (async def {request.node.name}), and let "
+            f"port_pair and port_browser need Trio: make the test async (async def {request.node.name}), and let "
             "pytest-trio run it (trio_mode = true in pytest's configuration, or @pytest.mark.trio)",
             pytrace=False,
         )
 
 
-def _options(request: pytest.FixtureRequest, recorder: ConversationRecorder) -> dict[str, Any]:
-    options: dict[str, Any] = {"observer": recorder}
+def _options(request: pytest.FixtureRequest, port_recorder: ConversationRecorder) -> dict[str, Any]:
+    options: dict[str, Any] = {"observer": port_recorder}
     for marker in reversed(list(request.node.iter_markers("trio_ports"))):
         options.update(marker.kwargs)
     return options
@@ -77,28 +80,28 @@ def _options(request: pytest.FixtureRequest, recorder: ConversationRecorder) -> 
 
 @trio_fixture
 async def port_pair(
-    request: pytest.FixtureRequest, _async_test: None, nursery: Any, recorder: ConversationRecorder
+    request: pytest.FixtureRequest, _async_test: None, nursery: Any, port_recorder: ConversationRecorder
 ) -> tuple[Port[Any, Any], Port[Any, Any]]:
-    """The two ends of a connection, the opener's first. They belong to the test's nursery."""
+    """Open a connection in the test's nursery, and give its two ends, the opener's first."""
     from . import open_port_pair
 
-    return open_port_pair(nursery, **_options(request, recorder))
+    return open_port_pair(nursery, **_options(request, port_recorder))
 
 
 @trio_fixture
-async def browser(
-    request: pytest.FixtureRequest, _async_test: None, recorder: ConversationRecorder
+async def port_browser(
+    request: pytest.FixtureRequest, _async_test: None, port_recorder: ConversationRecorder
 ) -> AsyncIterator[Browser]:
-    """A browser, closed at the end of the test."""
+    """Open a browser, and close it at the end of the test."""
     from . import open_browser
 
-    async with open_browser(**_options(request, recorder)) as opened:
+    async with open_browser(**_options(request, port_recorder)) as opened:
         yield opened
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the conversation to the report of a test that failed."""
+    """Add what the ports said to the report of a test that failed."""
     report = yield
     recorder = item.stash.get(_RECORDER, None)
     if report.failed and recorder is not None and recorder.observations:

@@ -1,4 +1,4 @@
-"""The plugin: what its fixtures give, and what a test that fails shows."""
+"""The pytest plugin: what its fixtures give, and what the report of a failing test shows."""
 
 from __future__ import annotations
 
@@ -66,21 +66,40 @@ def test_a_failing_test_shows_the_conversation(run) -> None:
 
 
 def test_browser_with_options(run) -> None:
-    """The marker says what the fixtures are opened with."""
+    """The marker's arguments are those that the fixtures are opened with."""
     result = run(
         """
         import pytest
 
         @pytest.mark.trio_ports(dialect="firefox")
-        async def test_it(browser):
-            assert "firefox" in repr(browser)
+        async def test_it(port_browser):
+            assert "firefox" in repr(port_browser)
         """
     )
     result.assert_outcomes(passed=1)
 
 
+def test_fixtures_of_other_plugins(pytester: pytest.Pytester) -> None:
+    """The fixture `browser` of another plugin, such as pytest-playwright, still reaches its users' tests."""
+    pytester.syspathinsert()
+    pytester.makepyfile(
+        theirs="""
+        import pytest
+
+        @pytest.fixture
+        def browser():
+            return "theirs"
+        """,
+        test_theirs="""
+        def test_it(browser):
+            assert browser == "theirs"
+        """,
+    )
+    pytester.runpytest_inprocess("-p", "theirs", *OPTIONS).assert_outcomes(passed=1)
+
+
 def test_a_listener_that_raises_is_in_the_chart(run) -> None:
-    """A test that fails of what a listener raised shows which port it listened to."""
+    """When a listener raises, the report shows at which port."""
     result = run(
         """
         async def test_it(port_pair):
@@ -94,9 +113,9 @@ def test_a_listener_that_raises_is_in_the_chart(run) -> None:
     result.stdout.fnmatch_lines(["*Ports*", "*a listener: KeyError"])
 
 
-@pytest.mark.parametrize("fixture", ["port_pair", "browser"])
+@pytest.mark.parametrize("fixture", ["port_pair", "port_browser"])
 def test_a_sync_test(run, fixture: str) -> None:
-    """It is told to be async, and the tests after it run as if it were not there."""
+    """A sync test fails with advice, and the tests after it are not affected."""
     result = run(
         f"""
         def test_sync({fixture}):
@@ -108,21 +127,21 @@ def test_a_sync_test(run, fixture: str) -> None:
         def test_by_name(request):
             request.getfixturevalue("{fixture}")
 
-        async def test_both(port_pair, browser):
+        async def test_both(port_pair, port_browser):
             assert port_pair
         """
     )
     result.assert_outcomes(passed=2, failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*live in Trio: make the test async (async def test_sync), *"])
+    result.stdout.fnmatch_lines(["*need Trio: make the test async (async def test_sync), *"])
     result.stdout.no_fnmatch_line("*AssertionError*")
 
 
 def test_a_failing_test_without_a_conversation(run) -> None:
-    """Where nothing was recorded nothing is shown."""
+    """If nothing was recorded, the report shows nothing."""
     result = run(
         """
-        def test_it(recorder):
-            assert recorder.observations
+        def test_it(port_recorder):
+            assert port_recorder.observations
         """
     )
     result.assert_outcomes(failed=1)
@@ -130,6 +149,6 @@ def test_a_failing_test_without_a_conversation(run) -> None:
 
 
 def test_without_pytest_trio() -> None:
-    """The plugin is found by every pytest, also by one that has no use for it."""
+    """The plugin can be imported without pytest-trio, because every pytest in the environment imports it."""
     code = "import sys; sys.modules['pytest_trio'] = None; import trio_ports.pytest_plugin"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": PACKAGES})

@@ -30,7 +30,9 @@ def test_a_report() -> None:
 def test_a_broken_rule() -> None:
     """The error has the rule, its sentence, the shortest history and what was found."""
     with pytest.raises(RuleBrokenError) as caught:
-        check_port(mutants.find_mutant("swallows null").make, limits=Limits(**mutants.SMALL), listener_errors="log")
+        check_port(
+            mutants.find_mutant("does not post null").make, limits=Limits(**mutants.SMALL), listener_errors="log"
+        )
     error = caught.value
     assert (error.rule, error.sentence) == (13, RULES[13].sentence)
     assert str(RULES[13]) in str(error)

@@ -1,16 +1,19 @@
-"""The documentation has every rule, and every mutant."""
+"""The documentation has every rule, and says what checks it."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
+from testing.applications.faults import FAULTS
 from testing.mutants import MUTANTS
 
 from trio_ports.testing import RULES
 from trio_ports.testing._conformance.players.ends import PORT_MEMBERS
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
 
 
 def test_the_page_of_rules_has_every_rule() -> None:
@@ -27,13 +30,16 @@ def test_the_page_says_what_a_port_needs() -> None:
     assert [member for member in members if not re.search(rf"\b{member}\b", part)] == []
 
 
-def test_the_table_of_mutants_is_that_of_the_tests() -> None:
-    """A line for each mutant, under the number of the rule that it breaks."""
-    page = (REFERENCE / "mutants.rst").read_text(encoding="utf-8")
-    listed = [(int(number), does) for number, does in re.findall(r"^(\d+) +(.+)$", page, re.MULTILINE)]
-    assert listed == sorted(((mutant.rule, mutant.does) for mutant in MUTANTS), key=lambda row: row[0])
-
-
-def test_every_rule_of_ports_has_a_mutant() -> None:
-    """No rule is checked without a proof that the check can fail."""
-    assert {mutant.rule for mutant in MUTANTS} == set(range(1, 33))
+def test_the_page_of_checks() -> None:
+    """Each rule has its section, in which something checks it; every mutant and every path is right."""
+    made = runpy.run_path(str(ROOT / "docs" / "rule_checks.py"))
+    page = made["write_rules"]()
+    parts = re.split(r"^Rule (\d+)\n-+\n", page, flags=re.MULTILINE)[1:]
+    sections = {int(number): text for number, text in zip(parts[::2], parts[1::2], strict=True)}
+    assert list(sections) == list(RULES)
+    checked = {rule for rule, text in sections.items() if "**Stories**" in text or "**Checks " in text}
+    assert checked | made["ELSEWHERE"].keys() == set(RULES)
+    for broken in (*MUTANTS, *FAULTS):
+        assert f"- {made['mark_up'](broken.does)}" in sections[broken.rule]
+    paths = set(re.findall(r"``((?:tests|trio_ports)/[^`]+)``", page))
+    assert {path for path in paths if not (ROOT / path).exists()} == set()

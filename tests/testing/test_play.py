@@ -61,7 +61,7 @@ def test_the_log_is_left_alone() -> None:
 
 def test_a_block_that_keeps_an_exception_to_itself() -> None:
     """Its body is cancelled, and nothing leaves it: that is found, though the player is cancelled with it."""
-    mutant = mutants.find_mutant("lets nothing of a listener's exception out of a block")
+    mutant = mutants.find_mutant("does not raise a listener's exception out of the block")
     with mutant.patch(), pytest.raises(RuleBrokenError) as caught:
         check_port(mutant.make, limits=Limits(**mutants.SMALL), examples=0, **mutant.options)
     assert caught.value.rule == 31

@@ -30,7 +30,7 @@ def test_machines_find_nothing_wrong_with_ours() -> None:
 def test_state_machines_fail() -> None:
     """A state machine of a broken subject fails, and names the rule."""
     machine = port_state_machine(
-        mutants.find_mutant("fires twice").make, limits=Limits(**mutants.SMALL), listener_errors="log"
+        mutants.find_mutant("calls on_disconnect twice").make, limits=Limits(**mutants.SMALL), listener_errors="log"
     )
     with pytest.raises(RuleBrokenError, match="rule 19"):
         run_state_machine_as_test(machine, settings=FEW)
@@ -39,7 +39,7 @@ def test_state_machines_fail() -> None:
 def test_state_machines_fill_queues() -> None:
     """With the limits that a connection has by itself they meet what happens when a queue is full."""
     regretting = attrs.evolve(
-        mutants.find_mutant("delivers a send that was cancelled while it waited"), maker=makers.open_pair
+        mutants.find_mutant("delivers the message of a send that was cancelled while it waited"), maker=makers.open_pair
     )
     machine = port_state_machine(regretting.make, listener_errors="log")
     with pytest.raises(RuleBrokenError, match="rule 17") as caught:
@@ -62,7 +62,7 @@ def test_a_state_machine_whose_maker_fails() -> None:
 
 def test_state_machines_of_browsers_fail() -> None:
     """The same in a browser."""
-    mutant = mutants.find_mutant("does not tell the opener's tab")
+    mutant = mutants.find_mutant("leaves out the opener's tab")
     machine = browser_state_machine(partial(trio_ports.open_browser, listener_errors="log"), listener_errors="log")
     with mutant.patch(), pytest.raises(RuleBrokenError, match="rule 9"):
         run_state_machine_as_test(machine, settings=settings(FEW, max_examples=1000, stateful_step_count=50))

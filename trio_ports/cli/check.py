@@ -1,4 +1,4 @@
-"""The command `trio-ports check`."""
+"""The command `trio-ports check`: check a native application, and write the report for people or for programs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import rich.progress
 from rich.console import Console
 from rich.text import Text
 
-from ..testing.applications import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
-from ..testing.wire import CHECKS
+from ..testing._applications.check import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
+from ..testing._applications.checks import CHECKS
 from .output import Output
 from .running import run
 
@@ -34,7 +34,7 @@ USAGE: Final = 2
     "--rule",
     "rules",
     multiple=True,
-    type=click.Choice([str(rule) for rule in sorted({check[0] for check in CHECKS})]),
+    type=click.Choice([str(rule) for rule in sorted({check.rule for check in CHECKS})]),
     help="Check this rule only; repeatable.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as failures.")
@@ -50,9 +50,9 @@ def check(
 ) -> None:
     """Check that a native application speaks the wire as browsers do.
 
-    COMMAND starts the application, in any language; a browser's arguments are added. An echo, which sends back what it
-    gets, can be asked most. Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND cannot be
-    started. Options come before COMMAND; what follows it is the application's.
+    COMMAND starts the application, in any language; a browser's arguments are added. An echo, a program that sends
+    back what it gets, can be asked most. Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND
+    cannot be started. Options come before COMMAND; whatever follows it is passed to the application.
     """
     if junit is not None and not junit.parent.is_dir():
         raise click.BadParameter(f"there is no folder {junit.parent}", param_hint="--junit")
@@ -98,7 +98,7 @@ def check(
 
 
 def _why(error: OSError, program: Path) -> str:
-    """Say why a program cannot be started, and what could be done where the system's words mislead."""
+    """Return why a program cannot be started, with advice where the system's words mislead."""
     if program.is_dir():
         return "It is a folder"
     hint = ""
@@ -114,7 +114,7 @@ def _why(error: OSError, program: Path) -> str:
 
 
 def as_plain(report: ApplicationReport) -> dict[str, Any]:
-    """Return a report as JSON has it."""
+    """Return a report as a JSON value."""
     findings = [
         {
             "rule": finding.rule,
@@ -130,7 +130,7 @@ def as_plain(report: ApplicationReport) -> dict[str, Any]:
 
 
 def as_junit(report: ApplicationReport) -> str:
-    """Return a report as a JUnit file."""
+    """Return a report as the text of a JUnit file."""
     count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
     suite = ET.Element(
         "testsuite",
@@ -158,7 +158,7 @@ def as_junit(report: ApplicationReport) -> str:
 
 
 def _printable(text: str) -> str:
-    """Escape what XML has no place for."""
+    """Escape the letters that XML or a terminal cannot show."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 from .._util import imported_on_demand
 
 if TYPE_CHECKING:
+    from ._applications.check import (
+        ApplicationBrokenError,
+        ApplicationReport,
+        Finding,
+        check_application,
+        examine_application,
+    )
     from ._conformance.check import Report, check_browser, check_port
     from ._conformance.compare.compare import Difference
     from ._conformance.history import moves
@@ -25,7 +32,6 @@ if TYPE_CHECKING:
     from ._conformance.players.player import Player
     from ._conformance.rules import RULES, Rule
     from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
-    from .applications import ApplicationBrokenError, ApplicationReport, Finding, check_application, examine_application
     from .driver import Driver, DriverTask
     from .recorder import ConversationRecorder
     from .strategies import chunkings, json_messages, port_names, senders
@@ -36,7 +42,7 @@ else:
         {
             name: home
             for home, names in {
-                ".applications": (
+                "._applications.check": (
                     "ApplicationBrokenError",
                     "ApplicationReport",
                     "Finding",

@@ -1,4 +1,4 @@
-"""Processes: what the system lets us do with a program, and with the pipe to it."""
+"""What the operating system does for the check: process groups, signals, and a look into a pipe."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Final
 import trio
 import trio.lowlevel
 
+# With a group of its own, whatever the program starts can be ended with it, and Ctrl-C reaches only us.
 _OWN_GROUP: Final[dict[str, Any]] = {"process_group": 0} if os.name == "posix" else {}
-"""So that what it starts can be ended with it, and Ctrl-C is ours."""
 
 
 async def start_program(command: Sequence[str]) -> trio.Process:
     """Start a program with pipes, in a process group of its own."""
-    # A browser's applications are not started with it, and it hides that one of them never flushes.
+    # Browsers do not set this variable, and it would hide that a program never flushes its output.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process: trio.Process = await trio.lowlevel.open_process(
         list(command),
@@ -33,9 +33,9 @@ async def start_program(command: Sequence[str]) -> trio.Process:
 
 
 @contextlib.contextmanager
-def standing_still(process: trio.Process) -> Generator[None]:
+def stopped(process: trio.Process) -> Generator[None]:
     """Stop a program, and what it has started, for a block."""
-    if not _OWN_GROUP:  # pragma: no cover - Windows stops nobody.
+    if not _OWN_GROUP:  # pragma: no cover - Windows cannot stop a process.
         yield
         return
     with contextlib.suppress(ProcessLookupError):
@@ -47,15 +47,15 @@ def standing_still(process: trio.Process) -> Generator[None]:
             os.killpg(process.pid, signal.SIGCONT)
 
 
-def end_group(leader: int) -> None:
-    """End what a program has started and left behind."""
+def kill_group(leader: int) -> None:
+    """Kill what a program has started and left behind."""
     if _OWN_GROUP:  # pragma: no branch - Windows has no process groups.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
 
 
-def bytes_in(pipe: Any) -> int | None:
-    """Return how many bytes wait in a pipe; None where the system does not tell, or the pipe was closed."""
+def bytes_in_pipe(pipe: Any) -> int | None:
+    """Return how many bytes wait in a pipe, or None if the system cannot say or the pipe is closed."""
     if os.name != "posix" or pipe.fileno() < 0:
         return None
     import fcntl
@@ -64,17 +64,17 @@ def bytes_in(pipe: Any) -> int | None:
     return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def enlarge(pipe: Any, size: int) -> None:
-    """Make room in a pipe, where the system lets us; it has 64 KiB otherwise."""
-    if sys.platform == "linux":  # pragma: no branch - The others have pipes of one size.
+def enlarge_pipe(pipe: Any, size: int) -> None:
+    """Make room for more than 64 KiB in a pipe, where the system allows it."""
+    if sys.platform == "linux":  # pragma: no branch - Elsewhere the size of a pipe is fixed.
         import fcntl
 
-        with contextlib.suppress(OSError):  # More than this user may have.
+        with contextlib.suppress(OSError):  # This user may not have so much.
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, size)
 
 
 def signal_name(number: int) -> str:
-    """Return what a signal is called."""
+    """Return the name of a signal."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""Echoes: nothing is found that is wrong with the correct ones, and every known fault of what others published."""
+"""Echoes: the correct ones pass, and the known faults of published libraries are found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", CORRECT)
 def test_correct_ones(name: str) -> None:
-    """Everything can be asked of them, and all is well: not even a warning."""
+    """Correct echoes pass every check, without a warning."""
     if not CORRECT[name][0]:
         lacking("install Node")
     report = check_application(CORRECT[name])
@@ -45,7 +45,7 @@ def test_correct_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_published_ones(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What is known to be wrong with them is found, and nothing else."""
+    """The known faults of others' libraries are found, and nothing else."""
     if name != "recipe" and "TRIO_PORTS_FOREIGN" not in os.environ:
         lacking("run tests/native/foreign/fetch.py FOLDER and set TRIO_PORTS_FOREIGN")
     monkeypatch.setenv("PYTHONPATH", str(FETCHED / "python"))

@@ -1,8 +1,8 @@
-"""Native applications: whether a program in any language speaks the wire as browsers do.
+"""Check a native application: whether a program in any language speaks the wire as browsers do.
 
-The program is started, spoken to in frames, and looked at from outside. An echo can be asked everything; of a program
-that answers something else, or nothing, it can still be seen whether it takes every message, keeps its output clean,
-and leaves when it should.
+An echo can be asked everything. Of a program that answers something else, or nothing,
+the check still sees whether it takes every message, writes nothing but frames, and
+leaves when it should.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Final, final
 import attrs
 import trio
 
-from .._util import check_type
-from .answers import NotAFrameError
-from .examinations import Check, Examination, Status, UnwellError, find_manner
-from .wire import CHECKS, SENTENCES
+from ..._util import check_type
+from .candidate import Candidate, UnresponsiveError
+from .checks import CHECKS, RULE_SENTENCES, Check, Outcome, Status
+from .frames import NotAFrameError
+from .probe import find_manner
 
 PATIENCE_SECONDS: Final = 5.0
-"""How long an answer may take. A start may take twice as long."""
+"""How long an answer may take, unless the caller says otherwise. A start may take twice as long."""
 
 
 @final
@@ -32,36 +33,39 @@ class Finding:
     rule: int
     """The rule that it is about."""
     check: str
-    """What was checked."""
+    """The name of the check."""
     status: Status
     detail: str = ""
-    """What was found, where that is not what should be."""
+    """What the application did wrong, or why the check was skipped."""
     seconds: float = 0.0
+    """How long the check took."""
 
     @property
     def sentence(self) -> str:
-        """The rule as it concerns an application, in a sentence."""
-        return SENTENCES[self.rule]
+        """What the rule asks of an application, in one sentence."""
+        return RULE_SENTENCES[self.rule]
 
 
 @final
 @attrs.frozen
 class ApplicationReport:
-    """What was found, check by check."""
+    """What came of all checks of an application."""
 
     command: tuple[str, ...]
+    """The program and its arguments."""
     manner: str
-    """``"echo"``, ``"answers"`` or ``"silent"``: what it does when it is spoken to."""
+    """``"echo"``, ``"answers"`` or ``"silent"``: what it does when it receives a message."""
     findings: tuple[Finding, ...]
+    """One for each check, in the order in which they were carried out."""
 
     @property
     def ok(self) -> bool:
-        """Nothing failed. There may be warnings."""
+        """Whether nothing failed. There may be warnings."""
         return not any(finding.status == "fail" for finding in self.findings)
 
     @property
     def broken_rules(self) -> tuple[int, ...]:
-        """The rules that something failed about."""
+        """The numbers of the rules that a failed check is about."""
         return tuple(sorted({finding.rule for finding in self.findings if finding.status == "fail"}))
 
 
@@ -70,7 +74,7 @@ class ApplicationBrokenError(AssertionError):
     """A native application breaks rules.
 
     Args:
-        report: what was found.
+        report: what came of all checks.
     """
 
     def __init__(self, report: ApplicationReport) -> None:
@@ -96,15 +100,15 @@ def check_application(
 
     Args:
         command: the program and its arguments; a browser's arguments are added.
-        rules: only these, by number.
+        rules: check only the rules with these numbers.
         patience: how long an answer may take, in seconds.
-        strict: raise if something fails; otherwise look at the report.
+        strict: raise if a check fails; otherwise only the report says so.
 
     Raises:
-        ApplicationBrokenError: something failed.
-        FileNotFoundError, PermissionError: there is no such program, or none of the name that is given to a shell, an
-            ``env`` or an interpreter.
-        TypeError: the command is a text.
+        ApplicationBrokenError: a check failed.
+        FileNotFoundError, PermissionError: the program does not exist or may not be started. This includes a program
+            that a shell, an ``env`` or an interpreter in the command is to start.
+        TypeError: the command is one text, not a list of words.
     """
     if isinstance(command, str):
         raise TypeError(f"command must be a list of words, not {command!r}")
@@ -123,46 +127,45 @@ async def examine_application(
     patience: float = PATIENCE_SECONDS,
     on_finding: Callable[[Finding, int, int], object] = lambda _finding, _done, _all: None,
 ) -> ApplicationReport:
-    """Do what `check_application` does, and tell each finding when it is made.
+    """Do what `check_application` does inside Trio, and report each finding at once. It never raises for a failure.
 
     Args:
         command: the program and its arguments.
-        rules: only these, by number.
+        rules: check only the rules with these numbers.
         patience: how long an answer may take, in seconds.
-        on_finding: called with the finding, how many there are now, and how many there will be.
+        on_finding: called after each check with the finding, the number of findings so far, and the number of checks.
     """
     manner = await find_manner(command, patience)
-    examination = Examination(command, patience, manner)
+    candidate = Candidate(command, patience, manner)
     findings: list[Finding] = []
     causes: dict[str, str] = {}
-    chosen = [check for check in CHECKS if rules is None or check[0] in rules]
-    for rule, name, needs_echo, check in chosen:
+    chosen = [check for check in CHECKS if rules is None or check.rule in rules]
+    for check in chosen:
         began = time.perf_counter()
         status: Status
         if manner.kind == "silent" and findings and (findings[0].rule, findings[0].status) == (35, "fail"):
             status, detail = "skip", "it does not come as far as that"
-        elif needs_echo and manner.kind != "echo":
-            status, detail = "skip", f"it is no echo: it {'answers' if manner.kind == 'answers' else 'is silent'}"
+        elif check.needs_echo and manner.kind != "echo":
+            status, detail = "skip", f"it is not an echo: it {'answers' if manner.kind == 'answers' else 'is silent'}"
         else:
-            status, detail = await _carry_out(name, check, examination, causes)
-        finding = Finding(rule, name, status, detail, round(time.perf_counter() - began, 3))
+            status, detail = await _carry_out(check, candidate, causes)
+        finding = Finding(check.rule, check.name, status, detail, round(time.perf_counter() - began, 3))
         findings.append(finding)
         on_finding(finding, len(findings), len(chosen))
     return ApplicationReport(command, manner.kind, tuple(findings))
 
 
-async def _carry_out(name: str, check: Check, examination: Examination, causes: dict[str, str]) -> tuple[Status, str]:
-    """Carry out a check. What is wrong whatever it is asked is a failure once; what would only repeat it is skipped.
+async def _carry_out(check: Check, candidate: Candidate, causes: dict[str, str]) -> Outcome:
+    """Carry out a check. The same cause fails only the first check that meets it; the others are skipped.
 
     Args:
-        name: of the check.
         check: what to carry out.
-        examination: what it is given.
-        causes: what was found already, and in which check.
+        candidate: the application.
+        causes: each cause that was found so far, and the check that met it first.
     """
     try:
-        return await check(examination)
-    except (NotAFrameError, UnwellError) as error:
+        return await check.carry_out(candidate)
+    except (NotAFrameError, UnresponsiveError) as error:
         cause = str(error)
-        first = causes.setdefault(cause, name)
-        return ("fail", cause) if first == name else ("skip", f"as in {first!r}: {cause}")
+        first = causes.setdefault(cause, check.name)
+        return ("fail", cause) if first == check.name else ("skip", f"as in {first!r}: {cause}")

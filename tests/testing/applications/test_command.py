@@ -1,4 +1,4 @@
-"""``trio-ports check``: what it writes, and how it ends."""
+"""``trio-ports check``: what the command writes, and its exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from testing.test_applications import command, wait_until_gone
+from testing.applications.faults import command
+from testing.applications.remains import wait_until_gone
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,8 +44,8 @@ def test_something_failed() -> None:
 
 
 def test_a_warning_and_a_skip() -> None:
-    """They are counted, and nothing has failed."""
-    done = check("--rule", "12", "--rule", "38", "--patience", "0.5", *command("pong"))
+    """Skipped checks are counted, and the status is 0."""
+    done = check("--rule", "12", "--rule", "38", "--patience", "2", *command("pong"))
     assert done.returncode == 0
     assert (
         done.stdout.splitlines()[-1]
@@ -53,9 +54,9 @@ def test_a_warning_and_a_skip() -> None:
 
 
 def test_reports_for_programs(tmp_path: Path) -> None:
-    """JSON on standard output, JUnit in a file."""
+    """The report is written as JSON to standard output, and as JUnit to a file."""
     junit = tmp_path / "report.xml"
-    options = ["--json", "--junit", str(junit), "--rule", "36", "--rule", "33", "--patience", "1"]
+    options = ["--json", "--junit", str(junit), "--rule", "36", "--rule", "33"]
     done = check(*options, *command("empty"))
     report = json.loads(done.stdout)
     assert report["manner"] == "echo"
@@ -66,34 +67,34 @@ def test_reports_for_programs(tmp_path: Path) -> None:
 
 
 def test_junit_of_all_kinds(tmp_path: Path) -> None:
-    """A failure, a skip and a warning each have their element, whatever is in their text."""
+    """Failures, skips and warnings each have their element, whatever their text contains."""
     junit = tmp_path / "report.xml"
-    check("--junit", str(junit), "--patience", "0.5", *command("prints"))
+    check("--junit", str(junit), "--patience", "2", *command("prints"))
     text = junit.read_text(encoding="utf-8")
     suite = ET.fromstring(text)
     assert suite.get("failures") == str(len(suite.findall("*/failure")))
     assert suite.get("skipped") == str(len(suite.findall("*/skipped")))
     assert "hello, this is my log" in text
-    check("--junit", str(junit), "--rule", "38", "--patience", "1", *command("status"))
+    check("--junit", str(junit), "--rule", "38", *command("status"))
     assert "warning: at the end of its input it exited with status 3" in junit.read_text(encoding="utf-8")
 
 
 def test_a_program_that_is_not_there() -> None:
-    """The status is that of wrong usage."""
+    """A missing program is wrong usage: the status is 2."""
     done = check("/nowhere/at/all")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "trio-ports: cannot start /nowhere/at/all: No such file or directory\n"
 
 
 def test_strictly() -> None:
-    """A warning is enough to fail."""
+    """With --strict, a warning fails the command."""
     arguments = ["--rule", "33", *command("empty")]
     assert check(*arguments).returncode == 0
     assert check("--strict", *arguments).returncode == 1
 
 
 def test_a_script_that_is_not_there() -> None:
-    """The same, if its interpreter is."""
+    """A missing script of an interpreter is wrong usage too."""
     done = check(sys.executable, "/nowhere/host.py")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "trio-ports: cannot start /nowhere/host.py: No such file or directory\n"
@@ -108,7 +109,7 @@ def test_a_script_that_is_not_there() -> None:
     ],
 )
 def test_programs_that_cannot_be_started(tmp_path: Path, text: str, mode: int, why: str) -> None:
-    """It is said what could be done where the system's words mislead."""
+    """The message gives advice where the system's words mislead."""
     program = tmp_path / "host"
     program.write_text(text)
     program.chmod(mode)
@@ -118,13 +119,13 @@ def test_programs_that_cannot_be_started(tmp_path: Path, text: str, mode: int, w
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    """It is no program."""
+    """A folder is not a program, and the message says so."""
     assert check(str(tmp_path)).stderr == f"trio-ports: cannot start {tmp_path}: It is a folder\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_being_stopped(tmp_path: Path, number: signal.Signals) -> None:
-    """The application is ended with the command."""
+    """The application and what it has started end with the command."""
     told = tmp_path / "children"
     program = [sys.executable, "-m", "trio_ports", "check", *command("parent"), str(told)]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL) as checking:
@@ -138,12 +139,12 @@ def test_being_stopped(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_no_program() -> None:
-    """It has to be said what to check."""
+    """Without a program there is nothing to check: the status is 2."""
     assert check().returncode == 2
 
 
 def test_a_program_in_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a slash it is looked for on the PATH, and that is said."""
+    """A program without a slash is looked for on the PATH, and the message says so."""
     (tmp_path / "host.py").touch()
     monkeypatch.chdir(tmp_path)
     done = check("host.py")
@@ -152,7 +153,7 @@ def test_a_program_in_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_report_that_could_not_be_written(tmp_path: Path) -> None:
-    """Said before anything is started."""
+    """A report that could not be written is refused before anything is started."""
     done = check("--junit", str(tmp_path / "nowhere" / "report.xml"), *command("none"))
     assert done.returncode == 2
     assert "there is no folder" in done.stderr

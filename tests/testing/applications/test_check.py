@@ -1,0 +1,84 @@
+"""The check of an application: what its report says, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from testing.applications.faults import command
+from testing.applications.remains import wait_until_gone
+
+from trio_ports.testing import ApplicationBrokenError, check_application
+from trio_ports.testing._applications import checks
+
+pytestmark = pytest.mark.usefixtures("_leaving_at_once")
+
+
+def test_a_correct_application() -> None:
+    """All checks pass, and none is skipped."""
+    report = check_application(command("none"))
+    assert report.ok
+    assert report.manner == "echo"
+    assert {finding.status for finding in report.findings} == {"pass"}
+
+
+def test_the_ping_pong_of_this_package() -> None:
+    """Our own example passes."""
+    report = check_application([sys.executable, "-m", "trio_ports._native.ping_pong"], rules=[13, 33])
+    assert {finding.status for finding in report.findings} == {"pass"}
+
+
+def test_one_cause_is_one_line(tmp_path: Path) -> None:
+    """A program that stops answering fails one check and is waited for in full once; the others are skipped."""
+    began = time.perf_counter()
+    report = check_application([*command("once"), str(tmp_path / "marker")], patience=3, strict=False)
+    assert [finding.status for finding in report.findings].count("fail") == 1
+    assert report.findings[0].detail == "it is there and says nothing"
+    skipped = [finding for finding in report.findings if finding.status == "skip"]
+    assert {finding.detail for finding in skipped} == {
+        "as in 'the arguments of either browser': it is there and says nothing"
+    }
+    assert time.perf_counter() - began < 3 * len(skipped)
+
+
+def test_nothing_is_asked_of_what_does_not_start() -> None:
+    """A program that ends at once fails the first check, and the others are skipped."""
+    report = check_application([sys.executable, "-S", "-E", "-c", "raise SystemExit(4)"], strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
+    assert "exited with status 4" in report.findings[0].detail
+
+
+def test_a_program_that_never_reads() -> None:
+    """The report says so, and the other checks are skipped."""
+    report = check_application([sys.executable, "-c", "import time; time.sleep(60)"], patience=0.2, strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 14]
+    assert report.findings[0].detail == "it does not read its input"
+
+
+def test_a_command_is_a_list() -> None:
+    """A text is refused, as it would be taken letter by letter."""
+    with pytest.raises(TypeError, match="a list of words"):
+        check_application("./my-host")
+    with pytest.raises(TypeError, match="a word of command"):
+        check_application(["./my-host", 1])  # type: ignore[list-item]
+
+
+def test_sentences() -> None:
+    """Every rule that is checked has a sentence about applications, which a failure shows."""
+    assert set(checks.RULE_SENTENCES) == {check.rule for check in checks.CHECKS}
+    with pytest.raises(ApplicationBrokenError, match=re.escape(checks.RULE_SENTENCES[13])) as caught:
+        check_application(command("null"), rules=[13])
+    assert caught.value.report.findings[0].sentence == checks.RULE_SENTENCES[13]
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """Processes that an application has started end with it, even if they hold its output open."""
+    children = tmp_path / "children"
+    report = check_application([*command("parent"), str(children)], rules=[38])
+    assert report.ok
+    for child in children.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            wait_until_gone(int(child))

@@ -1,0 +1,57 @@
+"""What an application does when it receives a message, and whether there is an application at all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from testing.applications.faults import command
+
+from trio_ports.testing import check_application
+
+
+def test_a_word_of_welcome() -> None:
+    """An echo may write something before the first message."""
+    report = check_application(command("greets"), rules=[35, 12])
+    assert report.ok
+    assert report.manner == "echo"
+
+
+def test_one_that_never_stops() -> None:
+    """A program that goes on writing when its input has ended is not an echo, and fails."""
+    report = check_application(command("chatters"), rules=[38], strict=False)
+    assert report.manner == "answers"
+    assert report.broken_rules == (38,)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["/nowhere/at/all"], "/nowhere/at/all"),
+        ([sys.executable, "-E", "/nowhere/host.py"], "/nowhere/host.py"),
+        (["sh", "/nowhere/host.sh"], "/nowhere/host.sh"),
+        (["sh", "-c", "no-such-program"], "sh"),
+        (["env", "no-such-program"], "env"),
+    ],
+)
+def test_a_program_that_is_not_there(words: list[str], missing: str) -> None:
+    """A missing program is an error of the call, not a broken rule, even if it is a shell that misses it."""
+    with pytest.raises(FileNotFoundError) as caught:
+        check_application(words)
+    assert caught.value.filename == missing
+
+
+def test_a_program_that_a_shell_may_not_start(tmp_path: Path) -> None:
+    """A program that may not be started is an error of the call too."""
+    program = tmp_path / "host"
+    program.touch(mode=0o644)
+    with pytest.raises(PermissionError):
+        check_application(["sh", "-c", str(program)])
+
+
+def test_a_file_that_is_missing_for_another_reason() -> None:
+    """A program that fails because it misses a file is checked, and breaks a rule."""
+    program = "import sys; sys.exit('cannot read settings.toml')"
+    report = check_application([sys.executable, "-c", program, "settings.toml"], patience=0.5, strict=False)
+    assert report.broken_rules == (35,)

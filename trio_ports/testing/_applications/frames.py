@@ -1,0 +1,79 @@
+"""Frames: bytes to a native application, and the answers that come back."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, Final, final
+
+import attrs
+
+from .json_values import same_json
+
+_SHOWN_BYTES: Final = 60
+
+
+class NotAFrameError(Exception):
+    """The application wrote something that is not a frame, or whose content is not JSON."""
+
+
+@final
+@attrs.frozen
+class Answer:
+    """A frame from the application."""
+
+    data: bytes
+
+    def text(self) -> str | None:
+        """Return the content as text, or None if it is not UTF-8."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def is_json(self) -> bool:
+        """Return whether the content is JSON, strictly: Infinity and NaN are not."""
+        try:
+            self.value()
+        except NotAFrameError:
+            return False
+        return True
+
+    def value(self) -> Any:
+        """Return the decoded content.
+
+        Raises:
+            NotAFrameError: the content is not JSON.
+        """
+        try:
+            return json.loads(self.data.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise NotAFrameError(f"it sends a frame that is not JSON ({error}): {self.shown()}") from error
+
+    def is_same(self, message: Any) -> bool:
+        """Return whether the content is this message."""
+        return self.is_json() and same_json(self.value(), message)
+
+    def shown(self) -> str:
+        """Return the beginning of the content, for people."""
+        text = self.data[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
+        return f"{text}… ({len(self.data)} bytes)" if len(self.data) > _SHOWN_BYTES else text
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def frame_of(message: Any) -> bytes:
+    """Return the frame of a message."""
+    return frame_of_text(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+
+
+def frame_of_text(text: str) -> bytes:
+    """Return the frame of a message that is encoded as text."""
+    return frame_of_bytes(text.encode())
+
+
+def frame_of_bytes(data: bytes) -> bytes:
+    """Return the frame of any bytes."""
+    return struct.pack("=I", len(data)) + data

@@ -1,0 +1,362 @@
+"""A native application that runs: what is written to it, what it answers, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, final
+
+import attrs
+import trio
+import trio.lowlevel
+
+from ..._ports.body import Body
+from ..._protocol.frames import LENGTH, TO_APPLICATION_BYTES, spelled_text
+from .frames import Answer, NotAFrameError, frame_of
+from .json_values import same_json
+from .operating_system import bytes_in_pipe, enlarge_pipe, kill_group, signal_name, start_program, stopped
+from .stderr import find_uncaught_error, last_line
+
+MAX_FRAME_BYTES: Final = TO_APPLICATION_BYTES["chromium"] + 65536
+"""What announces more is not a frame: even the echo of the largest message has fewer bytes."""
+MAX_UNREAD_FRAMES: Final = 100_000
+MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
+"""A program may write this much that nobody has asked for yet."""
+MOMENT_SECONDS: Final = 1.0
+"""How long to wait for a program that may have nothing to say."""
+WATCH_SECONDS: Final = 0.5
+"""How long to watch a program that never answers, after it has read something that might end it."""
+FIREFOX_ARGUMENTS: Final = ("/manifests/check.json", "check@trio-ports.invalid")
+"""What an application is started with, unless a check is about other arguments."""
+_LOOK_SECONDS: Final = 0.02
+"""How often to look whether a program has read its input."""
+_WRITE_SECONDS: Final = 0.2
+"""How long to write to a stopped program. What fits into the pipe takes no time."""
+_SHOWN_BYTES: Final = 60
+
+
+@final
+@attrs.frozen
+class Manner:
+    """What an application does when it receives a message."""
+
+    kind: Literal["echo", "answers", "silent"]
+    marker: Any
+    """A message that it answers, or that it was sent in vain."""
+    reads: bool = True
+    """It reads its input, as far as can be seen."""
+
+
+@final
+class Program:
+    """A native application that runs. `open_program` makes it."""
+
+    def __init__(self, process: trio.Process, patience: float, start_seconds: float) -> None:
+        self._process = process
+        self._patience = patience
+        self._start_seconds = start_seconds
+        self._started = trio.Event()
+        # Its input.
+        self._to_write_in, self._to_write = trio.open_memory_channel[bytes](1 << 20)
+        self._posted_bytes = self._written_bytes = 0
+        self._all_written = trio.Event()
+        self._ignores_input = False
+        # Its output.
+        self._answers_in, self._answers = trio.open_memory_channel[Answer](MAX_UNREAD_FRAMES)
+        self._unread_bytes: float = 0
+        self._partial_frame = b""
+        self._not_a_frame: NotAFrameError | None = None
+        self._may_read = trio.Event()
+        self._may_read.set()
+        self._stdout_ended = trio.Event()
+        self._stderr = bytearray()
+        self._stderr_ended = trio.Event()
+
+    # Writing to it --------------------------------------------------------------------------------------------------
+
+    def post(self, message: Any) -> None:
+        """Write a message, without waiting."""
+        self.write(frame_of(message))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes, without waiting."""
+        self._all_written = trio.Event()
+        self._posted_bytes += len(data)
+        self._to_write_in.send_nowait(data)
+
+    async def write_pieces(self, pieces: Sequence[bytes]) -> None:
+        """Write pieces one by one, so that the program may read each by itself."""
+        for piece in pieces:
+            self.write(piece)
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
+
+    async def write_at_once(self, data: bytes) -> None:
+        """Write bytes while the program is stopped, so that it finds all of them when it goes on.
+
+        Only as many as the pipe takes: the rest follows while it reads. Where a process
+        cannot be stopped, the bytes are only written.
+        """
+        stdin = self._process.stdin
+        assert stdin is not None
+        with stopped(self._process):
+            enlarge_pipe(stdin, len(data))
+            self.write(data)
+            with trio.move_on_after(_WRITE_SECONDS):
+                await self._all_written.wait()
+
+    def end_input(self) -> None:
+        """End its input after all that was written."""
+        self._to_write_in.close()
+
+    # Its answers ----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def not_reading(self) -> Generator[None]:
+        """Read nothing of its output for a block."""
+        self._may_read = trio.Event()
+        try:
+            yield
+        finally:
+            self._may_read.set()
+
+    async def next_answer(self, seconds: float | None = None) -> Answer | None:
+        """Return its next frame, or None if there is none in time.
+
+        Raises:
+            NotAFrameError: it wrote something that is not a frame.
+        """
+        await self.wait_started()
+        with trio.move_on_after(0 if self._ignores_input else seconds or self._patience):
+            try:
+                answer = await self._answers.receive()
+            except trio.EndOfChannel:
+                if self._not_a_frame is not None:
+                    raise self._not_a_frame from None
+                await self._wait_ended()  # So that `fate` can say how it ended.
+            else:
+                self._unread_bytes -= len(answer.data)
+                return answer
+        return None
+
+    async def expect(self, message: Any, seconds: float | None = None) -> str:
+        """Take its next frame and return what is wrong with it, or an empty text if it is this message."""
+        answer = await self.next_answer(seconds)
+        if answer is None:
+            return f"no answer: {self.fate()}"
+        return "" if same_json(answer.value(), message) else f"the answer is {answer.shown()}"
+
+    async def is_responsive(self, manner: Manner, seconds: float | None = None) -> bool:
+        """Post a message and return whether the program answers it.
+
+        A program that never answers has to read the message, and still be there a moment later.
+        """
+        self.post(manner.marker)
+        if manner.kind == "silent":
+            await self.wait_started()
+            if self._ignores_input:
+                return False
+            with trio.move_on_after(min(self._patience, WATCH_SECONDS)):
+                await self.wait_exited(math.inf)
+                return False
+            return self._not_a_frame is None and not self._partial_frame
+        answer = await self.next_answer(seconds)
+        if manner.kind == "echo":
+            while answer is not None and not answer.is_same(manner.marker):
+                answer = await self.next_answer(seconds)
+        return answer is not None
+
+    # Its start and its end ------------------------------------------------------------------------------------------
+
+    async def wait_started(self) -> None:
+        """Wait until it has written something, has read its input or has exited, or until its time to start is over."""
+        with trio.move_on_after(self._start_seconds):
+            while not self._started.is_set() and not self._has_read_all():
+                with trio.move_on_after(_LOOK_SECONDS):
+                    await self._started.wait()
+            self._started.set()
+        if not self._started.is_set():
+            self._ignores_input = bool(self._bytes_in_stdin())
+            self._started.set()
+
+    def _has_read_all(self) -> bool:
+        return 0 < self._written_bytes == self._posted_bytes and self._bytes_in_stdin() == 0
+
+    def _bytes_in_stdin(self) -> int | None:
+        assert self._process.stdin is not None
+        return bytes_in_pipe(self._process.stdin)
+
+    async def wait_exited(self, seconds: float) -> bool:
+        """Return whether it exits in that time. If so, all that it wrote has been read."""
+        await self.wait_started()
+        with trio.move_on_after(seconds):
+            await self._process.wait()
+        if self.has_exited:
+            await self._wait_ended()
+        return self.has_exited
+
+    async def _wait_ended(self) -> None:
+        await self._process.wait()
+        with trio.move_on_after(MOMENT_SECONDS):  # Something that it started may hold its output open.
+            await self._stdout_ended.wait()
+            await self._stderr_ended.wait()
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, or the negative number of the signal that ended it; None while it runs."""
+        return self._process.returncode
+
+    @property
+    def has_exited(self) -> bool:
+        """It has exited."""
+        return self._process.poll() is not None
+
+    @property
+    def ignores_input(self) -> bool:
+        """It has read nothing in the time that it has to start."""
+        return self._ignores_input
+
+    @property
+    def has_partial_frame(self) -> bool:
+        """It has begun to write a frame, and not finished it."""
+        return bool(self._partial_frame)
+
+    def fate(self) -> str:
+        """Describe what has become of it."""
+        if self._not_a_frame is not None:
+            return str(self._not_a_frame)
+        code = self._process.poll()
+        if code is not None:
+            ended = f"exited with status {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
+            said = self.last_error_line()
+            return f"it {ended} ({said})" if said else f"it {ended}"
+        if self._stdout_ended.is_set():
+            return "it is there, and has closed its output"
+        if self._ignores_input:
+            return "it is there and does not read its input"
+        if self._partial_frame:
+            return f"it has written {_describe_bytes(self._partial_frame)}, and no more"
+        return "it is there and says nothing"
+
+    def last_error_line(self) -> str:
+        """Return the last line of its standard error, or the one that names an uncaught error."""
+        return last_line(self._errors())
+
+    def uncaught_error(self) -> str | None:
+        """Return the line that names an uncaught error, or None if there was no such error."""
+        return find_uncaught_error(self._errors())
+
+    def _errors(self) -> str:
+        return bytes(self._stderr).decode("utf-8", "replace")
+
+    # Tasks ----------------------------------------------------------------------------------------------------------
+
+    def start_tasks(self, nursery: trio.Nursery) -> None:
+        """Start the tasks that write, read, and wait for the end of the process."""
+        for task in (self._write_stdin, self._read_stdout, self._read_stderr, self._wait_process):
+            nursery.start_soon(task)
+
+    async def _wait_process(self) -> None:
+        await self._process.wait()
+        self._started.set()
+
+    async def _write_stdin(self) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in self._to_write:
+                await stdin.send_all(data)
+                self._written_bytes += len(data)
+                if self._written_bytes == self._posted_bytes:
+                    self._all_written.set()
+        await stdin.aclose()
+
+    async def _read_stdout(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        data = bytearray()
+        with self._answers_in:
+            while self._not_a_frame is None:
+                await self._may_read.wait()
+                piece = await stdout.receive_some(1 << 20)
+                if not piece:
+                    break
+                data += piece
+                self._take_frames(data)
+            if data and self._not_a_frame is None:
+                self._not_a_frame = NotAFrameError(f"its output ends inside a frame: {bytes(data[:_SHOWN_BYTES])!r}")
+        self._started.set()
+        self._stdout_ended.set()
+
+    def _take_frames(self, data: bytearray) -> None:
+        """Take whole frames out of the data, up to something that is not a frame."""
+        start = 0
+        while len(data) - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(data, start)
+            if length > MAX_FRAME_BYTES:
+                found = _describe_bytes(bytes(data[start : start + _SHOWN_BYTES]))
+                self._not_a_frame = NotAFrameError(f"what it writes is not a frame, but {found}")
+                return
+            if len(data) - start - LENGTH.size < length:
+                break
+            start += LENGTH.size
+            self._keep(Answer(bytes(data[start : start + length])))
+            start += length
+        del data[:start]
+        self._partial_frame = bytes(data[:_SHOWN_BYTES])
+
+    def _keep(self, answer: Answer) -> None:
+        self._started.set()
+        self._unread_bytes += len(answer.data)
+        try:
+            self._answers_in.send_nowait(answer)
+        except trio.WouldBlock:
+            self._unread_bytes = math.inf
+        if self._unread_bytes > MAX_UNREAD_BYTES:
+            self._not_a_frame = NotAFrameError(f"it goes on writing frames that nobody asked for: {answer.shown()}")
+
+    async def _read_stderr(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None
+        async for data in stderr:
+            self._stderr += data
+            del self._stderr[: -(1 << 16)]
+        self._stderr_ended.set()
+
+
+def _describe_bytes(data: bytes) -> str:
+    text = spelled_text(data)
+    return f"text that something printed: {text!r}" if text else repr(data)
+
+
+@asynccontextmanager
+async def open_program(
+    command: Sequence[str], *, patience: float, start_seconds: float | None = None
+) -> AsyncGenerator[Program]:
+    """Start an application for a block; at its end the program is killed, and so is whatever it started.
+
+    Args:
+        command: the program and its arguments.
+        patience: how long an answer may take, in seconds.
+        start_seconds: how long its first sign of life may take; twice the patience unless given.
+    """
+    process = await start_program(command)
+    program = Program(process, patience, patience * 2 if start_seconds is None else start_seconds)
+    body = Body()
+    with body.joined():
+        async with trio.open_nursery() as nursery:
+            try:
+                program.start_tasks(nursery)
+                with body:
+                    yield program
+            finally:
+                nursery.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    process.kill()
+                    await process.wait()
+                    kill_group(process.pid)
+                    for stream in (process.stdin, process.stdout, process.stderr):
+                        assert stream is not None
+                        await trio.aclose_forcefully(stream)
