@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import trio
-from laboratory.shared import require
 from laboratory.processes import find_processes
+from laboratory.shared import require
 
 from trio_ports._laboratory.browsers import (
     BrowserGoneError,

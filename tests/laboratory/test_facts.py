@@ -55,7 +55,7 @@ async def play(player: LaboratoryPlayer, *moves: Move) -> None:
 
 def told(player: LaboratoryPlayer, at: str, start: int = 0) -> list[tuple[str, Any]]:
     """Return what a context's listeners were called with, in short."""
-    return [shorten(record) for record in player.logs[at][start:]]
+    return [shorten(record) for record in player.contexts[at].log[start:]]
 
 
 def shorten(record: dict[str, Any]) -> tuple[str, Any]:
@@ -193,7 +193,7 @@ async def test_listeners_of_one_context_share_the_port(player: LaboratoryPlayer)
     """Two on_connect listeners get the same object; a listener added twice is called once."""
     first, second = (add_listener("on_connect", name, hear(None)[0], port=None) for name in ("first", "second"))
     await play(player, TAB, turn("a", first, second, first), turn("t1/a", connect("p"), post(1)))
-    calls = [(record["listener"], record["port"]) for record in player.logs["a"]]
+    calls = [(record["listener"], record["port"]) for record in player.contexts["a"].log]
     assert calls == [("first", "p"), ("second", "p"), ("message", "p")]
 
 
@@ -238,8 +238,10 @@ async def test_closing_a_tab_ends_its_ports(player: LaboratoryPlayer) -> None:
 async def test_frames_end_one_by_one(player: LaboratoryPlayer) -> None:
     """A frame that is removed, and one that is navigated, take their own ports with them and no other's."""
     await play(player, *PAIR, open_frame("f1", "t1"), open_frame("f2", "t1"))
-    await play(player, turn("f1/a", connect("removed")), turn("f2/a", connect("navigated")), close("f1"), navigate("f2"))
-    ends = [record["port"] for record in player.logs["a"] if record["event"] == "on_disconnect"]
+    await play(
+        player, turn("f1/a", connect("removed")), turn("f2/a", connect("navigated")), close("f1"), navigate("f2")
+    )
+    ends = [record["port"] for record in player.contexts["a"].log if record["event"] == "on_disconnect"]
     assert ends == ["removed", "navigated"]
     await play(player, turn("a", post("still there")))
     assert player.results[-1] == "ok"
@@ -253,8 +255,8 @@ async def test_tabs_connect_reaches_the_frames_that_listen(player: LaboratoryPla
     await play(player, turn("a", tabs_connect("all", "t1"), tabs_connect("sub", "t1", frame="f1")))
     await play(player, turn("a", tabs_connect("document", "t1", document="f1")))
     assert told(player, "a") == [("end", NOBODY)]
-    assert [record["name"] for record in player.logs["t1/a"]] == ["all"]
-    assert [record["name"] for record in player.logs["f1/a"]] == ["all", "sub", "document"]
+    assert [record["name"] for record in player.contexts["t1/a"].log] == ["all"]
+    assert [record["name"] for record in player.contexts["f1/a"].log] == ["all", "sub", "document"]
 
 
 @story
@@ -263,7 +265,7 @@ async def test_another_extension_comes_by_the_other_event(player: LaboratoryPlay
     await play(player, turn("b", listen(), listen(event="on_connect_external")))
     await play(player, turn("a", connect("p", extension="b"), hear(), post(1)))
     assert told(player, "b") == [("on_connect_external", "p"), ("message", 1)]
-    sender = player.logs["b"][0]["sender"]
+    sender = player.contexts["b"].log[0]["sender"]
     assert (sender["id"], "tab" in sender) == ("a", False)
 
 
@@ -275,7 +277,7 @@ async def test_a_web_page_connects(player: LaboratoryPlayer) -> None:
     if kind(player) == "firefox":
         assert player.results[-1] != "ok"
         return
-    (record,) = player.logs["b"]
+    (record,) = player.contexts["b"].log
     assert (record["sender"]["tab"], "id" in record["sender"]) == ("t1", False)
     await play(player, navigate("t1"))
     assert told(player, "b", 1) == [ENDED]

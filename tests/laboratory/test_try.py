@@ -16,8 +16,8 @@ import attrs
 import click.testing
 import pytest
 import trio
-from laboratory.shared import require
 from laboratory.processes import find_processes
+from laboratory.shared import require
 
 from trio_ports._laboratory.browsers import BrowserError, BrowserGoneError
 from trio_ports.cli import try_browser

@@ -12,8 +12,9 @@ from typing import Any, Final, final
 import attrs
 import trio
 
+from ..testing._conformance.players.player import Record
 from .browsers import BrowserCommandError, BrowserGoneError
-from .protocol import Hello, PlayerKind, Record, Result, Results, decode_report, encode_command
+from .protocol import Hello, PlayerKind, Result, Results, decode_report, encode_command
 from .server import Socket
 
 WAIT_SECONDS: Final = 20.0

@@ -6,27 +6,38 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, final
 
+import attrs
 import trio
 
 from ..testing._conformance.history.moves import Move, Step
+from ..testing._conformance.players.notation import GONE
+from ..testing._conformance.players.player import Record
 from .browsers import BrowserGoneError
 from .contexts import Context, Frame
 from .laboratory import Laboratory
 from .names import Names
-from .protocol import Record, Result
+from .protocol import Result
 
 NOBODY_IDS: Final = {"firefox": "nobody@trio-ports.invalid", "chromium": "a" * 32}
 NOWHERE: Final = 2**30
 """The number of a tab or a frame that is not there."""
 QUIET_SECONDS: Final = 0.3
 """How long nothing may happen before what another process does counts as done."""
-GONE: Final = "gone"
-"""The result of each step in a context that the browser has ended."""
+
+
+@final
+@attrs.define(eq=False)
+class Actor:
+    """A context of a real browser that carries out steps, and what its listeners were called with."""
+
+    context: Context
+    log: list[Record] = attrs.field(factory=list[Record], init=False, repr=False)
+    """In order, with the history's names for the browser's numbers."""
 
 
 @final
 class LaboratoryPlayer:
-    """Plays one history in a real browser; from `open_laboratory_player`.
+    """Plays one history in a real browser; from `open_laboratory_player`. It is a `Player` of the kit.
 
     The moves are those of the kit that a browser has: turns, tabs, pages and frames, and waiting for other processes.
     What contexts would do at once, a history has to say one after the other: they live in different processes.
@@ -36,10 +47,8 @@ class LaboratoryPlayer:
         self.laboratory = laboratory
         self.results: list[Any] = []
         """What came of each step of the turns, in order: ``"ok"``, a value, or the text of an error."""
-        self.logs: dict[str, list[Record]] = {}
-        """What the listeners of each context were called with, in order."""
-        self._contexts: dict[str, Context] = {}
-        self._read: dict[Context, int] = {}
+        self.contexts: dict[str, Actor] = {}
+        """By name, those that have ended included."""
         self._frames: dict[str, Frame] = {}
         self._names = Names({laboratory.extension_id(name): name for name in laboratory.extensions})
         for name in laboratory.extensions:
@@ -66,17 +75,17 @@ class LaboratoryPlayer:
     async def _play_turn(self, move: Move) -> None:
         steps = [self._translate(step) for step in move["steps"]]
         try:
-            results = await self.laboratory.perform(self._contexts[move["at"]], *steps)
+            results = await self.laboratory.perform(self.contexts[move["at"]].context, *steps)
         except BrowserGoneError:
             self.results += [GONE] * len(steps)
         else:
             self.results += [self._note_result(step, result) for step, result in zip(steps, results, strict=True)]
 
     async def _play_wait(self, move: Move) -> None:
-        context = self._contexts[move["at"]]
+        log = self.contexts[move["at"]].context.log
 
         def is_there() -> bool:
-            return sum(record["port"] == move["port"] for record in context.log) >= move["events"]
+            return sum(record["port"] == move["port"] for record in log) >= move["events"]
 
         with suppress(trio.TooSlowError):  # The log shows what came until then.
             await self.laboratory.wait_until(is_there)
@@ -111,11 +120,10 @@ class LaboratoryPlayer:
             self._add(f"{place}/{extension}", place, context)
 
     def _add(self, name: str, place: str, context: Context) -> None:
-        old = self._contexts.pop(name, None)
+        old = self.contexts.pop(name, None)
         if old is not None:
-            past = f"{name}#{sum(each.startswith(f'{name}#') for each in self._contexts)}"
-            self._contexts[past], self.logs[past] = old, self.logs[name]
-        self._contexts[name], self.logs[name] = context, []
+            self.contexts[f"{name}#{sum(each.startswith(f'{name}#') for each in self.contexts)}"] = old
+        self.contexts[name] = Actor(context)
         self._names.add(place, context.url)
 
     def _forget(self, gone: Frame) -> None:
@@ -151,11 +159,10 @@ class LaboratoryPlayer:
 
     def _take(self) -> None:
         """Note what was reported since the last move."""
-        for name, context in self._contexts.items():
-            for record in context.log[self._read.get(context, 0) :]:
-                noted = {**record, "sender": self._names.note_sender(record["sender"])} if "sender" in record else record
-                self.logs[name].append(noted)
-            self._read[context] = len(context.log)
+        for actor in self.contexts.values():
+            for record in actor.context.log[len(actor.log) :]:
+                sender = {"sender": self._names.note_sender(record["sender"])} if "sender" in record else {}
+                actor.log.append({**record, **sender})
 
 
 @asynccontextmanager

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, final
 
 import msgspec
 
+from ..testing._conformance.players.player import Record
+
 PlayerKind = Literal["background", "page", "script", "web"]
-Record: TypeAlias = dict[str, Any]
-"""What a listener was called with: its ``event`` and name (``listener``), the ``port``'s label, and the ``message``, the
-``error``'s text, or the connection's ``name`` and ``sender``. Where an action of a listener raised, the event is
-``raised``, with the action (``call``) and the ``error``."""
 
 
 @final
@@ -57,7 +55,7 @@ class Results(msgspec.Struct, frozen=True, tag="results"):
 
 @final
 class Called(msgspec.Struct, frozen=True, tag="called"):
-    """A listener was called, or an action of one raised."""
+    """A listener was called, or an action of one raised. An error is its text, and a sender has its own fields."""
 
     record: Record
 

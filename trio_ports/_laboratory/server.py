@@ -18,7 +18,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.trio.server import ServerConnection, serve
 
-
 PLAYER: Final = Path(__file__).with_name("extension") / "player.js"
 PLAIN_PAGE: Final = "<!doctype html><meta charset=utf-8><title>page</title><body>\n"
 WEB_PAGE: Final = PLAIN_PAGE + "<script src=/settings.js></script><script src=/player.js></script>\n"

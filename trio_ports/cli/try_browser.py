@@ -48,7 +48,6 @@ EXPECTED: Final[dict[str, list[object]]] = {
 }
 """What each of them has to report: the connection's name, the messages, and the end without an error."""
 CONVERSATION: Final[tuple[Move, ...]] = (
-    open_tab("t1"),
     turn("a", listen(*hear(None, echo()), heard=False)),
     turn("t1/a", connect("p", name="port-from-cs"), hear("p"), post(GREETING, "p")),
     turn("a", connect_native("ping_pong", "ping_pong"), hear("ping_pong"), post("ping", "ping_pong")),
@@ -154,10 +153,11 @@ async def converse(player: LaboratoryPlayer, output: Output) -> bool:
         allowed = {"allowed_origins": [f"chrome-extension://{identity}/"]}
     install_ping_pong(laboratory.browser.manifest_folder, **allowed)
     reported: dict[str, list[object]] = {place: [] for place in PLACES}
+    await player.play(open_tab("t1"))
     for move in CONVERSATION:
         await player.play(move)
         for place, context in PLACES.items():
-            for record in player.logs.get(context, [])[len(reported[place]) :]:
+            for record in player.contexts[context].log[len(reported[place]) :]:
                 reported[place].append(value_of(record))
                 output.write_text(describe_record(place, record))
     return reported == EXPECTED

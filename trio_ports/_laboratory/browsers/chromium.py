@@ -10,10 +10,10 @@ from typing import Final
 
 import trio
 
-from .find import find_browser
 from .browser import Browser
 from .cdp import Cdp
 from .errors import BrowserGoneError, BrowserStartError
+from .find import find_browser
 from .firefox import make_environment
 from .process import BrowserProcess
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from .find import find_browser
 from .browser import Browser
 from .errors import BrowserGoneError, BrowserStartError
+from .find import find_browser
 from .marionette import Marionette
 from .process import BrowserProcess
 

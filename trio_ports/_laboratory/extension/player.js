@@ -75,7 +75,7 @@ if (typeof LAB === "undefined") {
     if (message === undefined || (typeof message === "number" && !Number.isFinite(message))) {
       return { $: String(message) };
     }
-    if (typeof message === "string" && /^x{64,}$/.test(message)) {
+    if (typeof message === "string" && message.length >= 64 && message === "x".repeat(message.length)) {
       return { $: "long", length: message.length };
     }
     return message;
