@@ -214,8 +214,7 @@ def test_a_record_for_people() -> None:
 
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says how to install it, before anything is started; the help is there without it."""
-    monkeypatch.setitem(sys.modules, "websockets", None)
-    monkeypatch.delitem(sys.modules, "websockets.trio.server", raising=False)
+    monkeypatch.setitem(sys.modules, "websockets.trio.server", None)
     result = invoke("--browser", "firefox", "--headless")
     advice = "`try` needs the package websockets, 17 or later: python -m pip install 'trio_ports[browsers]'"
     assert (result.exit_code, result.output) == (1, f"Error: {advice}\n")

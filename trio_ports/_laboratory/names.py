@@ -23,7 +23,7 @@ class Names:
         self._shown: dict[str, int] = {}
         self._urls: dict[str, str] = {}
         self._documents: dict[str, str] = {}
-        self._frames: dict[tuple[int, int], str] = {}
+        self._frames: dict[tuple[int, int | None], str] = {}
 
     def add(
         self, place: str, url: str, *, tab: int | None = None, frame: int | None = None, document: str | None = None

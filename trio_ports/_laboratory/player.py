@@ -82,13 +82,9 @@ class LaboratoryPlayer:
             self.results += [self._note_result(step, result) for step, result in zip(steps, results, strict=True)]
 
     async def _play_wait(self, move: Move) -> None:
-        log = self.contexts[move["at"]].context.log
-
-        def is_there() -> bool:
-            return sum(record["port"] == move["port"] for record in log) >= move["events"]
-
+        log, port, events = self.contexts[move["at"]].context.log, move["port"], int(move["events"])
         with suppress(trio.TooSlowError):  # The log shows what came until then.
-            await self.laboratory.wait_until(is_there)
+            await self.laboratory.wait_until(lambda: sum(record["port"] == port for record in log) >= events)
         await self.laboratory.settle(quiet_seconds=QUIET_SECONDS)
 
     async def _play_open_tab(self, move: Move) -> None:

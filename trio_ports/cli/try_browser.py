@@ -22,6 +22,7 @@ from .._laboratory.browsers import BrowserError, BrowserGoneError, BrowserKind
 from .._native.ping_pong import install_ping_pong
 from ..testing._conformance.history.moves import (
     Move,
+    add_listener,
     connect,
     connect_native,
     disconnect,
@@ -48,7 +49,8 @@ EXPECTED: Final[dict[str, list[object]]] = {
 }
 """What each of them has to report: the connection's name, the messages, and the end without an error."""
 CONVERSATION: Final[tuple[Move, ...]] = (
-    turn("a", listen(*hear(None, echo()), heard=False)),
+    # A name of its own: "message" would be one function with what the application's answers are heard by.
+    turn("a", listen(add_listener("on_message", "echo", echo(), port=None), hear(None)[1], heard=False)),
     turn("t1/a", connect("p", name="port-from-cs"), hear("p"), post(GREETING, "p")),
     turn("a", connect_native("ping_pong", "ping_pong"), hear("ping_pong"), post("ping", "ping_pong")),
     wait("a", "ping_pong", 1),

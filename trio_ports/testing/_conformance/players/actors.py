@@ -197,7 +197,7 @@ class Actor:
         return "ok"
 
     def _describe(self, step: Step, port: Any, _: Any) -> Any:
-        if self.context is not None and self.context.closed:
+        if self.context.closed:
             return GONE
         real = self._port_of(step, port)
         error, sender = self.stage.show_error(real.error), self.stage.show_sender(real.sender)
