@@ -29,7 +29,7 @@ DIST = ROOT / "dist"
 MEASURED = ROOT / ".nox" / "measured"
 # Where a browser is missing, the tests that drive it skip: what only they run cannot be asked for there.
 WITHOUT_BROWSER = MEASURED / "without-browser"
-DRIVERS = "*/trio_ports/_drivers/*,*/trio_ports/cli/try_browser.py"
+LABORATORY = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = (3, 11)
 
@@ -70,7 +70,7 @@ def find_pythons() -> dict[str, Path]:
 
 
 LOOK = """
-from trio_ports._drivers.binaries import SEARCHES, BrowserNotFoundError, find_browser
+from trio_ports._laboratory.browsers.find import SEARCHES, BrowserNotFoundError, find_browser
 try:
     print(*map(find_browser, SEARCHES))
 except BrowserNotFoundError as missing:
@@ -151,7 +151,7 @@ def tests(session: nox.Session) -> None:
         command = ["-m", "coverage", "run", *command]
     else:
         # What browsers and others' applications do does not depend on the Python that drives them: once is enough.
-        elsewhere = ("differential", "drivers", "testing/applications/test_echoes.py")
+        elsewhere = ("differential", "laboratory", "testing/applications/test_echoes.py")
         command += [f"--ignore={ROOT / 'tests' / each}" for each in elsewhere]
         if session.python != next(iter(FOUND)):
             # What repeats others' work, as property tests and mutants do, runs on the oldest Python and the newest.
@@ -190,7 +190,7 @@ def coverage(session: nox.Session) -> None:
         session.run("coverage", "combine", "--quiet", str(MEASURED))
     if WITHOUT_BROWSER.exists():
         session.warn(f"what drives browsers is left out: {WITHOUT_BROWSER.read_text(encoding='utf-8').strip()}")
-    session.run("coverage", "report", *(["--omit", DRIVERS] if WITHOUT_BROWSER.exists() else []))
+    session.run("coverage", "report", *(["--omit", LABORATORY] if WITHOUT_BROWSER.exists() else []))
 
 
 @nox.session

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-SHARED = re.compile(r"\b(differential|drivers)/(?!test_try|test_browsers).*\[(firefox|chromium)\b")
+SHARED = re.compile(r"\b(differential|laboratory)/(?!test_try|test_browsers).*\[(firefox|chromium)\b")
 """Tests for which one browser of that kind is started, in their folder."""
 SLOW = ("test_echoes.py", "test_makers.py", "test_applications.py", "test_checking.py", "test_ports.py", "test_try.py")
 SLOW += ("test_ends.py", "test_machines.py", "test_trials.py", "test_start.py", "test_judge.py", "test_checks.py")

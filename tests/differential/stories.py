@@ -19,6 +19,7 @@ from trio_ports.testing._conformance.history.moves import (
     add_listener,
     close,
     connect,
+    connect_native,
     disconnect,
     echo,
     hear,
@@ -32,6 +33,7 @@ from trio_ports.testing._conformance.history.moves import (
     tabs_connect,
     throw,
     turn,
+    wait,
 )
 
 MIB: Final = 1024 * 1024
@@ -50,19 +52,9 @@ class Story:
     """How that application is installed."""
 
 
-def connect_native(port: str, application: str = NAME) -> Step:
-    """``runtime.connectNative``."""
-    return {"do": "connect_native", "port": port, "application": application}
-
-
-def wait(at: str, port: str, events: int) -> Move:
-    """Wait until a port has been told so much, and then until nothing more comes."""
-    return {"move": "wait", "at": at, "port": port, "events": events}
-
-
 def native(events: int, *steps: Step, at: str = "a", port: str = "n") -> History:
     """Connect to the application, do more in the same turn, and wait for so many events."""
-    return [turn(at, connect_native(port), hear(port), *steps), wait(at, port, events)]
+    return [turn(at, connect_native(port, NAME), hear(port), *steps), wait(at, port, events)]
 
 
 def opened(opener: str = "t1/a", receiver: str = "a", *more: Step, name: str = "p") -> History:

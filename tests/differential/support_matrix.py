@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from differential.applications import installed
-from differential.playing import Trace
 from differential.stories import STORIES, Story
+from differential.traces import Trace
 from differential.worlds import World, start_world
 
 HEAD: Final = """\

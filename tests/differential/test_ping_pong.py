@@ -9,15 +9,16 @@ from typing import Any, Final
 
 import pytest
 from differential.applications import allow
-from differential.playing import show_message
+from differential.traces import show_message
 from differential.worlds import World
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from trio_ports import native
-from trio_ports._drivers import Lab, steps
+from trio_ports._laboratory.player import LaboratoryPlayer
 from trio_ports._native.ping_pong import install_ping_pong
 from trio_ports.testing import json_messages
+from trio_ports.testing._conformance.history.moves import connect_native, disconnect, hear, post, turn, wait
 
 MIB: Final = 1024 * 1024
 PORT: Final = "ping_pong"
@@ -35,16 +36,15 @@ def installed(world: World) -> Iterator[World]:
 def converse(world: World, messages: list[Any], answers: int, *, end: bool = True) -> list[tuple[str, Any]]:
     """Post the messages to the application and return what was answered, and the error if it ended by itself."""
 
-    async def story(lab: Lab) -> list[tuple[str, Any]]:
-        background = lab.background("a")
-        posts = [steps.post(PORT, message) for message in messages]
-        await lab.command(background, steps.connect_native(PORT, "ping_pong"), *steps.hear(PORT), *posts)
-        await lab.wait_until(lambda: len(background.events) >= answers)
+    async def story(player: LaboratoryPlayer) -> list[tuple[str, Any]]:
+        posts = [post(message, PORT) for message in messages]
+        await player.play(turn("a", connect_native(PORT, "ping_pong"), hear(PORT), posts))
+        await player.play(wait("a", PORT, answers))
         if end:
-            await lab.command(background, steps.disconnect(PORT))
-        await lab.settle(quiet_seconds=0.2)
-        events = lab.logs()[background]
-        return [(each.event, each.message if each.event == "on_message" else each.error) for each in events]
+            await player.play(turn("a", disconnect(PORT)))
+            await player.play(wait("a", PORT, answers))
+        log = player.contexts["a"].log
+        return [(each["event"], each["message" if each["event"] == "on_message" else "error"]) for each in log]
 
     return world.laboratory.play(story)
 

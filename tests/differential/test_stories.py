@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from differential.playing import Trace
 from differential.stories import STORIES, Story
+from differential.traces import Trace
 from differential.worlds import World, play_story
 
 from trio_ports._protocol import dialects

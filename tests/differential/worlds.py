@@ -10,18 +10,20 @@ from typing import Final, Literal
 import attrs
 import trio
 from differential.applications import installed
-from differential.imitation import open_imitation
-from differential.playing import HistoryPlayer, Trace
+from differential.literal import open_literal_player
 from differential.stories import Story
-from drivers.laboratory import Laboratory, start_laboratory
+from differential.traces import Trace, play_history
+from laboratory.shared import SharedLaboratory, start_laboratory
 
-from trio_ports._drivers import BrowserKind, Lab, PlayerExtension
-from trio_ports._drivers.lab import CONNECTABLE
+from trio_ports._laboratory.browsers import BrowserKind
+from trio_ports._laboratory.extensions import EXTENSIONS as KIT_EXTENSIONS
+from trio_ports._laboratory.extensions import PlayerExtension
+from trio_ports._laboratory.player import LaboratoryPlayer
 from trio_ports.testing._conformance.history.moves import Move
 
 DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
-EXTENSIONS: Final = (PlayerExtension("a"), PlayerExtension("b", CONNECTABLE), PlayerExtension("c", ONLY_PAGES))
+EXTENSIONS: Final = (*KIT_EXTENSIONS, PlayerExtension("c", ONLY_PAGES))
 """The kit's two, and one whose key names web pages only."""
 STORY_SECONDS: Final = 30.0
 
@@ -30,7 +32,7 @@ STORY_SECONDS: Final = 30.0
 class World:
     """A real browser that runs, and what its imitation has to know of it."""
 
-    laboratory: Laboratory
+    laboratory: SharedLaboratory
     version: str
     extension_ids: Mapping[str, str]
     manifest_folder: str
@@ -46,8 +48,8 @@ class World:
     def play(self, history: Sequence[Move], *, as_is: bool = False) -> Trace:
         """Play a history in the real browser; ``as_is``: without taking out the differences that are known."""
 
-        async def play(lab: Lab) -> Trace:
-            return await HistoryPlayer(lab, "" if as_is else self.kind).play(history)
+        async def play(player: LaboratoryPlayer) -> Trace:
+            return await play_history(player, history, hasty_ends=as_is or self.kind != "firefox")
 
         return self.laboratory.play(play)
 
@@ -64,14 +66,14 @@ class World:
         async def play() -> Trace:
             keys = {each.name: each.manifest.get("externally_connectable") for each in EXTENSIONS}
             with trio.fail_after(STORY_SECONDS):
-                async with open_imitation(
+                async with open_literal_player(
                     dialect,
                     self.extension_ids,
                     keys,
                     manifest_folders=[self.manifest_folder],
-                    forgets_events=dialect == "chrome" and not as_is,
-                ) as lab:
-                    return await HistoryPlayer(lab, self.kind).play(history)
+                    forgetful=dialect == "chrome" and not as_is,
+                ) as player:
+                    return await play_history(player, history)
             raise AssertionError("unreachable")
 
         return trio.run(play, strict_exception_groups=True)
@@ -81,7 +83,8 @@ def start_world(kind: BrowserKind) -> World:
     """Start a browser with the three player extensions, and describe it."""
     laboratory = start_laboratory(kind, EXTENSIONS)
 
-    async def describe(lab: Lab) -> World:
+    async def describe(player: LaboratoryPlayer) -> World:
+        lab = player.laboratory
         ids = {each.name: lab.extension_id(each.name) for each in EXTENSIONS}
         return World(laboratory, lab.browser.version, ids, str(lab.browser.manifest_folder))
 

@@ -9,24 +9,56 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import trio
 from rich.text import Text
 
-from .._drivers import BrowserError, BrowserGoneError, BrowserKind, Context, Event, Lab, open_lab, steps
+from .._laboratory.browsers import BrowserError, BrowserGoneError, BrowserKind
 from .._native.ping_pong import install_ping_pong
+from ..testing._conformance.history.moves import (
+    Move,
+    add_listener,
+    connect,
+    connect_native,
+    disconnect,
+    echo,
+    hear,
+    listen,
+    open_tab,
+    post,
+    turn,
+    wait,
+)
 from .output import Output
 from .running import run
 
+if TYPE_CHECKING:
+    from .._laboratory.player import LaboratoryPlayer
+
 GREETING: Final = {"greeting": "hi from content script"}
+PLACES: Final = {"background": "a", "content script": "t1/a"}
+"""The contexts that talk, as people and as histories call them."""
 EXPECTED: Final[dict[str, list[object]]] = {
     "background": ["port-from-cs", GREETING, "pong", [1, None, "ü"], None],
     "content script": [GREETING],
 }
-"""What each side has to be told: the connection's name, the messages, and the end without an error."""
+"""What each of them has to report: the connection's name, the messages, and the end without an error."""
+CONVERSATION: Final[tuple[Move, ...]] = (
+    # A name of its own: "message" would be one function with what the application's answers are heard by.
+    turn("a", listen(add_listener("on_message", "echo", echo(), port=None), hear(None)[1], heard=False)),
+    turn("t1/a", connect("p", name="port-from-cs"), hear("p"), post(GREETING, "p")),
+    turn("a", connect_native("ping_pong", "ping_pong"), hear("ping_pong"), post("ping", "ping_pong")),
+    wait("a", "ping_pong", 1),
+    turn("a", post([1, None, "ü"], "ping_pong")),
+    wait("a", "ping_pong", 2),
+    turn("t1/a", disconnect("p")),
+    turn("a", disconnect("ping_pong")),
+)
 
 
 @click.command("try")
@@ -38,9 +70,10 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     """Watch ports and a native application talk in a real browser.
 
     The browser starts with a profile of its own, an extension and the application ping_pong in it, and what they say is
-    told as it happens. With a window it stays open until you close it, or until Ctrl-C. Everything is removed at the
-    end. Ends with 0 if all went as it should, and with 1 if not.
+    shown as it happens. With a window it stays open until you close it, or until Ctrl-C. Everything is removed at the
+    end. Ends with 0 if all went as it should, and with 1 if not. It needs the extra: pip install trio_ports[browsers]
     """
+    require_websockets()
     if not headless and not has_display():
         raise click.ClickException(
             "there is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set. "
@@ -51,10 +84,11 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
 
     async def program() -> int:
         nonlocal complete
-        async with open_lab(kind, headless=headless) as lab:
-            output.write_text(Text(f"{lab.browser.name} {lab.browser.version}, with a profile of its own"))
+        async with open_player(kind, headless=headless) as player:
+            browser = player.laboratory.browser
+            output.write_text(Text(f"{browser.name} {browser.version}, with a profile of its own"))
             with suppress(trio.TooSlowError):
-                complete = await converse(lab, output)
+                complete = await converse(player, output)
             if not headless:
                 output.write_text(Text("The browser stays open until you close it, or until Ctrl-C."))
                 await trio.sleep_forever()
@@ -76,8 +110,28 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     raise click.exceptions.Exit(status)
 
 
+def require_websockets() -> None:
+    """Raise an error that says how to install what the laboratory needs, unless it is there."""
+    try:
+        import_module("websockets.trio.server")
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            "`try` needs the package websockets, 17 or later: python -m pip install 'trio_ports[browsers]'"
+        ) from error
+
+
+@asynccontextmanager
+async def open_player(kind: BrowserKind, *, headless: bool) -> AsyncGenerator[LaboratoryPlayer]:
+    """Start a browser, for a block, with a player in it."""
+    from .._laboratory.laboratory import open_laboratory
+    from .._laboratory.player import LaboratoryPlayer
+
+    async with open_laboratory(kind, headless=headless) as laboratory:
+        yield LaboratoryPlayer(laboratory)
+
+
 def has_display() -> bool:
-    """Say whether windows can be opened, as far as the environment tells."""
+    """Say whether windows can be opened, as far as the environment shows."""
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
@@ -92,44 +146,33 @@ def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
     return leaves
 
 
-async def converse(lab: Lab, output: Output) -> bool:
-    """Have the extension's content script, its background and the application talk, and say whether all was told."""
-    identity = lab.extension_id("a")
+async def converse(player: LaboratoryPlayer, output: Output) -> bool:
+    """Have the extension's content script, its background and the application talk; return whether all was reported."""
+    laboratory = player.laboratory
+    identity = laboratory.extension_id("a")
     allowed: dict[str, Any] = {"allowed_extensions": [identity]}
-    if lab.browser.kind == "chromium":
+    if laboratory.browser.kind == "chromium":
         allowed = {"allowed_origins": [f"chrome-extension://{identity}/"]}
-    install_ping_pong(lab.browser.manifest_folder, **allowed)
-    background = lab.background("a")
-    script = (await lab.open_tab()).context("a")
-    places = {"background": background, "content script": script}
-    told: dict[str, list[Any]] = {place: [] for place in places}
-
-    async def play(context: Context, *wanted: steps.Step, count: int) -> None:
-        await lab.command(context, *wanted)
-        await lab.wait_until(lambda: sum(len(each.events) for each in places.values()) >= count)
-        for place, each in places.items():
-            for event in each.events[len(told[place]) :]:
-                told[place].append(value_of(event))
-                output.write_text(describe_event(place, event))
-
-    echo = steps.add_listener("on_message", "echo", steps.echo())
-    await lab.command(background, steps.add_listener("on_connect", "on_connect", echo, steps.hear(None)[1]))
-    said = steps.post("p", GREETING)
-    await play(script, steps.connect("p", name="port-from-cs"), *steps.hear("p"), said, count=3)
-    native = steps.connect_native("ping_pong", "ping_pong"), *steps.hear("ping_pong")
-    await play(background, *native, steps.post("ping_pong", "ping"), count=4)
-    await play(background, steps.post("ping_pong", [1, None, "ü"]), count=5)
-    await play(script, steps.disconnect("p"), count=6)
-    await lab.command(background, steps.disconnect("ping_pong"))
-    return told == EXPECTED
+    install_ping_pong(laboratory.browser.manifest_folder, **allowed)
+    reported: dict[str, list[object]] = {place: [] for place in PLACES}
+    await player.play(open_tab("t1"))
+    for move in CONVERSATION:
+        await player.play(move)
+        for place, context in PLACES.items():
+            for record in player.contexts[context].log[len(reported[place]) :]:
+                reported[place].append(value_of(record))
+                output.write_text(describe_record(place, record))
+    return reported == EXPECTED
 
 
-def value_of(event: Event) -> Any:
-    """Return what an event says."""
-    return {"on_connect": event.name, "on_message": event.message}.get(event.event, event.error)
+def value_of(record: dict[str, Any]) -> Any:
+    """Return what a record is about: a connection's name, a message, or an error."""
+    return {"on_connect": record.get("name"), "on_message": record.get("message")}.get(
+        record["event"], record.get("error")
+    )
 
 
-def describe_event(place: str, event: Event) -> Text:
-    """Write an event for people."""
-    value = json.dumps(value_of(event), ensure_ascii=False)
-    return Text.assemble((f"{place:>14} ", "bold"), f"{event.port}.{event.event} ", (value, "green"))
+def describe_record(place: str, record: dict[str, Any]) -> Text:
+    """Write for people what a listener was called with."""
+    value = json.dumps(value_of(record), ensure_ascii=False)
+    return Text.assemble((f"{place:>14} ", "bold"), f"{record['port']}.{record['event']} ", (value, "green"))

@@ -22,6 +22,8 @@ move                      what is done
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
 ``install``               another extension, with a background, that only the one that it ``allows`` may connect to
 ``uninstall``             an extension goes away
+``wait``                  until a port of ``at`` has been told ``events`` things, and then until nothing more comes: for
+                          what another process decides, such as a native application
 ========================= =======================================================================================
 
 Contexts have names. In a browser ``"a"`` is the background of the extension ``a``, ``"t1/a"`` its content script (or
@@ -68,6 +70,16 @@ def tabs_connect(
     """``tabs.connect``, to a tab, one frame in it, or the document that is in a frame now."""
     name = port if name is None else name
     return {"do": "tabs_connect", "port": port, "name": name, "tab": tab, "frame": frame, "document": document}
+
+
+def connect_native(port: str, application: str) -> Step:
+    """``runtime.connect_native``."""
+    return {"do": "connect_native", "port": port, "application": application}
+
+
+def describe(port: str = "p") -> Step:
+    """Ask a port for its name, sender and error: the step's result."""
+    return {"do": "describe", "port": port}
 
 
 def post(message: Any, port: str | None = "p") -> Step:
@@ -235,6 +247,11 @@ def uninstall(extension: str) -> Move:
     return {"move": "uninstall", "extension": extension}
 
 
+def wait(at: str, port: str, events: int) -> Move:
+    """Wait until a port has been told so much, and then until nothing more comes."""
+    return {"move": "wait", "at": at, "port": port, "events": events}
+
+
 def _flatten(steps: Sequence[Step | Sequence[Step]]) -> Iterator[Step]:
     for step in steps:
         if isinstance(step, dict):
@@ -281,6 +298,8 @@ def describe_step(step: Step) -> str:
             return "port.post_message(message)"
         case "disconnect":
             return f"{port}.disconnect()"
+        case "connect_native":
+            return f"{port} = runtime.connect_native({step['application']!r})"
         case "add_listener" | "remove_listener" | "has_listener":
             owner = "runtime" if step["event"].startswith("on_connect") else port
             actions = "; ".join(map(describe_step, step.get("actions", ())))

@@ -10,7 +10,7 @@ import trio
 
 from ...._protocol.errors import MessageTooLargeError
 from ..history.moves import EventName, Step
-from .notation import LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
+from .notation import GONE, LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
 from .player import Record
 
 
@@ -50,6 +50,10 @@ class Stage:
     def show_sender(self, sender: Any) -> Any:
         """Return a sender as it is written down: with the history's names for the browser's numbers."""
         raise NotImplementedError
+
+    def extension_id(self, name: str | None) -> str | None:
+        """Return an extension's id: its name, unless a subclass says otherwise."""
+        return name
 
     def tab_number(self, name: str) -> int:
         """Return a tab's number."""
@@ -147,7 +151,8 @@ class Actor:
         return port if step["port"] is None else self.ports[step["port"]]
 
     def _connect(self, step: Step, *_: Any) -> str:
-        self.adopt(self.context.runtime.connect(step["extension"], name=step["name"]), step["port"])
+        extension = self.stage.extension_id(step["extension"])
+        self.adopt(self.context.runtime.connect(extension, name=step["name"]), step["port"])
         return "ok"
 
     def _tabs_connect(self, step: Step, *_: Any) -> str:
@@ -186,6 +191,17 @@ class Actor:
     def _disconnect(self, step: Step, port: Any, _: Any) -> str:
         self._port_of(step, port).disconnect()
         return "ok"
+
+    def _connect_native(self, step: Step, *_: Any) -> str:
+        self.adopt(self.context.runtime.connect_native(step["application"]), step["port"])
+        return "ok"
+
+    def _describe(self, step: Step, port: Any, _: Any) -> Any:
+        if self.context.closed:
+            return GONE
+        real = self._port_of(step, port)
+        error, sender = self.stage.show_error(real.error), self.stage.show_sender(real.sender)
+        return {"name": real.name, "sender": sender, "error": error}
 
     def _close_context(self, *_: Any) -> str:
         self.context.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final
 
 import trio
 
@@ -16,15 +16,16 @@ from .in_process import InProcessPlayer
 _SITE: Final = "https://example.org"
 
 
-@final
 class BrowserPlayer(InProcessPlayer):
     """Plays in a browser of this package: see `open_browser_player`."""
+
+    actor_type: ClassVar[type[Actor]] = Actor
 
     def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
         super().__init__(nursery)
         self.browser = browser
         self.extensions: dict[str, Any] = {
-            name: self._install(name, others=name != extensions[0]) for name in extensions
+            name: self.install(name, others=name != extensions[0]) for name in extensions
         }
         self._tabs: dict[str, Any] = {}
         self._frames: dict[str, Any] = {}
@@ -32,18 +33,20 @@ class BrowserPlayer(InProcessPlayer):
         self._documents: dict[str, str] = {}
         self._shown: dict[str, int] = {}
         for name, extension in self.extensions.items():
-            self._add(name, extension.open_page("background.html"), name, name)
+            self.add_context(name, extension.open_page("background.html"), name, name)
 
-    def _install(self, name: str, *, others: bool) -> Any:
+    def install(self, name: str, *, others: bool) -> Any:
+        """Install an extension; ``others``: that other extensions and the web pages may connect to."""
         key = {"ids": ["*"], "matches": [f"{_SITE}/*"]} if others else None
         return self.browser.install(name, externally_connectable=key)
 
-    def _add(self, name: str, context: Any, place: str, document: str) -> None:
+    def add_context(self, name: str, context: Any, place: str, document: str) -> None:
+        """Make an actor for a context. An earlier one of that name, which has ended, gets a number."""
         old = self.contexts.pop(name, None)
         if old is not None:
             number = sum(other.startswith(f"{name}#") for other in self.contexts)
             self.contexts[f"{name}#{number}"] = old
-        self.contexts[name] = Actor(self, name, context)
+        self.contexts[name] = self.actor_type(self, name, context)
         self._urls[context.url] = place
         # A later document that keeps an earlier one's id gets the earlier one's name, so that the fault is seen.
         self._documents.setdefault(context.document_id, document)
@@ -53,9 +56,9 @@ class BrowserPlayer(InProcessPlayer):
         shown = self._shown[name] = self._shown.get(name, 0) + 1
         document = f"{name}.{shown}"
         for key, extension in self.extensions.items():
-            self._add(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
+            self.add_context(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
         if web:
-            self._add(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
+            self.add_context(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
 
     def _url(self, name: str) -> str:
         return f"{_SITE}/{name}/{self._shown.get(name, 0)}"
@@ -68,12 +71,12 @@ class BrowserPlayer(InProcessPlayer):
         page, extension = move["page"], move["extension"]
         if move["hidden"]:
             context = self.extensions[extension].open_page(f"{page}.html")
-            self._add(f"{page}/{extension}", context, f"{page}/{extension}", page)
+            self.add_context(f"{page}/{extension}", context, f"{page}/{extension}", page)
             return
         tab = self._tabs[page] = self.browser.open_tab()
         context = self.extensions[extension].open_page(f"{page}.html", tab=tab)
         self._frames[page] = context.frame
-        self._add(f"{page}/{extension}", context, page, page)
+        self.add_context(f"{page}/{extension}", context, page, page)
 
     def _play_open_frame(self, move: Move) -> None:
         frame = self._tabs[move["tab"]].open_frame(self._url(move["frame"]))
@@ -94,7 +97,7 @@ class BrowserPlayer(InProcessPlayer):
         name = move["extension"]
         key = {"ids": [move["allows"]]}
         extension = self.extensions[name] = self.browser.install(name, externally_connectable=key)
-        self._add(name, extension.open_page("background.html"), name, name)
+        self.add_context(name, extension.open_page("background.html"), name, name)
 
     def _play_uninstall(self, move: Move) -> None:
         self.extensions.pop(move["extension"]).uninstall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -13,6 +13,11 @@ from ..history.moves import Move
 from .actors import Actor, Stage
 from .notation import make_message
 from .tasks import BlockTask, CallTask
+
+PATIENCE_SECONDS: Final = 3.0
+"""How long another process may take for what a history waits for; the log shows what came until then."""
+QUIET_SECONDS: Final = 0.3
+"""How long nothing may happen before what another process does counts as done."""
 
 
 class InProcessPlayer(Stage):
@@ -45,6 +50,18 @@ class InProcessPlayer(Stage):
     def _play_turn(self, move: Move) -> None:
         for step in move["steps"]:
             self.results.append(self.contexts[step.get("at", move["at"])].perform(step))
+
+    async def _play_wait(self, move: Move) -> None:
+        log = self.contexts[move["at"]].log
+        with trio.move_on_after(PATIENCE_SECONDS):
+            while sum(record["port"] == move["port"] for record in log) < move["events"]:
+                await self.wait_changed()
+        is_quiet = False
+        while not is_quiet:
+            await self.settle()
+            with trio.move_on_after(QUIET_SECONDS) as quiet:
+                await self.wait_changed()
+            is_quiet = quiet.cancelled_caught
 
     async def _play_start(self, move: Move) -> None:
         port = self.contexts[move["at"]].ports[move["port"]]

@@ -24,6 +24,8 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TypeError, "not-json"),
     (ValueError, "not-json"),
 )
+GONE: Final = "gone"
+"""The result of a step in a context that has ended."""
 STRANGER: Final = "?"
 """The label of a port object that the context has never seen."""
 LAST_ERROR: Final = "last_error too"

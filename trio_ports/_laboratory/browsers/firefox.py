@@ -1,0 +1,153 @@
+"""Start a throw-away Firefox with extensions loaded, and remove every trace of it afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from .browser import Browser
+from .errors import BrowserGoneError, BrowserStartError
+from .find import find_browser
+from .marionette import Marionette
+from .process import BrowserProcess
+
+START_SECONDS: Final = 60.0
+QUIT_SECONDS: Final = 3.0
+POLL_SECONDS: Final = 0.02
+
+PREFERENCES: Final[dict[str, Any]] = {
+    "marionette.port": 0,
+    # A page that is left is gone, and its ports with it: the back/forward cache would keep both.
+    "fission.bfcacheInParent": False,
+    "browser.sessionhistory.max_total_viewers": 0,
+    # Timers of a tab that is not in front run as in the one that is.
+    "dom.min_background_timeout_value": 4,
+    "dom.min_background_timeout_value_without_budget_throttling": 4,
+    "dom.timeout.enable_budget_timer_throttling": False,
+    "extensions.background.idle.enabled": False,
+    # A socket of a page that was left counts as failed, and the next one would have to wait a second for it.
+    "network.websocket.delay-failed-reconnects": False,
+    # One process for all pages: a new tab need not wait for a new one.
+    "dom.ipc.processCount": 1,
+    "dom.ipc.processPrelaunch.enabled": True,
+    # Nothing leaves the machine.
+    "network.proxy.type": 0,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "network.dns.disablePrefetch": True,
+    "network.trr.mode": 5,
+    "services.settings.server": "http://127.0.0.1:9/",
+    "app.normandy.enabled": False,
+    "app.update.disabledForTesting": True,
+    "browser.safebrowsing.malware.enabled": False,
+    "browser.safebrowsing.phishing.enabled": False,
+    "browser.search.update": False,
+    "browser.topsites.contile.enabled": False,
+    "browser.newtabpage.enabled": False,
+    "browser.startup.page": 0,
+    "browser.startup.homepage_override.mstone": "ignore",
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.aboutwelcome.enabled": False,
+    "browser.tabs.warnOnClose": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "datareporting.healthreport.uploadEnabled": False,
+    "toolkit.telemetry.enabled": False,
+    "toolkit.telemetry.unified": False,
+    "toolkit.telemetry.server": "http://127.0.0.1:9/",
+    "extensions.update.enabled": False,
+    "extensions.getAddons.cache.enabled": False,
+    "extensions.systemAddon.update.enabled": False,
+    "geo.enabled": False,
+    "media.gmp-manager.updateEnabled": False,
+}
+
+
+@asynccontextmanager
+async def open_firefox(
+    process: BrowserProcess, *extension_folders: Path, home: Path | None = None, headless: bool = True
+) -> AsyncGenerator[Browser]:
+    """Start Firefox with the extensions loaded, and have it quit at the end of the block.
+
+    The profile is new and private, in the folder of the process; with that both are gone, cancelled or crashed too.
+
+    Args:
+        process: one in which nothing was started yet.
+        extension_folders: unpacked extensions with an id in their manifest.
+        home: stands for the user's home, and stays; a private one that is removed, if None.
+        headless: without a window.
+
+    Raises:
+        BrowserNotFoundError: none is installed.
+        BrowserStartError: it ended, or answered nothing within a minute.
+        BrowserCommandError: it refused an extension.
+    """
+    program = find_browser("firefox")
+    profile = process.folder / "profile"
+    profile.mkdir(parents=True)
+    (profile / "user.js").write_text(write_preferences(), encoding="utf-8")
+    home = home or process.folder / "home"
+    manifests = home / ".mozilla" / "native-messaging-hosts"
+    manifests.mkdir(parents=True, exist_ok=True)
+    command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
+    command += ["--headless"] if headless else []
+    await process.start(command, make_environment(home))
+    async with connect(process) as marionette:
+        capabilities = await marionette.start()
+        ids: dict[Path, str] = {}
+        for each in extension_folders:
+            answer = await marionette.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
+            ids[each] = answer["value"]
+        name, version = capabilities["browserName"], capabilities["browserVersion"]
+        try:
+            yield Browser("firefox", name, version, home, manifests, ids)
+        finally:
+            await quit_politely(marionette)
+
+
+def write_preferences() -> str:
+    """Return the text of the profile's ``user.js``."""
+    return "".join(
+        f'user_pref("{name}", {msgspec.json.encode(value).decode()});\n' for name, value in PREFERENCES.items()
+    )
+
+
+def make_environment(home: Path) -> dict[str, str]:
+    """Return what the browser's environment has beyond ours: another home, but still the user's display."""
+    environment = {"HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1", "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
+    authority = Path.home() / ".Xauthority"
+    if "XAUTHORITY" not in os.environ and authority.exists():
+        environment["XAUTHORITY"] = str(authority)
+    return environment
+
+
+@asynccontextmanager
+async def connect(process: BrowserProcess) -> AsyncGenerator[Marionette]:
+    """Connect to Marionette as soon as Firefox has written its port into the profile."""
+    port_file = process.folder / "profile" / "MarionetteActivePort"
+    stream: trio.SocketStream | None = None
+    with trio.move_on_after(START_SECONDS):
+        # No event tells of either; Firefox takes some two seconds.
+        while stream is None:
+            process.check_running()
+            await trio.sleep(POLL_SECONDS)
+            try:
+                stream = await trio.open_tcp_stream("127.0.0.1", int(port_file.read_text()))
+            except (OSError, ValueError):
+                continue
+    if stream is None:
+        raise BrowserStartError(f"Firefox did not open Marionette within {START_SECONDS:.0f} s", process.output())
+    async with stream:
+        yield Marionette(stream)
+
+
+async def quit_politely(marionette: Marionette) -> None:
+    """Ask Firefox to quit, so that native applications meet their end of file; whatever happens, it is ended next."""
+    with trio.move_on_after(QUIT_SECONDS, shield=True), suppress(BrowserGoneError):
+        await marionette.command("Marionette:Quit", {"flags": ["eForceQuit"]})
+        await marionette.wait_gone()

@@ -1,0 +1,141 @@
+"""Start a browser under a supervisor, in a folder of its own, and be sure that both are gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, final
+
+import attrs
+import msgspec
+import trio
+
+from .errors import BrowserStartError
+
+SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
+REMOVE_SECONDS: Final = 10.0
+"""How long the supervisor may take to end everything; it needs two seconds at the worst."""
+LAST_BYTES: Final = 2_000
+PLACE_LETTERS: Final = 24
+"""How long the path of a place for temporary folders may be: Chromium's socket, deep in ours, has room for 107."""
+
+
+@final
+@attrs.frozen
+class BrowserProcess:
+    """A browser, once it was started, and the folder in which it runs."""
+
+    folder: Path
+    """Everything the browser writes is in here; it is removed at the end, even if this program is killed."""
+    _supervisor: trio.Process
+    _pipe: trio.StapledStream[Any, Any]
+
+    @property
+    def temporary(self) -> Path:
+        """Where the browser and its children put their temporary files."""
+        return self.folder / "tmp"
+
+    async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start the browser, in a process group of its own.
+
+        Args:
+            command: the program and its arguments.
+            environment: added to this program's own.
+        """
+        await self._request(command, environment, pipe=False)
+
+    async def start_with_pipe(self, command: Sequence[str], environment: Mapping[str, str]) -> trio.abc.Stream:
+        """Start the browser and return a stream to its descriptors 3 (it reads) and 4 (it writes)."""
+        await self._request(command, environment, pipe=True)
+        return self._pipe
+
+    async def _request(self, command: Sequence[str], environment: Mapping[str, str], *, pipe: bool) -> None:
+        self.temporary.mkdir()
+        environment = {**environment, "TMPDIR": str(self.temporary)}
+        request = {"command": list(command), "environment": environment, "pipe": pipe}
+        assert self._supervisor.stdin is not None
+        await self._supervisor.stdin.send_all(msgspec.json.encode(request) + b"\n")
+
+    async def wait_ended(self) -> None:
+        """Wait until the browser has ended by itself."""
+        assert self._supervisor.stdout is not None
+        await self._supervisor.stdout.receive_some()
+
+    def output(self) -> str:
+        """Return the last lines that the browser printed."""
+        with suppress(OSError):
+            return (self.folder / "output.log").read_bytes()[-LAST_BYTES:].decode(errors="replace").strip()
+        return ""
+
+    def check_running(self) -> None:
+        """Raise BrowserStartError if the browser has ended by itself."""
+        with suppress(OSError):
+            status = (self.folder / "ended").read_text()
+            raise BrowserStartError(f"the browser ended with status {status}", self.output())
+
+
+def choose_folder() -> Path:
+    """Return where a new private folder may be: in the usual place, or in ``/tmp`` if that one's path is too long."""
+    place = tempfile.gettempdir()
+    return Path(place if len(os.fsencode(place)) <= PLACE_LETTERS else "/tmp", f"trio-ports-{secrets.token_hex(4)}")
+
+
+@asynccontextmanager
+async def open_process() -> AsyncGenerator[BrowserProcess]:
+    """Make a private folder in which a browser can be started; both are gone afterwards, however the block ends.
+
+    A supervisor makes and removes the folder. If this program is killed, it still ends the browser and removes the
+    folder. Leaving takes up to some two seconds if native applications don't leave, cancelled or not.
+    """
+    folder = choose_folder()
+    given, taken = os.pipe(), os.pipe()
+    theirs, ours = (given[0], taken[1]), (taken[0], given[1])
+    try:
+        supervisor = await trio.lowlevel.open_process(
+            [sys.executable, "-I", str(SUPERVISOR), str(folder), *map(str, theirs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=theirs,
+            start_new_session=True,
+        )
+    except BaseException:
+        close_all(ours)
+        raise
+    finally:
+        close_all(theirs)
+    read, write = map(trio.lowlevel.FdStream, ours)
+    process = BrowserProcess(folder, supervisor, trio.StapledStream(write, read))
+    try:
+        assert supervisor.stdout is not None
+        if not await supervisor.stdout.receive_some(1):
+            raise BrowserStartError(f"{folder} could not be made", "")
+        yield process
+    finally:
+        with trio.CancelScope(shield=True):
+            await _end(supervisor)
+            await process._pipe.aclose()
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close them."""
+    for each in descriptors:
+        os.close(each)
+
+
+async def _end(supervisor: trio.Process) -> None:
+    """Close the supervisor's standard input and wait until it has removed everything; end it if it doesn't leave."""
+    assert supervisor.stdin is not None
+    assert supervisor.stdout is not None
+    await supervisor.stdin.aclose()
+    with trio.move_on_after(REMOVE_SECONDS):
+        await supervisor.wait()
+    if supervisor.returncode is None:  # pragma: no cover - a supervisor that hangs would be a fault of ours.
+        supervisor.kill()
+        await supervisor.wait()
+    await supervisor.stdout.aclose()

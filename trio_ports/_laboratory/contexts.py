@@ -1,0 +1,201 @@
+"""The contexts of a real browser, as their players report them: who is there, and what happened in each.
+
+Whoever waits for something states a condition, which is asked again whenever a context has come, gone or reported an
+event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, final
+
+import attrs
+import trio
+
+from ..testing._conformance.players.player import Record
+from .browsers import BrowserCommandError, BrowserGoneError
+from .protocol import Hello, PlayerKind, Result, Results, decode_report, encode_command
+from .server import Socket
+
+WAIT_SECONDS: Final = 20.0
+"""How long the browser may take for anything; it takes some milliseconds."""
+
+
+@final
+@attrs.define(eq=False)
+class Context:
+    """One script's world in the browser, in which a player runs."""
+
+    extension: str
+    """The laboratory's name for its extension; ``"web"`` for a web page."""
+    kind: PlayerKind
+    url: str
+    id: str | None
+    """Its extension's id."""
+    page: str | None
+    """The address of its extension's page, as far as the context knows it."""
+    _socket: Socket = attrs.field(repr=False)
+    log: list[Record] = attrs.field(factory=list[Record], init=False, repr=False)
+    """What its listeners were called with since the last reset, in order."""
+    used: bool = attrs.field(default=False, init=False, repr=False)
+    """Whether it has carried out steps since the last reset: another one can't have ports or listeners."""
+    gone: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
+    """Set when the browser has ended it."""
+    _answers: dict[int, tuple[Result, ...] | None] = attrs.field(factory=dict[int, Any], init=False, repr=False)
+    _answered: dict[int, trio.Event] = attrs.field(factory=dict[int, trio.Event], init=False, repr=False)
+    _number: int = attrs.field(default=0, init=False, repr=False)
+
+    @classmethod
+    def of(cls, hello: Hello, socket: Socket) -> Context:
+        """Return the context of a player that has just said hello."""
+        return cls(hello.extension, hello.kind, hello.url, hello.id, hello.page, socket)
+
+    async def ask(self, command: Mapping[str, Any]) -> tuple[Result, ...]:
+        """Have a command carried out, and return its results.
+
+        Raises:
+            BrowserGoneError: the context ended before it answered.
+        """
+        if self.gone.is_set():
+            raise BrowserGoneError(f"{self} has ended")
+        self._number += 1
+        number = self._number
+        event = self._answered[number] = trio.Event()
+        try:
+            try:
+                await self._socket.send(encode_command({"id": number, **command}))
+            except trio.BrokenResourceError as error:
+                raise BrowserGoneError(f"{self} has ended") from error
+            await event.wait()
+            results = self._answers.pop(number, None)
+        finally:
+            del self._answered[number]
+        if results is None:
+            raise BrowserGoneError(f"{self} ended before it answered")
+        return results
+
+    async def stage(self, do: str, **parameters: Any) -> Any:
+        """Have the player do something to the browser itself, which is in no log; return the result.
+
+        Raises:
+            BrowserCommandError: the browser refused.
+            BrowserGoneError: the context ended before it answered.
+        """
+        (result,) = await self.ask({"stage": {"do": do, **parameters}})
+        if result.error is not None:
+            raise BrowserCommandError(do, result.error)
+        return result.value
+
+    def receive(self, results: Results) -> None:
+        """Take a command's results; those of a command that was cancelled are dropped."""
+        event = self._answered.get(results.id)
+        if event is not None:
+            self._answers[results.id] = results.results
+            event.set()
+
+    def end(self) -> None:
+        """Note that the browser has ended the context, and fail the commands that wait for an answer."""
+        self.gone.set()
+        for event in self._answered.values():
+            event.set()
+
+
+@final
+@attrs.define(eq=False)
+class Frame:
+    """One frame of a tab and the contexts in it, until it is closed or navigated."""
+
+    tab: int
+    """The browser's number of its tab."""
+    id: int
+    """The browser's number of the frame; 0 is the top one."""
+    url: str
+    document: str | None
+    """The id of its document, where the browser gives one."""
+    contexts: dict[str, Context] = attrs.field(repr=False)
+    """By extension; ``"web"`` is the page's own."""
+    parent: Frame | None = attrs.field(default=None, repr=False)
+    """The frame round it; None for a tab's top frame."""
+    frames: list[Frame] = attrs.field(factory=list["Frame"], init=False, repr=False)
+    """The frames in it, in the order in which they were opened."""
+
+    def family(self) -> list[Frame]:
+        """Return the frame and all frames in it."""
+        return [self, *(each for frame in self.frames for each in frame.family())]
+
+
+@final
+class Contexts:
+    """All contexts in which a player has reported, and a way to wait for what they report next."""
+
+    def __init__(self) -> None:
+        self.all: list[Context] = []
+        """Those that came since the last reset, in order, after those that were there before and still are."""
+        self.present: dict[tuple[str, str], Context] = {}
+        """Those that are there, by extension and address."""
+        self.backgrounds: dict[str, Context] = {}
+        self.records: int = 0
+        """How many records were reported, ever."""
+        self._changed = trio.Event()
+
+    async def serve(self, socket: Socket) -> None:
+        """Take what one player reports for as long as it is there."""
+        context: Context | None = None
+        try:
+            while (data := await socket.receive()) is not None:
+                report = decode_report(data)
+                if isinstance(report, Hello):
+                    context = self._greet(Context.of(report, socket))
+                elif context is None:
+                    raise ValueError(f"a player says hello first, and not {report}")
+                elif isinstance(report, Results):
+                    context.receive(report)
+                else:
+                    self.take(context, report.record)
+        finally:
+            if context is not None:
+                context.end()
+                self.present.pop((context.extension, context.url), None)
+                self._notify()
+
+    def take(self, context: Context, record: Record) -> None:
+        """Keep the record of what a listener was called with."""
+        self.records += 1
+        context.log.append(record)
+        self._notify()
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds.
+
+        Raises:
+            trio.TooSlowError: it doesn't come to hold.
+        """
+        with trio.fail_after(WAIT_SECONDS):
+            while not condition():
+                await self._changed.wait()
+
+    async def happens_within(self, seconds: float) -> bool:
+        """Wait for a record, but no longer than that; return whether there was one."""
+        seen = self.records
+        with trio.move_on_after(seconds):
+            await self.wait_until(lambda: self.records != seen)
+        return self.records != seen
+
+    def forget(self) -> None:
+        """Forget all records, and the contexts that have gone."""
+        self.all = [each for each in self.all if not each.gone.is_set()]
+        for each in self.all:
+            each.log.clear()
+            each.used = False
+
+    def _greet(self, context: Context) -> Context:
+        self.all.append(context)
+        self.present[context.extension, context.url] = context
+        if context.kind == "background":
+            self.backgrounds[context.extension] = context
+        self._notify()
+        return context
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()

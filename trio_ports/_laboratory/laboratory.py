@@ -1,0 +1,276 @@
+"""A laboratory: a real browser with player extensions in it, whose contexts do what they are asked to.
+
+Two player extensions, ``a`` and ``b``, are in every page of the laboratory's own web server, and in their own
+background and extension pages. A player does what it is asked to, listens to nothing otherwise, and reports every call
+of a listener. Histories are played by `LaboratoryPlayer`, which is opened in a laboratory.
+
+No browser reports that it has nothing more to deliver. So every context that was used sends a message through the
+browser's main process and back, on the way that the messages of ports take: when all have returned, all that was
+on its way before has arrived in the main process and, one round later, where it was going. What it sets off there is
+a record or another message, so rounds are repeated until nothing happens in some of them. No time is waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, final
+
+import trio
+
+from .browsers import (
+    Browser,
+    BrowserGoneError,
+    BrowserKind,
+    BrowserProcess,
+    find_browser,
+    open_chromium,
+    open_firefox,
+    open_process,
+)
+from .contexts import WAIT_SECONDS, Context, Contexts, Frame
+from .extensions import EXTENSIONS, PlayerExtension, write_extension
+from .protocol import Result
+from .server import Server
+
+QUIET_ROUNDS: Final = 2
+LEAVE_SECONDS: Final = 1.0
+"""How long a page that the browser has left may take to say so; it takes some milliseconds."""
+OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
+
+
+@final
+class Laboratory:
+    """A running browser with its players; from :func:`open_laboratory`."""
+
+    def __init__(self, browser: Browser, contexts: Contexts, origin: str, extensions: Sequence[str]) -> None:
+        self.browser = browser
+        self._contexts = contexts
+        self._origin = origin
+        self.extensions = extensions
+        """Their names in the laboratory."""
+        self._pages = 0
+        self._open: list[Frame] = []
+        self._spare: dict[str, list[Frame]] = {}
+
+    def background(self, extension: str) -> Context:
+        """Return an extension's background page or service worker."""
+        return self._contexts.backgrounds[extension]
+
+    def extension_id(self, extension: str) -> str:
+        """Return the browser's id of an extension."""
+        return str(self.background(extension).id)
+
+    # ---- tabs and frames -------------------------------------------------------------------------------------------
+
+    async def open_tab(self, *, web: bool = False) -> Frame:
+        """Open a tab with a page of its own, and return its top frame; ``web``: with a player in the page itself.
+
+        A tab that a history left open is used again by a later one.
+        """
+        return await self._open_tab("web" if web else "page", self._make_url(web=web), web=web)
+
+    async def open_page(self, extension: str) -> Frame:
+        """Open a tab that shows the extension's own page, and return its top frame."""
+        page = self.background(extension).page
+        self._pages += 1
+        return await self._open_tab(extension, f"{page}?{self._pages}", only=extension)
+
+    async def close(self, frame: Frame) -> None:
+        """Close a tab by its top frame, or remove another frame, and return when all contexts in it have ended."""
+        if frame.parent is None:
+            self._open.remove(frame)
+            await self._conductor.stage("close_tab", tab=frame.tab)
+        else:
+            await self._parent_script(frame.parent).stage("close_frame", old=frame.url)
+            frame.parent.frames.remove(frame)
+        await self._wait_gone(frame)
+
+    async def navigate(self, frame: Frame) -> None:
+        """Lead a tab or a frame to another page of the laboratory, and return when that is there and the old one gone.
+
+        The frame stays and has new contexts.
+        """
+        url = self._make_url(web="web" in frame.contexts)
+        if frame.parent is None:
+            await self._conductor.stage("navigate_tab", tab=frame.tab, url=url)
+        else:
+            await self._parent_script(frame.parent).stage("navigate_frame", url=url, old=frame.url)
+        contexts = await self._wait_contexts(url, self._names(web="web" in frame.contexts))
+        await self._wait_gone(frame)
+        frame.url, frame.contexts, frame.frames = url, contexts, []
+        (found,) = await self._find_frames(frame.tab, url)
+        frame.document = found.get("document")
+
+    async def open_frame(self, parent: Frame) -> Frame:
+        """Open a frame with a page of its own in another frame."""
+        url = self._make_url()
+        await self._parent_script(parent).stage("open_frame", url=url)
+        contexts = await self._wait_contexts(url, self._names())
+        (found,) = await self._find_frames(parent.tab, url)
+        frame = Frame(parent.tab, found["frame"], url, found.get("document"), contexts, parent)
+        parent.frames.append(frame)
+        return frame
+
+    # ---- playing ---------------------------------------------------------------------------------------------------
+
+    async def perform(self, context: Context, *steps: Mapping[str, Any]) -> tuple[Result, ...]:
+        """Have the steps carried out in the context, all in one turn, and return what came of each.
+
+        Raises:
+            BrowserGoneError: the context has ended.
+        """
+        context.used = True
+        return await context.ask({"steps": steps})
+
+    async def settle(self, *, quiet_seconds: float = 0.0) -> None:
+        """Return when all that was done has had its effects.
+
+        Args:
+            quiet_seconds: wait until nothing has happened for so long. Only what another process decides needs it: a
+                native application, and the browser that looks for one, can't be flushed.
+
+        Raises:
+            trio.TooSlowError: things went on happening, as between two ports that echo each other.
+        """
+        with trio.fail_after(WAIT_SECONDS):
+            while True:
+                await self._flush()
+                if not (quiet_seconds and await self._contexts.happens_within(quiet_seconds)):
+                    return
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds; it is asked again at every record.
+
+        Raises:
+            trio.TooSlowError: it doesn't come to hold.
+        """
+        await self._contexts.wait_until(condition)
+
+    async def reset(self) -> None:
+        """End all ports, forget all listeners and records, and put open tabs aside for the next history.
+
+        What is still on its way then is dropped.
+        """
+        await self._every(self._used(), "reset")
+        for top in self._open:
+            if top.frames:
+                # After all players in them have answered: Firefox may swallow the farewell of one that was just asked.
+                await self._parent_script(top).stage("close_frames")
+            for frame in top.frames:
+                await self._wait_gone(frame)
+            top.frames.clear()
+            kind = "web" if "web" in top.contexts else next(iter(top.contexts)) if len(top.contexts) == 1 else "page"
+            self._spare.setdefault(kind, []).append(top)
+        self._open = []
+        await self._flush()
+        self._contexts.forget()
+
+    # ---- how -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _conductor(self) -> Context:
+        return self.background(self.extensions[0])
+
+    def _used(self) -> list[Context]:
+        return [each for each in self._contexts.all if each.used and not each.gone.is_set()]
+
+    def _names(self, *, web: bool = False) -> list[str]:
+        return [*self.extensions, *(["web"] if web else [])]
+
+    def _make_url(self, *, web: bool = False) -> str:
+        self._pages += 1
+        return f"{self._origin}/{'web' if web else 'page'}/{self._pages}"
+
+    def _parent_script(self, frame: Frame) -> Context:
+        """Return the content script that opens and closes the frames in this one: the first extension's."""
+        return frame.contexts[self.extensions[0]]
+
+    async def _open_tab(self, kind: str, url: str, *, web: bool = False, only: str | None = None) -> Frame:
+        spare = self._spare.get(kind)
+        if spare:
+            top = spare.pop()
+        else:
+            opener = self._conductor if only is None else self.background(only)
+            tab = await opener.stage("create_tab", url=url, active=False)
+            contexts = await self._wait_contexts(url, self._names(web=web) if only is None else [only])
+            # Chromium's list has no extension pages.
+            frames = await self._find_frames(tab, url)
+            top = Frame(tab, 0, url, frames[0].get("document") if frames else None, contexts)
+        self._open.append(top)
+        return top
+
+    async def _find_frames(self, tab: int, url: str) -> list[Mapping[str, Any]]:
+        """Return what the browser says about the tab's frames with that address."""
+        return [each for each in await self._conductor.stage("frames", tab=tab) if each["url"] == url]
+
+    async def _wait_contexts(self, url: str, extensions: Sequence[str]) -> dict[str, Context]:
+        keys = {extension: (extension, url) for extension in extensions}
+        present = self._contexts.present
+        await self.wait_until(lambda: all(key in present for key in keys.values()))
+        return {extension: present[key] for extension, key in keys.items()}
+
+    async def _wait_gone(self, frame: Frame) -> None:
+        """Wait until the contexts of a frame that is no longer there have taken their leave."""
+        contexts = [context for each in frame.family() for context in each.contexts.values()]
+        with trio.move_on_after(LEAVE_SECONDS):
+            for context in contexts:
+                await context.gone.wait()
+        for context in contexts:
+            # Firefox may tear a page down before its farewell is sent.
+            context.end()
+
+    async def _flush(self) -> None:
+        quiet = 0
+        while quiet < QUIET_ROUNDS:
+            seen = self._contexts.records
+            await self._every(self._used(), "flush")
+            quiet = quiet + 1 if seen == self._contexts.records else 0
+
+    async def _every(self, contexts: Sequence[Context], do: str) -> None:
+        async def stage(context: Context) -> None:
+            with suppress(BrowserGoneError):
+                await context.stage(do)
+
+        async with trio.open_nursery() as nursery:
+            for each in contexts:
+                nursery.start_soon(stage, each)
+
+
+@asynccontextmanager
+async def open_laboratory(
+    kind: BrowserKind, *, extensions: Sequence[PlayerExtension] = EXTENSIONS, headless: bool = True
+) -> AsyncGenerator[Laboratory]:
+    """Start a browser with the player extensions for as long as the block runs; nothing is left of it afterwards.
+
+    Args:
+        kind: which browser.
+        extensions: the players; the first one also opens and closes the tabs.
+        headless: without a window.
+
+    Raises:
+        BrowserNotFoundError: it is not installed.
+        BrowserStartError: it did not start.
+        BrowserGoneError: it ended before the block did.
+    """
+    names = [each.name for each in extensions]
+    contexts = Contexts()
+    server = Server(contexts.serve)
+    find_browser(kind)
+    async with open_process() as process, trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        folders = [process.folder / "extensions" / name for name in names]
+        for path, extension in zip(folders, extensions, strict=True):
+            write_extension(path, kind, extension, server.write_settings(extension.name))
+        async with OPENERS[kind](process, *folders, headless=headless) as browser, trio.open_nursery() as watched:
+            watched.start_soon(_watch, process)
+            await contexts.wait_until(lambda: set(names) <= set(contexts.backgrounds))
+            yield Laboratory(browser, contexts, server.origin, names)
+            watched.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+
+
+async def _watch(process: BrowserProcess) -> None:
+    """Raise as soon as the browser ends by itself."""
+    await process.wait_ended()
+    raise BrowserGoneError("the browser was closed, or crashed")
