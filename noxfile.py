@@ -1,7 +1,9 @@
 """The workshop: every check of the project is a session here, and `nox -l` is the manual.
 
-`nox` without an argument runs what continuous integration runs. What is tested is the wheel, built once and
-installed into each environment; the source tree is never importable from there.
+`nox` without an argument runs each kind of check once, on the newest Python found. `nox -t ci` runs what continuous
+integration runs: the tests on every Python, and those that repeat others at length. So does `nox` where the variable
+`CI` is set, which hosts of continuous integration do. What is tested is the wheel, built once and installed into each
+environment; the source tree is never importable from there.
 """
 
 import json
@@ -10,26 +12,32 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.11.12"
-nox.options.default_venv_backend = "virtualenv"
+# An environment takes uv a few seconds, and pip half a minute.
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.stop_on_first_error = False
-nox.options.sessions = ["build", "lint", "layers", "types", "docs", "tests", "coverage"]
 
 # What pip would compile, and most of which is never imported, takes longer than all else that it does; nor need it look
 # each time whether there is a newer pip.
 os.environ |= {"PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# Only Pythons that are here are asked for, and uv fetches packages from where pip was told to.
+os.environ |= {"UV_PYTHON_DOWNLOADS": "never"}
+if "PIP_INDEX_URL" in os.environ:
+    os.environ.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 MEASURED = ROOT / ".nox" / "measured"
 # Where a browser is missing, the tests that drive it skip: what only they run cannot be asked for there.
 WITHOUT_BROWSER = MEASURED / "without-browser"
-LABORATORY = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py"
+WITH_BROWSERS = ("differential", "laboratory")
+DRIVERS = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = (3, 11)
 
@@ -80,10 +88,14 @@ except BrowserNotFoundError as missing:
 FOUND = find_pythons()
 # Last on the PATH: nox finds them by their names, and nothing that was there before changes its meaning.
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) for python in FOUND.values())])
-NEWEST = list(FOUND)[-1]
+OLDEST_FOUND, NEWEST = next(iter(FOUND)), list(FOUND)[-1]
+if "CI" in os.environ:
+    nox.options.tags = ["ci"]
+else:
+    nox.options.sessions = ["build", "lint", "layers", "types", "docs", f"tests-{NEWEST}", "coverage"]
 # Many tests wait, for a process or a browser, so more of them run at a time than there are processors. Which of them
 # stay together, and which begin, is for `tests/conftest.py` to say.
-IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 2), "--no-loadscope-reorder"]
+IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 2)]
 
 
 def group(name: str) -> list[str]:
@@ -112,12 +124,13 @@ def from_root(arguments: list[str]) -> list[str]:
     return [*(paths.get(each, each) for each in arguments), *([] if paths else [str(ROOT / "tests")])]
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def build(session: nox.Session) -> None:
     """Build the source archive, and from it the wheel that the other sessions install."""
     session.install(*group("build"))
     shutil.rmtree(DIST, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(DIST), str(ROOT), silent=True)
+    installer = "uv" if session.venv_backend == "uv" else "pip"
+    session.run("python", "-m", "build", "--installer", installer, "--outdir", str(DIST), str(ROOT), silent=True)
     (wheel,) = DIST.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     if "trio_ports/py.typed" not in names:
@@ -126,21 +139,26 @@ def build(session: nox.Session) -> None:
         session.error(f"the wheel holds what it should not: {strays}")
 
 
-@nox.session(python=list(FOUND), requires=["build"])
-def tests(session: nox.Session) -> None:
-    """Run the tests against the wheel, on every Python found; arguments after `--` go to pytest."""
+def run_tests(session: nox.Session, *arguments: str, runner: Sequence[str] = ("-m", "pytest")) -> None:
+    """Run pytest where only the wheel can be imported."""
+    session.run("python", "-P", *runner, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *arguments)
+
+
+def prepare_tests(session: nox.Session) -> None:
+    """Install what the tests need, and see to it that they can import the wheel only."""
     install_wheel(session, *group("tests"))
     leave_the_source(session)
     session.env["TRIO_PORTS_TEST_WHEEL"] = "1"
-    if shutil.which("npm"):
-        # Native applications made with others' libraries, for our client to talk to; without npm their tests skip.
-        foreign = ROOT / ".nox" / "foreign"
-        session.run("python", str(ROOT / "tests" / "native" / "foreign" / "fetch.py"), str(foreign), silent=True)
-        session.env["TRIO_PORTS_FOREIGN"] = str(foreign)
-    command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+
+
+@nox.session(python=list(FOUND), requires=["build"], tags=["ci"])
+def tests(session: nox.Session) -> None:
+    """Run every test that is not a repetition, against the wheel; arguments after `--` go to pytest instead."""
+    prepare_tests(session)
     if session.posargs:
-        session.run("python", "-P", *command, *from_root(session.posargs))
+        run_tests(session, *from_root(session.posargs))
         return
+    chosen = ["-m", "not repetition", *IN_PARALLEL, str(ROOT / "tests")]
     if session.python == NEWEST:
         shutil.rmtree(MEASURED, ignore_errors=True)
         MEASURED.mkdir(parents=True)
@@ -148,15 +166,22 @@ def tests(session: nox.Session) -> None:
             WITHOUT_BROWSER.write_text(browsers, encoding="utf-8")
         session.env["COVERAGE_FILE"] = str(MEASURED / "data")
         session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
-        command = ["-m", "coverage", "run", *command]
+        run_tests(session, *chosen, runner=["-m", "coverage", "run", "-m", "pytest"])
     else:
-        # What browsers and others' applications do does not depend on the Python that drives them: once is enough.
-        elsewhere = ("differential", "laboratory", "testing/applications/test_echoes.py")
-        command += [f"--ignore={ROOT / 'tests' / each}" for each in elsewhere]
-        if session.python != next(iter(FOUND)):
-            # What repeats others' work, as property tests and mutants do, runs on the oldest Python and the newest.
-            command += ["-m", "not unmeasured"]
-    session.run("python", "-P", *command, *IN_PARALLEL, str(ROOT / "tests"))
+        # What browsers do does not depend on the Python that drives them: once is enough.
+        run_tests(session, *(f"--ignore={ROOT / 'tests' / each}" for each in WITH_BROWSERS), *chosen)
+
+
+@nox.session(python=sorted({OLDEST_FOUND, NEWEST}, key=list(FOUND).index), requires=["build"], tags=["ci"])
+def repetitions(session: nox.Session) -> None:
+    """Run the tests that repeat others at length: mutants, swarms, random histories, published applications."""
+    prepare_tests(session)
+    if shutil.which("npm"):
+        # Native applications made with others' libraries, for our client to talk to; without npm their tests skip.
+        foreign = ROOT / ".nox" / "foreign"
+        session.run("python", str(ROOT / "tests" / "native" / "foreign" / "fetch.py"), str(foreign), silent=True)
+        session.env["TRIO_PORTS_FOREIGN"] = str(foreign)
+    run_tests(session, "-m", "repetition", *IN_PARALLEL, *session.posargs, str(ROOT / "tests"))
 
 
 @nox.session(python=NEWEST, requires=["build"], default=False)
@@ -167,9 +192,7 @@ def browsers(session: nox.Session) -> None:
     session.env["TRIO_PORTS_REQUIRE_BROWSERS"] = "1"
     session.env["TRIO_PORTS_DIFFERENTIAL_EXAMPLES"] = os.environ.get("TRIO_PORTS_DIFFERENTIAL_EXAMPLES", "2000")
     # Two thousand histories take a quarter of an hour or so, in one test.
-    command = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
-    command += ["-o", "faulthandler_timeout=7200"]
-    session.run("python", "-P", *command, *session.posargs, str(ROOT / "tests" / "differential"))
+    run_tests(session, "-o", "faulthandler_timeout=7200", *session.posargs, str(ROOT / "tests" / "differential"))
 
 
 @nox.session(python=NEWEST, requires=["build"], default=False)
@@ -181,7 +204,7 @@ def support_matrix(session: nox.Session) -> None:
     session.run("python", str(ROOT / "tests" / "differential" / "support_matrix.py"), str(ROOT / "docs" / "reference"))
 
 
-@nox.session(requires=[f"tests-{NEWEST}"])
+@nox.session(requires=[f"tests-{NEWEST}"], tags=["ci"])
 def coverage(session: nox.Session) -> None:
     """Demand that the tests, on the newest Python found, take every branch of the package."""
     session.install(*group("tests"))
@@ -190,10 +213,10 @@ def coverage(session: nox.Session) -> None:
         session.run("coverage", "combine", "--quiet", str(MEASURED))
     if WITHOUT_BROWSER.exists():
         session.warn(f"what drives browsers is left out: {WITHOUT_BROWSER.read_text(encoding='utf-8').strip()}")
-    session.run("coverage", "report", *(["--omit", LABORATORY] if WITHOUT_BROWSER.exists() else []))
+    session.run("coverage", "report", *(["--omit", DRIVERS] if WITHOUT_BROWSER.exists() else []))
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff; `nox -s format` mends what can be mended."""
     session.install(*group("lint"))
@@ -209,7 +232,7 @@ def format_(session: nox.Session) -> None:
     session.run("ruff", "format", ".")
 
 
-@nox.session(requires=["build"])
+@nox.session(requires=["build"], tags=["ci"])
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name has one."""
     install_wheel(session, *group("types"))
@@ -219,14 +242,14 @@ def types(session: nox.Session) -> None:
     session.run("pyright", "--verifytypes", "trio_ports", "--ignoreexternal")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def layers(session: nox.Session) -> None:
     """Check that every file imports only from the layers below it."""
     session.install(*group("layers"))
     session.run("lint-imports", "--no-cache")
 
 
-@nox.session(requires=["build"])
+@nox.session(requires=["build"], tags=["ci"])
 def docs(session: nox.Session) -> None:
     """Build the documentation, a warning being an error, and render the news fragments."""
     install_wheel(session, *group("docs"))

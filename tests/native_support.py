@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from support import Witness
+from support import PATIENCE_SECONDS, Witness
 
 import trio_ports
 from trio_ports import Port
@@ -119,7 +119,7 @@ async def converse(folder: Path, dialect: str, *posts: Any) -> tuple[list[Any], 
     async with open_application(folder, dialect) as (port, witness):
         for message in posts:
             port.post_message(message)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_SECONDS):
             await port.wait_disconnected()
         error = port._error
     return witness.seen, error
@@ -139,9 +139,17 @@ async def wait_heard(port: Port, witness: Witness, count: int = 1) -> None:
     port.on_message.remove_listener(check)
 
 
-def open_descriptors() -> set[str]:
-    """Return the descriptors that are open, to compare."""
-    return {descriptor.name for descriptor in Path("/dev/fd").iterdir()}
+def open_descriptors() -> set[tuple[str, str]]:
+    """Return the descriptors that are open and what each stands for: afterwards there may be fewer, but no others.
+
+    What another test has left, the one that failed before this one above all, is closed whenever nobody refers to it
+    any more.
+    """
+    found = set[tuple[str, str]]()
+    for descriptor in Path("/dev/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # The one that the folder was read with.
+            found.add((descriptor.name, str(descriptor.readlink())))
+    return found
 
 
 def files_in(folder: Path) -> set[str]:

@@ -19,6 +19,9 @@ from trio_ports import Port
 DIALECTS = ("trio", "firefox", "chrome")
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 settle = wait_all_tasks_blocked
+PATIENCE_SECONDS = 300
+"""How long a test waits for another process or thread before it counts as hung. Only a hang may ever take that long,
+so it is the same everywhere and far above what a busy machine needs."""
 
 
 def lacking(advice: str) -> NoReturn:

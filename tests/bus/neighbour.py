@@ -1,6 +1,6 @@
 """A process with a browser on a Zenoh bus, whose background page answers everything with itself.
 
-Arguments: ``listen`` or ``connect``, then an address. It says ``ready`` when others can call it.
+Arguments: an address to connect to, and the lease in seconds. It says ``ready`` when others can call it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from trio_ports.bus import open_zenoh_bus
 
 async def main() -> None:
     async with (
-        open_zenoh_bus(**{sys.argv[1]: [sys.argv[2]]}, lease_seconds=0.5) as bus,
+        open_zenoh_bus(connect=[sys.argv[1]], lease_seconds=float(sys.argv[2])) as bus,
         trio_ports.open_browser(bus=bus) as browser,
     ):
         background = browser.install("notes@example.org").open_page()

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from bus.sharing import ID, Heard
+from support import PATIENCE_SECONDS
 from trio.testing import assert_checkpoints
 
 import trio_ports
@@ -23,14 +25,18 @@ from trio_ports.bus import Arrived, Bus, Gone, Joined, open_zenoh_bus
 from trio_ports.bus.zenoh import ZenohNode, _Greeting, make_config
 
 NEIGHBOUR = Path(__file__).with_name("neighbour.py")
-PATIENCE_SECONDS = 20
+SHORT_LEASE_SECONDS = 5.0
+"""For the tests in which a process stands still until it counts as gone. On a busy machine a process that is well may
+be silent for a second or two."""
+join = partial(open_zenoh_bus, lease_seconds=PATIENCE_SECONDS)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the addresses are those of Unix sockets")
 
 
 @asynccontextmanager
-async def start_neighbour(*words: str) -> AsyncGenerator[trio.Process]:
+async def start_neighbour(address: str, lease_seconds: float = PATIENCE_SECONDS) -> AsyncGenerator[trio.Process]:
     """Start a process with a browser, and wait until it can be called; it is gone afterwards, whatever happens."""
-    process = await trio.lowlevel.open_process([sys.executable, str(NEIGHBOUR), *words], stdout=subprocess.PIPE)
+    command = [sys.executable, str(NEIGHBOUR), address, str(lease_seconds)]
+    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         said = b""
@@ -47,14 +53,26 @@ async def start_neighbour(*words: str) -> AsyncGenerator[trio.Process]:
 
 
 @asynccontextmanager
-async def open_page(address: str, **options: Any) -> AsyncGenerator[tuple[Bus, Context]]:
+async def open_page(
+    address: str, lease_seconds: float = PATIENCE_SECONDS, **options: Any
+) -> AsyncGenerator[tuple[Bus, Context]]:
     """Open a browser in this process, and a page of the extension in it."""
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_zenoh_bus(listen=[address], lease_seconds=0.5, **options) as bus,
+            open_zenoh_bus(listen=[address], lease_seconds=lease_seconds, **options) as bus,
             trio_ports.open_browser(bus=bus) as browser,
         ):
             yield bus, browser.install(ID).open_page()
+
+
+@asynccontextmanager
+async def open_short_lease(address: str) -> AsyncGenerator[tuple[Bus, Context, trio.Process]]:
+    """Open a page here and a neighbour, both of which count as gone soon after they stand still."""
+    async with (
+        open_page(address, SHORT_LEASE_SECONDS) as (bus, page),
+        start_neighbour(address, SHORT_LEASE_SECONDS) as process,
+    ):
+        yield bus, page, process
 
 
 @pytest.fixture
@@ -65,7 +83,7 @@ def address(tmp_path: Path) -> str:
 
 async def test_another_process_answers(address: str) -> None:
     """Messages of all sizes go to another process and back, in order; when it leaves, they end."""
-    async with open_page(address) as (bus, page), start_neighbour("connect", address) as process:
+    async with open_page(address) as (bus, page), start_neighbour(address) as process:
         await bus.wait_peers()
         port = page.runtime.connect(name="echo")
         messages: list[Any] = [None, "", 0, {"n": [1, 2, 3]}, "x" * 1_000_000, *range(500)]
@@ -87,7 +105,7 @@ async def send_all(port: trio_ports.Port, messages: list[Any]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_another_process_is_killed_or_stands_still(address: str, number: int) -> None:
     """All ports to a process that is killed, or hangs for longer than the lease, end with an error, each once."""
-    async with open_page(address) as (bus, page), start_neighbour("connect", address) as process:
+    async with open_short_lease(address) as (bus, page, process):
         await bus.wait_peers()
         ports = [page.runtime.connect() for _ in range(20)]
         ends: list[Any] = []
@@ -104,7 +122,7 @@ async def test_another_process_is_killed_or_stands_still(address: str, number: i
 
 async def test_a_process_that_stood_still_is_there_again(address: str) -> None:
     """Once a process that hung goes on, its old ports have ended there too, and it can be called."""
-    async with open_page(address) as (bus, page), start_neighbour("connect", address) as process:
+    async with open_short_lease(address) as (bus, page, process):
         await bus.wait_peers()
         port = page.runtime.connect()
         await port.send("hello")
@@ -124,9 +142,12 @@ async def test_a_process_that_stood_still_is_there_again(address: str) -> None:
 
 async def test_a_stopped_process_stops_nobody_else(address: str) -> None:
     """While one process stands still, messages to another one go on."""
-    async with open_page(address) as (bus, page), start_neighbour("connect", address) as process:
+    async with open_page(address) as (bus, page), start_neighbour(address) as process:
         await bus.wait_peers()
-        async with open_zenoh_bus(connect=[address]) as other, trio_ports.open_browser(bus=other) as browser:
+        async with (
+            join(connect=[address]) as other,
+            trio_ports.open_browser(bus=other) as browser,
+        ):
             await bus.wait_peers(2)
             heard = Heard(browser.install("other@example.org").open_page(), external=True)
             await bus.wait_peers(2)
@@ -147,8 +168,8 @@ async def test_whoever_listens_carries_between_the_others(address: str, mode: An
     """Two processes that know a third one only reach each other through it."""
     async with open_page(address) as (bus, page):
         async with (
-            start_neighbour("connect", address),
-            open_zenoh_bus(connect=[address], mode=mode) as other,
+            start_neighbour(address),
+            join(connect=[address], mode=mode) as other,
             trio_ports.open_browser(bus=other) as browser,
         ):
             await other.wait_peers(2)
@@ -163,8 +184,8 @@ async def test_buses_of_another_name_do_not_meet(address: str) -> None:
     """Two buses on one network are two."""
     async with (
         open_page(address) as (bus, _),
-        open_zenoh_bus("others", connect=[address]) as other,
-        open_zenoh_bus("others", connect=[address]) as third,
+        join("others", connect=[address]) as other,
+        join("others", connect=[address]) as third,
     ):
         await other.wait_peers()
         await third.wait_peers()
@@ -174,7 +195,10 @@ async def test_buses_of_another_name_do_not_meet(address: str) -> None:
 async def test_others_may_come_first(address: str) -> None:
     """An address that does not answer yet is tried until it does."""
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_zenoh_bus(connect=[address]) as early, open_zenoh_bus(listen=[address]) as late:
+        async with (
+            join(connect=[address]) as early,
+            join(listen=[address]) as late,
+        ):
             await early.wait_peers()
             await late.wait_peers()
 
@@ -191,9 +215,9 @@ async def test_cancelled_before_it_is_open(address: str) -> None:
     """A call that is cancelled leaves nothing open."""
     with trio.CancelScope() as scope:
         scope.cancel()
-        async with open_zenoh_bus(listen=[address]):
+        async with join(listen=[address]):
             raise AssertionError
-    async with open_zenoh_bus(listen=[address]) as bus:
+    async with join(listen=[address]) as bus:
         assert bus.peers == ()
 
 
@@ -221,7 +245,10 @@ async def test_wrong_arguments(options: dict[str, Any], error: type[Exception]) 
 async def test_a_configuration_of_ones_own(address: str) -> None:
     """A configuration is taken as it is."""
     config = make_config([address], [], "peer", 1)
-    async with open_zenoh_bus(config=config) as one, open_zenoh_bus(connect=[address]) as other:
+    async with (
+        open_zenoh_bus(config=config) as one,
+        join(connect=[address]) as other,
+    ):
         await one.wait_peers()
         await other.wait_peers()
 

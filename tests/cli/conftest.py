@@ -9,6 +9,7 @@ from typing import Any
 
 import click.testing
 import pytest
+from support import PATIENCE_SECONDS
 
 import trio_ports
 from trio_ports.cli.commands import program
@@ -47,7 +48,7 @@ def child(temporary_folder: Path) -> Callable[..., "subprocess.CompletedProcess[
             stderr=subprocess.PIPE,
             check=False,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             encoding="utf-8",
             env={**os.environ, **environment},
         )

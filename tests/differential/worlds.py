@@ -14,6 +14,7 @@ from differential.literal import open_literal_player
 from differential.stories import Story
 from differential.traces import Trace, play_history
 from laboratory.shared import SharedLaboratory, start_laboratory
+from support import PATIENCE_SECONDS
 
 from trio_ports._laboratory.browsers import BrowserKind
 from trio_ports._laboratory.extensions import EXTENSIONS as KIT_EXTENSIONS
@@ -25,7 +26,6 @@ DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox"
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
 EXTENSIONS: Final = (*KIT_EXTENSIONS, PlayerExtension("c", ONLY_PAGES))
 """The kit's two, and one whose key names web pages only."""
-STORY_SECONDS: Final = 30.0
 
 
 @attrs.frozen
@@ -59,13 +59,14 @@ class World:
         *,
         dialect: Literal["trio", "firefox", "chrome"] | None = None,
         as_is: bool = False,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> Trace:
         """Play a history in `open_browser`; ``as_is``: without putting in the differences that are known."""
         dialect = dialect or self.dialect
 
         async def play() -> Trace:
             keys = {each.name: each.manifest.get("externally_connectable") for each in EXTENSIONS}
-            with trio.fail_after(STORY_SECONDS):
+            with trio.fail_after(patience_seconds):
                 async with open_literal_player(
                     dialect,
                     self.extension_ids,
@@ -91,10 +92,12 @@ def start_world(kind: BrowserKind) -> World:
     return laboratory.play(describe)
 
 
-def play_story(world: World, story: Story, *, real: bool) -> Trace:
+def play_story(world: World, story: Story, *, real: bool, patience_seconds: float = PATIENCE_SECONDS) -> Trace:
     """Play a story with its native application installed."""
     with ExitStack() as stack:
         if story.plan is not None:
             folder = Path(world.manifest_folder)
             stack.enter_context(installed(folder, world.extension_ids["a"], story.plan, story.how))
-        return (world.play if real else world.imitate)(story.history)
+        if real:
+            return world.play(story.history)
+        return world.imitate(story.history, patience_seconds=patience_seconds)

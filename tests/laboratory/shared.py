@@ -6,10 +6,12 @@ import os
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
 import trio
+from support import PATIENCE_SECONDS
 
 from trio_ports._laboratory.browsers import BrowserKind, BrowserNotFoundError, find_browser
 from trio_ports._laboratory.extensions import EXTENSIONS, PlayerExtension
@@ -17,8 +19,6 @@ from trio_ports._laboratory.laboratory import Laboratory, open_laboratory
 from trio_ports._laboratory.player import LaboratoryPlayer, open_laboratory_player
 
 T = TypeVar("T")
-
-STORY_SECONDS = 60.0
 
 
 class SharedLaboratory:
@@ -29,6 +29,12 @@ class SharedLaboratory:
         self._extensions = extensions
         self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main)
+        self._is_well = True
+
+    @property
+    def is_broken(self) -> bool:
+        """A story has failed, and may have left anything behind; or the browser has gone."""
+        return not (self._is_well and self._thread.is_alive())
 
     def start(self) -> None:
         self._thread.start()
@@ -42,13 +48,17 @@ class SharedLaboratory:
         return result
 
     def stop(self) -> None:
-        trio.from_thread.run_sync(self._stopped.set, trio_token=self._token)
+        with suppress(trio.RunFinishedError):  # A story may have ended it.
+            trio.from_thread.run_sync(self._stopped.set, trio_token=self._token)
         self._thread.join()
 
     async def _play(self, story: Callable[[LaboratoryPlayer], Awaitable[T]]) -> T:
+        self._is_well = False
         async with open_laboratory_player(self._laboratory) as player:
-            with trio.fail_after(STORY_SECONDS):
-                return await story(player)
+            with trio.fail_after(PATIENCE_SECONDS):
+                result = await story(player)
+        self._is_well = True
+        return result
 
     def _main(self) -> None:
         try:

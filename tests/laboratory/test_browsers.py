@@ -11,6 +11,7 @@ import pytest
 import trio
 from laboratory.processes import find_processes
 from laboratory.shared import require
+from support import PATIENCE_SECONDS
 
 from trio_ports._laboratory.browsers import (
     BrowserGoneError,
@@ -86,7 +87,7 @@ async def test_a_laboratory_without_a_browser(kind: BrowserKind, monkeypatch: py
     """A laboratory whose browser does not start says the same, from within its nursery."""
     monkeypatch.setenv(f"TRIO_PORTS_{kind.upper()}", "/bin/false")
     monkeypatch.setattr(firefox, "POLL_SECONDS", 0)
-    with trio.fail_after(30), pytest.RaisesGroup(BrowserStartError):
+    with trio.fail_after(PATIENCE_SECONDS), pytest.RaisesGroup(BrowserStartError):
         async with open_laboratory(kind):
             pass  # pragma: no cover
 
@@ -95,10 +96,10 @@ async def test_a_laboratory_without_a_browser(kind: BrowserKind, monkeypatch: py
 async def test_a_browser_that_is_closed(kind: BrowserKind) -> None:
     """Whoever uses the laboratory is told at once, and does not wait for answers that never come."""
     require(kind)
-    with trio.fail_after(60), pytest.RaisesGroup(pytest.RaisesGroup(BrowserGoneError)):
+    with trio.fail_after(PATIENCE_SECONDS), pytest.RaisesGroup(pytest.RaisesGroup(BrowserGoneError)):
         async with open_laboratory(kind) as laboratory:
             (folder,) = {each.parents[1] for each in laboratory.browser.extension_ids}
-            (browser, *_) = sorted(find_processes(f"{folder}/profile"))
+            (browser, *_) = find_processes(f"{folder}/profile")
             os.kill(browser, signal.SIGTERM)
             await trio.sleep_forever()
     assert not folder.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from laboratory.shared import story
+from support import PATIENCE_SECONDS
 
 from trio_ports._laboratory import contexts
 from trio_ports._laboratory.names import Names
@@ -41,7 +42,7 @@ async def test_a_wait_in_vain(player: LaboratoryPlayer) -> None:
     """It ends after a while; the log shows what came until then."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contexts, "WAIT_SECONDS", 0.4)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             await player.play(wait("a", "p", 1))
     assert player.contexts["a"].log == []
 

@@ -10,6 +10,7 @@ from typing import Any
 import trio
 from laboratory.shared import story
 from laboratory.test_facts import told
+from support import PATIENCE_SECONDS
 
 import trio_ports
 from trio_ports import Port
@@ -67,6 +68,6 @@ async def test_nobody_listens(player: LaboratoryPlayer) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         install_relay(player, folder)
         await player.play(turn("a", connect_native("n", NAME), hear("n")))
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_SECONDS):
             await player.play(wait("a", "n", 1))
         assert told(player, "a") == [("end", GONE[player.laboratory.browser.kind])]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.testing
+from support import PATIENCE_SECONDS
 from websockets.exceptions import InvalidStatus
 from websockets.trio.client import ClientConnection, connect
 
@@ -91,7 +92,7 @@ async def test_a_connection_that_breaks_is_an_end() -> None:
     received: list[bytes | str] = []
     async with running(received) as server, connect(address(server)) as client:
         await reset(client)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not received:
                 await trio.lowlevel.checkpoint()
     assert received == ["gone"]

@@ -18,6 +18,7 @@ import pytest
 import trio
 from laboratory.processes import find_processes
 from laboratory.shared import require
+from support import PATIENCE_SECONDS
 
 from trio_ports._laboratory.browsers import BrowserError, BrowserGoneError
 from trio_ports.cli import try_browser
@@ -60,7 +61,7 @@ def test_the_conversation_is_told_and_nothing_is_left(kind: Any, tmp_path: Path)
     place.home.mkdir()
     place.temporary.mkdir()
     with place.start(kind) as process:
-        told, problems = process.communicate(timeout=90)
+        told, problems = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, problems) == (0, "")
     assert '    background port-from-cs.on_connect "port-from-cs"' in told
     assert 'content script p.on_message {"greeting": "hi from content script"}' in told
@@ -79,7 +80,7 @@ def test_a_signal_removes_everything(kind: Any, number: int, status: int, place:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(number)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == status
     assert place.left() == []
 
@@ -92,7 +93,7 @@ def killed_while_they_talk(kind: Any, place: Place) -> bool:
             pass
         talking = bool(find_processes("ping_pong"))
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
     return talking
 
 
@@ -102,7 +103,7 @@ def test_killed_it_leaves_nothing_either(kind: Any, place: Place) -> None:
     require(kind)
     # On a busy machine the application may be through before it is looked for: then once more.
     assert any(killed_while_they_talk(kind, place) for _ in range(5))
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_SECONDS
     while place.left() and time.monotonic() < until:
         time.sleep(0.05)  # Nobody is left who could tell.
     assert place.left() == []

@@ -20,7 +20,7 @@ import trio_ports
 from trio_ports import Port, open_browser, open_port_pair
 
 pytestmark = [
-    pytest.mark.unmeasured,
+    pytest.mark.repetition,
     # A handler that is interrupted before its first step.
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine"),

@@ -14,7 +14,7 @@ from hypothesis import settings
 from trio_ports import MessageSender, Port, open_browser, open_port_pair
 from trio_ports.testing import Limits, browser_state_machine, port_state_machine
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = pytest.mark.repetition
 
 LIMITS = Limits(max_buffer_size=3)
 

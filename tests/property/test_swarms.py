@@ -20,7 +20,7 @@ from trio.testing import MockClock
 
 from trio_ports import Port, open_browser, open_port_pair
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = pytest.mark.repetition
 REFUSALS = (trio.WouldBlock, trio.BusyResourceError, trio.ClosedResourceError, trio.BrokenResourceError)
 OVER = (trio.EndOfChannel, *REFUSALS)
 

@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
+from support import PATIENCE_SECONDS
 from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 
 import trio_ports
@@ -189,6 +191,7 @@ def open_on_memory_bus(**options: Any) -> Any:
 async def open_on_zenoh(**options: Any) -> AsyncGenerator[Ends]:
     with tempfile.TemporaryDirectory() as folder:
         address = f"unixsock-stream/{folder}/bus"
-        one, other = open_zenoh_bus(listen=[address], mode="peer"), open_zenoh_bus(connect=[address], mode="peer")
+        join = partial(open_zenoh_bus, mode="peer", lease_seconds=PATIENCE_SECONDS)
+        one, other = join(listen=[address]), join(connect=[address])
         async with on_bus(one, other, **options) as made:
             yield made

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from support import PATIENCE_SECONDS
 from testing import makers, mutants
 
 import trio_ports
@@ -79,7 +80,9 @@ try:
 except AttributeError:
     from trio_ports.testing import check_port
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     last = done.stderr.splitlines()[-1]
     assert last == ("ModuleNotFoundError: check_port needs Hypothesis: python -m pip install 'trio_ports[testing]'")
 

@@ -51,7 +51,7 @@ REPEATED += ("socket", "child process")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.unmeasured] if name in REPEATED else []) for name in PORTS]
+    "name", [pytest.param(name, marks=[pytest.mark.repetition] if name in REPEATED else []) for name in PORTS]
 )
 def test_ports(name: str) -> None:
     """A connection obeys the rules, whatever it is made of."""

@@ -10,7 +10,7 @@ from testing.mutants import MUTANTS, SMALL, Mutant
 import trio_ports
 from trio_ports.testing import Limits, RuleBrokenError, check_browser, check_port
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = pytest.mark.repetition
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{mutant.rule}: {mutant.does}" for mutant in MUTANTS])

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,8 @@ from trio_ports.cli.demo.stage import Stage
 
 
 def test_all_scenes(child, temporary_folder: Path) -> None:
-    """As a program in a pipe: all scenes, in order, quickly, with a summary, and nothing left behind."""
-    began = time.monotonic()
+    """As a program in a pipe: all scenes, in order, with a summary, and nothing left behind."""
     ran = child("demo")
-    assert time.monotonic() - began < 10
     assert (ran.returncode, ran.stderr) == (0, "")
     assert re.findall(r"--scene (\w+)", ran.stdout) == list(SCENES)
     assert "\x1b" not in ran.stdout
@@ -52,6 +49,12 @@ def test_other_encoding(child) -> None:
     ran = child("demo", "--scene", "greeting", PYTHONIOENCODING="ascii")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert 'content script  -> background       {"greeting": "hello from content script"}' in ran.stdout
+
+
+def test_no_pauses(command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody is looking, no time is given to read."""
+    monkeypatch.setattr(demo_command, "PAUSE_SECONDS", 3600)
+    assert command("demo", "--scene", "greeting").exit_code == 0
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -142,7 +145,7 @@ def test_in_a_terminal(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) 
         assert session.wait() == 0
     took = re.search(r" messages, (\d+\.\d) s\.", session.seen)
     assert took is not None
-    assert 10 > float(took[1]) > demo_command.PAUSE_SECONDS * session.seen.count("the user ")
+    assert float(took[1]) > demo_command.PAUSE_SECONDS * session.seen.count("the user ")
     assert "\x1b[" in session.seen
     assert list(temporary_folder.iterdir()) == []
 

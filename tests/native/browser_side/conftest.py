@@ -9,8 +9,8 @@ from trio_ports._native.browser_side.start import PATIENCE
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for in vain takes a fraction of a second instead of several."""
     for dialect, patience in PATIENCE.items():
-        changes = {"flush": patience.flush / 10, "leave": 0.3, "terminate": patience.terminate and 0.3, "settle": 0.3}
-        monkeypatch.setitem(PATIENCE, dialect, attrs.evolve(patience, **changes))
+        some = {name: getattr(patience, name) and 0.3 for name in ("flush", "leave", "terminate", "settle")}
+        monkeypatch.setitem(PATIENCE, dialect, attrs.evolve(patience, status=3, **some))

@@ -21,7 +21,7 @@ from native_support import (
     write_manifest,
     write_program,
 )
-from support import each_dialect
+from support import PATIENCE_SECONDS, each_dialect
 
 from trio_ports import Cause, FrameTooLargeError, MalformedMessageError, NativeApplicationError, TruncatedError
 from trio_ports._native.browser_side import start
@@ -325,7 +325,7 @@ async def test_browsers_notice_a_closed_standard_input_when_they_write(
     write_application(tmp_path, "os.close(0); send(1); import time; time.sleep(60)")
     async with open_application(tmp_path, dialect) as (port, witness):
         port.on_message.add_listener(lambda message, port: port.post_message("into nothing"))
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_SECONDS):
             await port.wait_disconnected()
         error = port._error
     assert witness.seen == [1, "end"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from native_support import CHROMIUM_ID, FIREFOX_ID, IDS, converse, open_application, wait_heard, write_application
-from support import each_dialect
+from support import PATIENCE_SECONDS, each_dialect
 
 from trio_ports._native.browser_side.start import run_application
 from trio_ports._ports.connection import open_connection
@@ -178,7 +178,7 @@ async def test_killed_in_the_middle_nothing_hangs(tmp_path: Path) -> None:
     )
     for moment in range(5):
         async with open_application(tmp_path) as (port, witness):
-            with trio.fail_after(30):
+            with trio.fail_after(PATIENCE_SECONDS):
                 await wait_heard(port, witness, 1 + moment * 50)
                 os.kill(witness.seen[0], signal.SIGKILL)
                 await port.wait_disconnected()

@@ -5,9 +5,10 @@
     python tests/native/foreign/fetch.py FOLDER
     TRIO_PORTS_FOREIGN=FOLDER python -m pytest tests/native/test_foreign.py
 
-Uses npm and pip, and writes into FOLDER only.
+Uses npm, and pip or uv, and writes into FOLDER only.
 """
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -29,8 +30,11 @@ def fetch(folder: Path) -> None:
     if npm is None:
         sys.exit("npm is missing: install Node")
     subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "python")]
-    subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True)
+    install = [sys.executable, "-m", "pip", "install"]
+    if importlib.util.find_spec("pip") is None:  # It is not in an environment that uv has made.
+        install = ["uv", "pip", "install", "--python", sys.executable]
+    install += ["--quiet", "--no-deps", "--target", str(folder / "python")]
+    subprocess.run([*install, "--requirement", str(HERE / "requirements.txt")], check=True)
     stamp.write_text(wanted, encoding="utf-8")
 
 

@@ -642,7 +642,7 @@ async def test_a_mistake_raises_at_the_call(folder: Path, arguments: dict[str, A
                 pass
         assert files_in(folder) == set()
     gc.collect()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_it_needs_trio() -> None:
@@ -665,7 +665,7 @@ async def test_it_says_that_windows_lacks_sockets(folder: Path, monkeypatch: pyt
 
 def test_cancelled_anywhere_nothing_is_left(folder: Path) -> None:
     """Wherever a conversation is cancelled: no socket, no lock, no descriptor."""
-    before: list[set[str]] = []
+    before: list[set[tuple[str, str]]] = []
 
     async def converse(scope: trio.CancelScope) -> None:
         before.append(open_descriptors())
@@ -683,7 +683,7 @@ def test_cancelled_anywhere_nothing_is_left(folder: Path) -> None:
                 assert port.error is None
         await settle()
         assert files_in(folder) == set()
-        assert open_descriptors() == before[-1]
+        assert open_descriptors() <= before[-1]
 
     assert cancel_everywhere(converse) > 20
 

@@ -428,7 +428,7 @@ async def test_nothing_is_left_open(folder: Path) -> None:
     async with open_ends(folder) as (browser, port):
         port.disconnect()
         await browser.ended.wait()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_a_relay_that_is_cancelled_anywhere_leaves_nothing(folder: Path) -> None:
@@ -457,7 +457,7 @@ def test_a_relay_that_is_cancelled_anywhere_leaves_nothing(folder: Path) -> None
                 await browser.run()
                 assert browser.status == 0
             nursery.cancel_scope.cancel()
-        assert open_descriptors() == before
+        assert open_descriptors() <= before
 
     assert cancel_everywhere(converse) > 20
 

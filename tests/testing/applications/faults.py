@@ -19,8 +19,8 @@ class Fault:
     """What it does wrong: a sentence without its subject, "the application"."""
     status: str = "fail"
     """What the check makes of it; ``"warn"`` where a program may do so, although it is a pity."""
-    patience: float = 5
-    """In seconds: little for an application that says nothing when an answer is expected."""
+    leaves: bool = True
+    """It leaves at the end of its input, as soon as it can."""
 
 
 FAULTS = (
@@ -32,23 +32,23 @@ FAULTS = (
     Fault(17, "swaps", "answers two messages in the wrong order"),
     Fault(17, "loses", "loses one answer of many"),
     Fault(21, "late", "does not answer the last messages before the end of its input"),
-    Fault(33, "characters", "announces the length in letters instead of bytes", patience=3),
+    Fault(33, "characters", "announces the length in letters instead of bytes"),
     Fault(33, "empty", "dies of an empty frame", "warn"),
     Fault(34, "large", "sends frames of more than 1 MiB"),
     Fault(34, "sizes", "answers messages of more than 60,000 bytes with another one"),
-    Fault(34, "mute", "hangs after a message that is too large to be sent back", patience=1.5),
+    Fault(34, "mute", "hangs after a message that is too large to be sent back"),
     Fault(34, "small", "leaves when a message of 64 MiB comes", "warn"),
     Fault(34, "gives up", "leaves after a message that is too large to be sent back, and does not say why", "warn"),
-    Fault(35, "arguments", "refuses the arguments of Chromium", patience=1.5),
-    Fault(35, "prints", "prints a line before its first frame", patience=1.5),
+    Fault(35, "arguments", "refuses the arguments of Chromium"),
+    Fault(35, "prints", "prints a line before its first frame"),
     Fault(35, "mumbles", "prints a line that comes out when it leaves"),
-    Fault(35, "hoards", "does not flush its output", patience=1.5),
+    Fault(35, "hoards", "does not flush its output"),
     Fault(36, "bare", "dies of an error about a buffer when its input ends inside a frame"),
     Fault(36, "parses", "dies of an error about JSON when its input ends inside a frame"),
-    Fault(36, "believes", "waits for a message of 4 GiB when its input has ended"),
-    Fault(36, "hangs", "hangs when its input ends inside a length"),
-    Fault(36, "junk", "hangs after a frame that is not JSON"),
-    Fault(38, "stays", "does not leave at the end of its input", patience=1.5),
+    Fault(36, "believes", "waits for a message of 4 GiB when its input has ended", leaves=False),
+    Fault(36, "hangs", "hangs when its input ends inside a length", leaves=False),
+    Fault(36, "junk", "hangs after a frame that is not JSON", leaves=False),
+    Fault(38, "stays", "does not leave at the end of its input", leaves=False),
     Fault(38, "status", "leaves at the end of its input with another status than 0", "warn"),
     Fault(38, "dies", "is killed by a signal at the end of its input", "warn"),
 )

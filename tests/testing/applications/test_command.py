@@ -11,13 +11,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from support import PATIENCE_SECONDS
 from testing.applications.faults import command
 from testing.applications.remains import wait_until_gone
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "trio_ports", "check", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def test_nothing_failed() -> None:
@@ -45,7 +46,7 @@ def test_something_failed() -> None:
 
 def test_a_warning_and_a_skip() -> None:
     """Skipped checks are counted, and the status is 0."""
-    done = check("--rule", "12", "--rule", "38", "--patience", "2", *command("pong"))
+    done = check("--rule", "12", "--rule", "38", "--patience", "5", *command("pong"))
     assert done.returncode == 0
     assert (
         done.stdout.splitlines()[-1]
@@ -69,7 +70,7 @@ def test_reports_for_programs(tmp_path: Path) -> None:
 def test_junit_of_all_kinds(tmp_path: Path) -> None:
     """Failures, skips and warnings each have their element, whatever their text contains."""
     junit = tmp_path / "report.xml"
-    check("--junit", str(junit), "--patience", "2", *command("prints"))
+    check("--junit", str(junit), "--patience", "5", *command("prints"))
     text = junit.read_text(encoding="utf-8")
     suite = ET.fromstring(text)
     assert suite.get("failures") == str(len(suite.findall("*/failure")))
@@ -132,7 +133,7 @@ def test_being_stopped(tmp_path: Path, number: signal.Signals) -> None:
         while not told.exists() or not told.read_text().endswith("\n"):
             time.sleep(0.01)
         checking.send_signal(number)
-        assert checking.wait(30) == 128 + number
+        assert checking.wait(PATIENCE_SECONDS) == 128 + number
     for child in told.read_text().split():
         with pytest.raises(ProcessLookupError):
             wait_until_gone(int(child))

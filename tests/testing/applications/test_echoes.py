@@ -13,7 +13,7 @@ from support import lacking
 
 from trio_ports.testing import check_application
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = pytest.mark.repetition
 
 HERE = Path(__file__).parent
 CORRECT = {

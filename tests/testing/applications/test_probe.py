@@ -18,7 +18,7 @@ def test_a_word_of_welcome() -> None:
     assert report.manner == "echo"
 
 
-def test_one_that_never_stops() -> None:
+def test_one_that_never_stops(as_in_a_browser: None) -> None:
     """A program that goes on writing when its input has ended is not an echo, and fails."""
     report = check_application(command("chatters"), rules=[38], strict=False)
     assert report.manner == "answers"
@@ -53,5 +53,5 @@ def test_a_program_that_a_shell_may_not_start(tmp_path: Path) -> None:
 def test_a_file_that_is_missing_for_another_reason() -> None:
     """A program that fails because it misses a file is checked, and breaks a rule."""
     program = "import sys; sys.exit('cannot read settings.toml')"
-    report = check_application([sys.executable, "-c", program, "settings.toml"], patience=0.5, strict=False)
+    report = check_application([sys.executable, "-c", program, "settings.toml"], strict=False)
     assert report.broken_rules == (35,)

@@ -28,8 +28,9 @@ from .tellers import JsonTeller, TextTeller
 
 PAUSE_SECONDS: Final = 0.15
 """How long the user of the scenes takes to think, where somebody is looking."""
-PATIENCE_SECONDS: Final = 8
-"""How long a scene may take, pauses not counted, before what it waits for counts as not happening."""
+PATIENCE_SECONDS: Final = 60
+"""How long a scene may take, pauses not counted, before what it waits for counts as not happening. On a busy machine
+the native application of a scene may take ten seconds to start."""
 
 
 @click.command
