@@ -20,8 +20,8 @@ from testing.mutants.mutant import (
 )
 from testing.proxies import ProxyEvent, ProxyPort
 
-from trio_ports._browser import contexts, runtime, tabs
-from trio_ports._ports import core
+from trio_ports._browser import browser, registry, script
+from trio_ports._ports.delivery import Delivery
 from trio_ports._protocol.errors import Cause, PortError
 
 
@@ -79,7 +79,7 @@ class Discreet(ProxyPort):
 class Alarmist(ProxyPort):
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
         if isinstance(error, trio.Cancelled):
-            self.real._close(PortError("The other end failed.", cause=Cause.CRASHED), vanished=False)
+            self.real._delivery.close(PortError("The other end failed.", cause=Cause.CRASHED), vanished=False)
         return await self.real.__aexit__(kind, error, traceback)
 
 
@@ -94,25 +94,25 @@ class Lingering(ProxyPort):
 
 def close_without_ports(close: Any) -> Any:
     def call(self: Any, error: Any) -> None:
-        self._owner.ports.clear()
+        self._scope.members.clear()
         close(self, error)
 
     return call
 
 
 def call_all_listeners(_: Any) -> Any:
-    def call(self: Any, listeners: Any, event: Any, port: Any) -> None:
-        for listener in listeners:
+    def call(self: Any, event: Any, port: Any) -> None:
+        for listener in event.listeners:
             result = None
-            if not getattr(self.runtime, f"_{event}").has_listener(listener):
+            if not event.has_listener(listener):
                 continue
             try:
                 result = listener(port)
             except Exception as error:  # noqa: BLE001 - as the original does
                 self._listener_failed(port, error)
             if result is not None:
-                port._hold()
-                self._owner.start_soon(self._run_listener, result, port)
+                port._delivery.hold()
+                self._scope.start_soon(self._run_listener, result, port)
 
     return call
 
@@ -228,7 +228,7 @@ class Insistent(ProxyEvent):
 class AwaitingReader(ProxyPort):
     def __init__(self, real: Any, others: list[ProxyPort]) -> None:
         super().__init__(real, others)
-        real._has_read = True
+        real._delivery._has_read = True
 
 
 class AwaitingReaderInSilence(AwaitingReader):
@@ -248,7 +248,7 @@ async def wait_for_nothing(_: ProxyPort) -> None:
 def forget_whom_it_called(deliver: Any) -> Any:
     def call(self: Any) -> None:
         deliver(self)
-        self._told = []
+        self._informed = ()
 
     return call
 
@@ -295,9 +295,9 @@ class SameForAll(dict[Any, Any]):
         return next(iter(self.values()))
 
 
-def show_everybody(runtime: Any, error: Any) -> None:
-    """Let ``last_error`` be ``error`` for every task."""
-    runtime._errors = {} if error is None else SameForAll({None: error})
+def show_everybody(where: Any, error: Any) -> None:
+    """Let ``last_error`` of a script be ``error`` for every task."""
+    where.errors = {} if error is None else SameForAll({None: error})
 
 
 # Rules 26 and 27: several receivers, and pages that go --------------------------------------------------------------
@@ -310,18 +310,18 @@ def disconnect_everybody(port: ProxyPort) -> None:
 
 
 def crash_contexts(_: Any) -> Any:
-    def call(self: Any) -> None:
-        for context in tuple(self._contexts):
-            context._close(PortError("The page has gone.", cause=Cause.CRASHED))
+    def call(self: Any, frame: Any) -> None:
+        for context in tuple(frame.contexts):
+            self.close_context(context, PortError("The page has gone.", cause=Cause.CRASHED))
 
     return call
 
 
 def close_the_top_frame(_: Any) -> Any:
-    def call(self: Any) -> None:
-        self.browser._forget_tab(self)
-        for frame in self.frames[:1]:
-            frame._shut()
+    def call(self: Any, tab: Any) -> None:
+        self.tabs.pop(tab.id, None)
+        if tab.frames:
+            self._remove_frame(tab.frames[0])
 
     return call
 
@@ -335,13 +335,13 @@ MUTANTS = [
     Mutant(20, "reports a cancelled scope as a crash", Alarmist),
     Mutant(20, "does not disconnect at the end of its block", Lingering),
     in_browser(
-        20, "does not disconnect the ports of a context that closes", contexts.Context, "_close", close_without_ports
+        20, "does not disconnect the ports of a context that closes", script.Script, "close", close_without_ports
     ),
-    in_browser(20, "reports a context's crash as an orderly end", contexts, "crash_error", lambda _: lambda _: None),
+    in_browser(20, "reports a context's crash as an orderly end", browser, "crash_error", lambda _: lambda _: None),
     in_browser(
         20,
         "calls the other listeners of a context that one of them has closed",
-        contexts.Context,
+        script.Script,
         "_call_listeners",
         call_all_listeners,
     ),
@@ -370,7 +370,7 @@ MUTANTS = [
     in_ports(
         24,
         "calls a late listener again that was removed and added again",
-        core.PortCore,
+        Delivery,
         "_deliver_end",
         forget_whom_it_called,
     ),
@@ -382,12 +382,12 @@ MUTANTS = [
     in_browser(
         25,
         "keeps last_error when the listeners have returned",
-        runtime.Runtime,
-        "_show_error",
+        script.Script,
+        "show_error",
         lambda _: lambda self, error: None if error is None else show_everybody(self, error),
         dialect="chrome",
     ),
-    in_browser(25, "shows last_error in every dialect", runtime.Runtime, "_show_error", lambda _: show_everybody),
+    in_browser(25, "shows last_error in every dialect", script.Script, "show_error", lambda _: show_everybody),
     Mutant(
         26,
         "ends the connection for everybody when one receiver disconnects",
@@ -407,8 +407,12 @@ MUTANTS = [
         maker=TWO_RECEIVERS,
     ),
     in_browser(
-        27, "keeps the ports of a page that navigates", tabs.Frame, "_end_contexts", lambda _: lambda self: None
+        27,
+        "keeps the ports of a page that navigates",
+        registry.Registry,
+        "_end_document",
+        lambda _: lambda self, frame: None,
     ),
-    in_browser(27, "reports a page's navigation as a crash", tabs.Frame, "_end_contexts", crash_contexts),
-    in_browser(27, "closes only the top frame of a tab", tabs.Tab, "close", close_the_top_frame),
+    in_browser(27, "reports a page's navigation as a crash", registry.Registry, "_end_document", crash_contexts),
+    in_browser(27, "closes only the top frame of a tab", registry.Registry, "close_tab", close_the_top_frame),
 ]

@@ -12,7 +12,8 @@ from testing import makers
 from testing.mutants.mutant import SMALL, Mutant, in_ports, ports, take_frames
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
-from trio_ports._ports import block, core
+from trio_ports._ports import block
+from trio_ports._ports.delivery import Delivery
 
 LOGGED = {"maker": partial(makers.open_pair, dialect="firefox"), "options": {"dialect": "firefox"}}
 RAISED = {
@@ -134,10 +135,10 @@ class Fragile(ProxyPort):
 
 
 def close_in_good_order(fail: Any) -> Any:
-    def call(self: Any, error: BaseException) -> Any:
-        if not isinstance(error, trio.Cancelled):
-            self._close(None, vanished=True)
-        return fail(self, error)
+    def call(self: Any, error: BaseException, *, crash: bool) -> Any:
+        if crash:
+            self.close(None, vanished=True)
+        return fail(self, error, crash=crash)
 
     return call
 
@@ -178,24 +179,24 @@ MUTANTS = [
     in_ports(
         31,
         "ignores a listener's exception",
-        core.PortCore,
-        "_listener_failed",
-        lambda _: lambda self, error: None,
+        Delivery,
+        "_leaves",
+        lambda _: lambda self, port, error: False,
         **RAISED,
     ),
     in_ports(
         31,
         "does not raise a listener's exception out of the block",
         block.Block,
-        "raise_errors",
+        "_raise_failures",
         lambda _: lambda self, leaving: None,
         **RAISED,
     ),
     in_ports(
         31,
         "reports to the other end an orderly end when a listener has raised",
-        core.PortCore,
-        "_owner_failed",
+        Delivery,
+        "_leave_by",
         close_in_good_order,
         **RAISED,
     ),

@@ -24,7 +24,7 @@ from testing.mutants.mutant import (
 )
 from testing.proxies import ProxyPort
 
-from trio_ports._browser import contexts
+from trio_ports._browser import script
 from trio_ports._ports import connection, lanes
 from trio_ports._protocol.errors import MessageTooLargeError
 
@@ -143,7 +143,7 @@ def post_over_what_waits(port: ProxyPort, message: Any) -> None:
 def release_when_returned(_: Any) -> Any:
     async def call(self: Any, listener: Any, port: Any) -> None:
         await listener
-        port._release()
+        port._delivery.release()
 
     return call
 
@@ -191,10 +191,10 @@ class Regretting(ProxyPort):
 
 
 def has_room_for_one(_: Any) -> Any:
-    def has_room(self: Any, more: int = 1) -> bool:
-        return any(not lane.heard or lane.used + more <= self.bound for lane in self.lanes)
+    def holds(self: Any, most: float) -> bool:
+        return any(not lane.heard or lane.used <= most for lane in self.lanes)
 
-    return has_room
+    return holds
 
 
 MUTANTS = [
@@ -257,7 +257,7 @@ MUTANTS = [
     in_browser(
         15,
         "delivers nothing until an async on_connect listener has returned",
-        contexts.Context,
+        script.Script,
         "_run_listener",
         release_when_returned,
     ),
@@ -273,16 +273,16 @@ MUTANTS = [
         17,
         "posts as long as one of two receivers has room",
         lanes.Direction,
-        "has_room",
+        "holds",
         has_room_for_one,
         maker=TWO_RECEIVERS,
     ),
     in_ports(
         17,
         "does not wake a send that waited for a receiver which has left",
-        connection.Connection,
-        "_make_room",
-        lambda _: lambda self: None,
+        connection,
+        "Consequences",
+        lambda consequences: lambda *args, makes_room=False, **options: consequences(*args, **options),
         maker=TWO_RECEIVERS,
     ),
 ]
