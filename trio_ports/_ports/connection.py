@@ -322,16 +322,22 @@ class End:
         self.lane.heard = True
 
     def expect_answer(self) -> None:
-        """Let every receiver's bound hold the sender back until `note_answer`: whether this one is there is open."""
+        """Let every receiver's bound hold the sender back until `note_answer`: it is open whether this one is there."""
         self.lane.heard = True
         self.lane.direction.undecided += 1
 
     def note_answer(self) -> int:
-        """Note that it is known whether this receiver is there; return how many are, this one included."""
+        """Note that it is known whether this receiver is there; return of how many that is known, with this one.
+
+        Follow it by `withdraw`, if it is not, or by `release_senders`.
+        """
         direction = self.lane.direction
         direction.undecided -= 1
-        direction.settle()
         return len(direction.lanes) - direction.undecided
+
+    def release_senders(self) -> None:
+        """Send for those who wait, as far as there is room."""
+        self.lane.direction.settle()
 
     # Ending --------------------------------------------------------------------------------
 

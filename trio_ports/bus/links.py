@@ -92,6 +92,7 @@ async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream]
         for other in streams:
             if other.heard:
                 other.share()
+    end.release_senders()
 
 
 def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
