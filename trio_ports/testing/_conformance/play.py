@@ -29,8 +29,8 @@ from .rules import RULES
 REST_SECONDS: Final = 60.0
 """How long a history may take before it counts as endless. A message of 64 MiB takes seconds on a busy machine."""
 SECONDS_PER_MOVE: Final = 1.0
-ARRIVAL_SECONDS: Final = 5.0
-"""How long messages may be under way outside this Trio run."""
+ARRIVAL_SECONDS: Final = 30.0
+"""How long messages may be under way outside this Trio run. On a busy machine a process takes seconds to start."""
 
 
 @final
