@@ -49,18 +49,10 @@ def write_rule(number: int) -> Iterator[str]:
     yield from write_list("**Checks of an application** in ``trio_ports/testing/_applications/checks.py``", checks)
     for group in (opening, messages, disconnecting, listeners):
         path = f"tests/testing/mutants/{group.__name__.rpartition('.')[2]}.py"
-        broken = [describe(mutant.does, mutant.reported_as) for mutant in group.MUTANTS if mutant.rule == number]
+        broken = [mutant.does for mutant in group.MUTANTS if mutant.rule == number]
         yield from write_list(f"**Mutants** in ``{path}``: a port or a browser that", broken)
     faults = [fault.does for fault in FAULTS if fault.rule == number]
     yield from write_list("**Mutants** in ``tests/testing/applications/faults.py``: an application that", faults)
-
-
-def describe(does: str, reported_as: tuple[int, str] | None) -> str:
-    """Return what a mutant does, and which rule is named if it is another one."""
-    if reported_as is None:
-        return does
-    rule, why = reported_as
-    return f"{does} (reported as rule {rule}: {why})"
 
 
 def write_list(heading: str, sentences: Iterable[str]) -> Iterator[str]:

@@ -37,8 +37,6 @@ class Mutant:
     """What the kit is told about the mutant: its dialect, and what becomes of a listener's exception."""
     browser: bool = False
     """It is a browser, not only ports."""
-    reported_as: tuple[int, str] | None = None
-    """The rule that the kit names instead, and why that is the best that it can do."""
 
     @asynccontextmanager
     async def make(self) -> AsyncGenerator[tuple[ProxyPort, ...]]:
