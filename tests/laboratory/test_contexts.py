@@ -11,6 +11,7 @@ import trio.testing
 
 from trio_ports._laboratory.browsers import BrowserGoneError
 from trio_ports._laboratory.contexts import Context, Contexts
+from trio_ports._laboratory.laboratory import Laboratory
 from trio_ports._laboratory.protocol import Hello, Result, Results
 
 HELLO = Hello("a", "id", "background", "http://127.0.0.1/", None)
@@ -96,3 +97,19 @@ async def test_what_happens_within_a_time() -> None:
         nursery.start_soon(happen)
         assert await contexts.happens_within(60)
     assert context.log == [{"event": "on_message"}]
+
+
+async def test_what_other_processes_do_has_to_end_before_it_is_quiet(autojump_clock: trio.testing.MockClock) -> None:
+    """Each record begins the time anew in which nothing may happen."""
+    contexts, context = Contexts(), pretend()
+    laboratory = Laboratory(None, contexts, "", [])  # type: ignore[arg-type]
+
+    async def happen() -> None:
+        for _ in range(3):
+            await trio.sleep(0.9)
+            contexts.take(context, {"event": "on_message"})
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(happen)
+        await laboratory.settle(quiet_seconds=1)
+    assert trio.current_time() >= 3.7

@@ -1,4 +1,4 @@
-"""Players: what those of one connection are not asked, and what only those in browsers do."""
+"""Players: what those of one connection cannot be asked, and what only those in browsers do."""
 
 from __future__ import annotations
 
