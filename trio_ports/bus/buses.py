@@ -81,7 +81,7 @@ class Bus:
             raise trio.BusyResourceError("another browser is on this bus: open a bus for each")
         if self._scope.cancel_called:
             raise trio.ClosedResourceError(f"{self!r} is closed")
-        async with open_links(self, answer, max_message_bytes) as links:
+        async with open_links(self._peers, answer, max_message_bytes) as links:
             self._links = links
             try:
                 yield links
@@ -93,10 +93,6 @@ class Bus:
         return f"<Bus {self.name!r} ({state})>"
 
     # For the package ------------------------------------------------------------------------------------------------
-
-    def _open_stream(self, peer: str, call: Call) -> BusStream:
-        """Open a stream to one of the peers that are there."""
-        return self._peers[peer].open_stream(call)
 
     @enable_ki_protection
     async def _run(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -14,10 +14,8 @@ from .._ports.connection import End
 from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
 from .._transports.carrier import Carrier, Finish, wire_error
+from .peers import Peer
 from .streams import BusStream, error_of
-
-if TYPE_CHECKING:
-    from .buses import Bus
 
 GRACE_SECONDS: Final = 3.0
 """How long what was posted may take to leave, once its port has gone."""
@@ -27,24 +25,26 @@ GRACE_SECONDS: Final = 3.0
 class Links:
     """What connects a browser with the others on its bus."""
 
-    __slots__ = ("_answer", "_bus", "_max_message_bytes", "_nursery")
+    __slots__ = ("_answer", "_max_message_bytes", "_nursery", "_peers")
 
-    def __init__(self, bus: Bus, answer: Answer, max_message_bytes: float, nursery: trio.Nursery) -> None:
-        self._bus = bus
+    def __init__(
+        self, peers: Mapping[str, Peer], answer: Answer, max_message_bytes: float, nursery: trio.Nursery
+    ) -> None:
+        self._peers = peers
         self._answer = answer
         self._max_message_bytes = max_message_bytes
         self._nursery = nursery
 
     def peers(self) -> Sequence[str]:
         """Return the names of the nodes that are there."""
-        return self._bus.peers
+        return tuple(self._peers)
 
     def call(self, call: Call, ends: Mapping[str, End]) -> None:
         """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
         streams: list[BusStream] = []
         for peer, end in ends.items():
             end.expect_answer()  # Whoever does not read there is that node's business.
-            stream = self._bus._open_stream(peer, call)
+            stream = self._peers[peer].open_stream(call)
             streams.append(stream)
             self._nursery.start_soon(self._carry, end, stream, streams)
 
@@ -119,8 +119,8 @@ def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
 
 
 @asynccontextmanager
-async def open_links(bus: Bus, answer: Answer, max_message_bytes: float) -> AsyncGenerator[Links]:
+async def open_links(peers: Mapping[str, Peer], answer: Answer, max_message_bytes: float) -> AsyncGenerator[Links]:
     """Connect a browser with the others on a bus for the block; at its end what was posted is given time to leave."""
     async with trio.open_nursery() as nursery:
-        yield Links(bus, answer, max_message_bytes, nursery)
+        yield Links(peers, answer, max_message_bytes, nursery)
         nursery.cancel_scope.cancel()
