@@ -43,6 +43,16 @@ def open_half(nursery: trio.Nursery, **options: Any) -> tuple[Port, End]:
     return Port(near, Scope(nursery), options, options.decoder(Any)), far
 
 
+async def close_when_settled(end: End) -> None:
+    await settle()
+    end.close()
+
+
+async def send_when_settled(end: End, frame: bytes) -> None:
+    await settle()
+    end.send_nowait(frame)
+
+
 @pytest.mark.parametrize("order", [0, 1], ids=["opener", "receiver"])
 async def test_frames_go_through_in_order(order: int) -> None:
     """Each way, with and without waiting, one by one and many at once."""
@@ -283,11 +293,6 @@ async def test_a_bound_and_those_who_wait(nursery: trio.Nursery) -> None:
         assert end is not leaving
 
 
-async def close_when_settled(end: End) -> None:
-    await settle()
-    end.close()
-
-
 async def test_a_port_over_a_transport(nursery: trio.Nursery) -> None:
     """It decodes what the transport's end is sent, and its posts come out encoded."""
     port, far = open_half(nursery)
@@ -355,11 +360,6 @@ async def test_rare_json_from_a_transport(nursery: trio.Nursery, dialect: Any) -
     assert witness.seen == ["\ud800"]
     assert len([observation for observation in observed if isinstance(observation, Delivered)]) == 2
     port.disconnect()
-
-
-async def send_when_settled(end: End, frame: bytes) -> None:
-    await settle()
-    end.send_nowait(frame)
 
 
 async def test_what_is_dropped_is_observed(nursery: trio.Nursery) -> None:

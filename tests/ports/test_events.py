@@ -10,35 +10,15 @@ from unittest import mock
 
 import pytest
 import trio
+import trio.testing
 from support import each_dialect, settle
 
-from trio_ports import Event, Port, open_browser, open_port_pair
-
-
-async def test_add_listener_returns_its_argument() -> None:
-    """So it works as a decorator."""
-    event: Event[Any] = Event("on_message")
-
-    @event.add_listener
-    def listen() -> None:
-        raise NotImplementedError
-
-    assert event.has_listener(listen)
-    assert event.listeners == (listen,)
-    assert repr(event) == "<on_message: 1 listeners>"
-
-
-async def test_a_listener_counts_once_and_keeps_its_place() -> None:
-    """Rule 28: added twice it is there once; removed and added again it goes last."""
-    event: Event[Any] = Event("on_message")
-    first, second = print, repr
-    for listener in (first, second, first):
-        event.add_listener(listener)
-    assert event.listeners == (first, second)
-    event.remove_listener(first)
-    assert not event.has_listener(first)
-    event.add_listener(first)
-    assert event.listeners == (second, first)
+from trio_ports import (
+    Event,
+    Port,
+    open_browser,
+    open_port_pair,
+)
 
 
 class Recorder(list[tuple[Any, ...]]):
@@ -49,66 +29,6 @@ class Recorder(list[tuple[Any, ...]]):
 
     def method(self) -> None:
         raise NotImplementedError
-
-
-async def test_equal_listeners_are_two() -> None:
-    """Rule 28 speaks of the same function: objects that are equal for the moment are called each."""
-    event: Event[Any] = Event("on_message")
-    first, second = Recorder(), Recorder()
-    event.add_listener(first)
-    assert not event.has_listener(second)
-    event.remove_listener(second)
-    event.add_listener(second)
-    assert len(event.listeners) == 2
-    event.remove_listener(second)
-    assert event.has_listener(first)
-    assert not event.has_listener(second)
-
-
-@pytest.mark.parametrize("name", ["method", "append", "__contains__"])
-async def test_a_method_counts_once(name: str) -> None:
-    """Python makes a new object for a method each time: it is the same listener, of the same object only."""
-    event: Event[Any] = Event("on_message")
-    first, second = Recorder(), Recorder()
-    event.add_listener(getattr(first, name))
-    event.add_listener(getattr(first, name))
-    event.add_listener(getattr(second, name))
-    assert len(event.listeners) == 2
-    event.remove_listener(getattr(first, name))
-    assert not event.has_listener(getattr(first, name))
-    assert event.has_listener(getattr(second, name))
-
-
-@pytest.mark.parametrize("dialect", ["trio", "firefox"])
-async def test_equal_listeners_are_two_in_a_dispatch(dialect: Any) -> None:
-    """Rule 29: one removed by an earlier listener is not called, whatever an equal one does that is there still."""
-    async with trio.open_nursery() as nursery:
-        opener, receiver = open_port_pair(nursery, dialect=dialect)
-        removed, left = Recorder(), Recorder()
-        receiver.on_message.add_listener(lambda message, port: port.on_message.remove_listener(removed))
-        receiver.on_message.add_listener(removed)
-        receiver.on_message.add_listener(left)
-        opener.post_message(1)
-        await settle()
-        assert (removed, left) == ([], [(1, receiver)])
-        opener.disconnect()
-
-
-async def test_removing_what_was_never_added_does_nothing() -> None:
-    """Rule 28."""
-    event: Event[Any] = Event("on_message")
-    event.remove_listener(print)
-    assert event.listeners == ()
-    assert not event.has_listener(print)
-
-
-@pytest.mark.parametrize("listener", [None, 1, "name", []])
-async def test_a_listener_must_be_callable(listener: Any) -> None:
-    """The mistake is at the call, and nothing was added."""
-    event: Event[Any] = Event("on_message")
-    with pytest.raises(TypeError, match="a listener of on_message must be callable"):
-        event.add_listener(listener)
-    assert event.listeners == ()
 
 
 class Answerer:
@@ -172,6 +92,92 @@ TAKERS: list[Callable[..., Any]] = [
     Opaque(),
     dict,
 ]
+
+
+async def test_add_listener_returns_its_argument() -> None:
+    """So it works as a decorator."""
+    event: Event[Any] = Event("on_message")
+
+    @event.add_listener
+    def listen() -> None:
+        raise NotImplementedError
+
+    assert event.has_listener(listen)
+    assert event.listeners == (listen,)
+    assert repr(event) == "<on_message: 1 listeners>"
+
+
+async def test_a_listener_counts_once_and_keeps_its_place() -> None:
+    """Rule 28: added twice it is there once; removed and added again it goes last."""
+    event: Event[Any] = Event("on_message")
+    first, second = print, repr
+    for listener in (first, second, first):
+        event.add_listener(listener)
+    assert event.listeners == (first, second)
+    event.remove_listener(first)
+    assert not event.has_listener(first)
+    event.add_listener(first)
+    assert event.listeners == (second, first)
+
+
+async def test_equal_listeners_are_two() -> None:
+    """Rule 28 speaks of the same function: objects that are equal for the moment are called each."""
+    event: Event[Any] = Event("on_message")
+    first, second = Recorder(), Recorder()
+    event.add_listener(first)
+    assert not event.has_listener(second)
+    event.remove_listener(second)
+    event.add_listener(second)
+    assert len(event.listeners) == 2
+    event.remove_listener(second)
+    assert event.has_listener(first)
+    assert not event.has_listener(second)
+
+
+@pytest.mark.parametrize("name", ["method", "append", "__contains__"])
+async def test_a_method_counts_once(name: str) -> None:
+    """Python makes a new object for a method each time: it is the same listener, of the same object only."""
+    event: Event[Any] = Event("on_message")
+    first, second = Recorder(), Recorder()
+    event.add_listener(getattr(first, name))
+    event.add_listener(getattr(first, name))
+    event.add_listener(getattr(second, name))
+    assert len(event.listeners) == 2
+    event.remove_listener(getattr(first, name))
+    assert not event.has_listener(getattr(first, name))
+    assert event.has_listener(getattr(second, name))
+
+
+@pytest.mark.parametrize("dialect", ["trio", "firefox"])
+async def test_equal_listeners_are_two_in_a_dispatch(dialect: Any) -> None:
+    """Rule 29: one removed by an earlier listener is not called, whatever an equal one does that is there still."""
+    async with trio.open_nursery() as nursery:
+        opener, receiver = open_port_pair(nursery, dialect=dialect)
+        removed, left = Recorder(), Recorder()
+        receiver.on_message.add_listener(lambda message, port: port.on_message.remove_listener(removed))
+        receiver.on_message.add_listener(removed)
+        receiver.on_message.add_listener(left)
+        opener.post_message(1)
+        await settle()
+        assert (removed, left) == ([], [(1, receiver)])
+        opener.disconnect()
+
+
+async def test_removing_what_was_never_added_does_nothing() -> None:
+    """Rule 28."""
+    event: Event[Any] = Event("on_message")
+    event.remove_listener(print)
+    assert event.listeners == ()
+    assert not event.has_listener(print)
+
+
+@pytest.mark.parametrize("listener", [None, 1, "name", []])
+async def test_a_listener_must_be_callable(listener: Any) -> None:
+    """The mistake is at the call, and nothing was added."""
+    event: Event[Any] = Event("on_message")
+    with pytest.raises(TypeError, match="a listener of on_message must be callable"):
+        event.add_listener(listener)
+    assert event.listeners == ()
 
 
 @pytest.mark.parametrize("listener", TAKERS)
@@ -383,3 +389,12 @@ async def test_an_end_listener_removed_in_a_dispatch(nursery: trio.Nursery, dial
     # In the dialect trio a listener that comes after the end is told of it all the same, later (rule 24).
     expected = ["remover", *(["removed"] if still_called else []), *(["added"] if dialect == "trio" else [])]
     assert called == expected
+
+
+async def test_events_are_not_assigned_to(nursery: trio.Nursery) -> None:
+    """The habit of ``port.onmessage = f``: an error on that line, and the port goes on."""
+    opener, _ = open_port_pair(nursery)
+    for name in ("on_message", "on_disconnect"):
+        with pytest.raises(AttributeError, match=name):
+            setattr(opener, name, print)
+    opener.disconnect()

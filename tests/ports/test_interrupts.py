@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine"),
 ]
 
+
 PACKAGE = str(Path(trio_ports.__file__).parent)
 
 

@@ -14,6 +14,23 @@ from trio_ports import Cause, MessageSender, Port, open_port_pair
 SENDER = MessageSender(id="notes@example.org")
 
 
+BAD_ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"nursery": None}, TypeError, "nursery must be Nursery"),
+    ({"name": None}, TypeError, "name must be str"),
+    ({"name": b"name"}, TypeError, "name must be str"),
+    ({"sender": "me"}, TypeError, "sender must be MessageSender or None"),
+    ({"dialect": "safari"}, ValueError, "dialect must be one of"),
+    ({"listener_errors": "ignore"}, ValueError, 'must be "raise" or "log"'),
+    ({"max_buffer_size": 0}, ValueError, "max_buffer_size must be at least 1"),
+    ({"max_buffer_size": 1.5}, TypeError, "max_buffer_size must be an int or math.inf"),
+    ({"max_buffer_size": True}, TypeError, "max_buffer_size must be an int or math.inf"),
+    ({"max_message_bytes": -1}, ValueError, "max_message_bytes must be at least 1"),
+    ({"max_message_bytes": "64"}, TypeError, "max_message_bytes must be an int or math.inf"),
+    ({"observer": 1}, TypeError, "observer must be callable"),
+    ({"message_type": 1}, TypeError, "message_type must be a type"),
+]
+
+
 @each_dialect
 async def test_both_ends_have_the_name_and_only_the_receiver_a_sender(nursery: trio.Nursery, dialect: Any) -> None:
     """Rules 8 and 9."""
@@ -169,23 +186,6 @@ async def test_typed_pairs(nursery: trio.Nursery) -> None:
     opener.post_message(1)
     receiver.post_message(2)
     assert (await receiver.receive(), await opener.receive()) == (1, 2)
-
-
-BAD_ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"nursery": None}, TypeError, "nursery must be Nursery"),
-    ({"name": None}, TypeError, "name must be str"),
-    ({"name": b"name"}, TypeError, "name must be str"),
-    ({"sender": "me"}, TypeError, "sender must be MessageSender or None"),
-    ({"dialect": "safari"}, ValueError, "dialect must be one of"),
-    ({"listener_errors": "ignore"}, ValueError, 'must be "raise" or "log"'),
-    ({"max_buffer_size": 0}, ValueError, "max_buffer_size must be at least 1"),
-    ({"max_buffer_size": 1.5}, TypeError, "max_buffer_size must be an int or math.inf"),
-    ({"max_buffer_size": True}, TypeError, "max_buffer_size must be an int or math.inf"),
-    ({"max_message_bytes": -1}, ValueError, "max_message_bytes must be at least 1"),
-    ({"max_message_bytes": "64"}, TypeError, "max_message_bytes must be an int or math.inf"),
-    ({"observer": 1}, TypeError, "observer must be callable"),
-    ({"message_type": 1}, TypeError, "message_type must be a type"),
-]
 
 
 @pytest.mark.parametrize(("arguments", "error", "text"), BAD_ARGUMENTS)

@@ -1,4 +1,4 @@
-"""A port: posting, sending, receiving, and every way to see the end. Both ends, and each rule once more afterwards."""
+"""A port: posting and sending, its errors, and what it says of itself. Rules 10 to 17 and 23."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ import copy
 import math
 import pickle
 import threading
+from contextlib import suppress
 from typing import Any
 
 import attrs
 import msgspec
 import pytest
 import trio
+import trio.testing
 from support import Witness, each_dialect, refuse_elsewhere, settle
 from trio.testing import assert_checkpoints
 
 from trio_ports import (
+    ApplicationNameError,
     Cause,
+    FrameTooLargeError,
+    MalformedMessageError,
+    ManifestError,
     MessageShapeError,
     MessageTooLargeError,
+    NativeApplicationError,
     NotSerializableError,
     Port,
+    PortError,
+    TruncatedError,
     open_browser,
     open_port_pair,
 )
@@ -32,7 +41,49 @@ CLOSED_TEXTS = {
 }
 
 
-# Posting ------------------------------------------------------------------------------------------------------------
+async def post(port: Port, message: Any, way: str) -> None:
+    if way == "send":
+        await port.send(message)
+    else:
+        port.post_message(message)
+
+
+async def cancel_when_settled(scope: trio.CancelScope) -> None:
+    await settle()
+    scope.cancel()
+
+
+async def disconnect_when_settled(port: Port) -> None:
+    await settle()
+    port.disconnect()
+
+
+ERRORS = [
+    PortError("text", cause=Cause.CRASHED),
+    NotSerializableError("text", path="$.a"),
+    MessageTooLargeError(size=2, limit=1),
+    ManifestError(field="path", value=1, rule="must be text"),
+    FrameTooLargeError("text", size=2, limit=1, printed="hello"),
+    MalformedMessageError("text", raw=b"{"),
+    MessageShapeError("text", path="$", raw=b"1"),
+    TruncatedError(received=3, expected=None),
+    NativeApplicationError("text", cause=Cause.EXITED, application="x", status=3, stderr=("a",)),
+    ApplicationNameError("text", cause=Cause.BAD_NAME, application="x"),
+]
+
+
+class Tagged(msgspec.Struct, tag="t", rename="camel"):
+    some_name: Any
+
+
+class Listed(msgspec.Struct, array_like=True):
+    first: Any
+    second: Any = None
+
+
+class Stubborn(dict[str, Any]):
+    def items(self) -> Any:
+        raise RuntimeError("no items")
 
 
 @each_dialect
@@ -91,13 +142,6 @@ async def test_what_is_no_message_sends_nothing(nursery: trio.Nursery, dialect: 
     opener.post_message("fine")
     await settle()
     assert witness.seen == ["fine"]
-
-
-async def post(port: Port, message: Any, way: str) -> None:
-    if way == "send":
-        await port.send(message)
-    else:
-        port.post_message(message)
 
 
 @pytest.mark.parametrize("way", ["post_message", "send"])
@@ -249,9 +293,6 @@ async def test_posting_by_way_of_from_thread(nursery: trio.Nursery) -> None:
     assert await receiver.receive() == "hello"
 
 
-# Back pressure ------------------------------------------------------------------------------------------------------
-
-
 async def test_a_full_queue_takes_nothing(nursery: trio.Nursery) -> None:
     """Rule 17: post_message raises WouldBlock and sends nothing; room makes it possible again."""
     opener, receiver = open_port_pair(nursery, max_buffer_size=2)
@@ -314,11 +355,6 @@ async def test_a_cancelled_send_has_sent_nothing(nursery: trio.Nursery) -> None:
     assert receiver.statistics().messages_waiting == 0
 
 
-async def cancel_when_settled(scope: trio.CancelScope) -> None:
-    await settle()
-    scope.cancel()
-
-
 async def test_send_that_times_out(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
     """fail_after ends the wait, and nothing was sent."""
     opener, receiver = open_port_pair(nursery, max_buffer_size=1)
@@ -343,11 +379,6 @@ async def test_disconnect_while_a_sender_waits(nursery: trio.Nursery, who: str) 
         await opener.send(3)
     if who == "own side":
         assert [message async for message in receiver] == [1]
-
-
-async def disconnect_when_settled(port: Port) -> None:
-    await settle()
-    port.disconnect()
 
 
 async def test_an_echo_has_back_pressure(nursery: trio.Nursery) -> None:
@@ -454,353 +485,6 @@ async def test_a_cancelled_sender_does_not_hold_another_ends_listener_back() -> 
             assert seen == ["twice", "next"]
 
 
-# Receiving ----------------------------------------------------------------------------------------------------------
-
-
-@each_dialect
-async def test_receive_waits_for_a_message(nursery: trio.Nursery, dialect: Any) -> None:
-    """Blocked while there is none; a cancelled call has taken nothing."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    with trio.CancelScope() as scope:
-        nursery.start_soon(cancel_when_settled, scope)
-        await receiver.receive()
-    assert scope.cancelled_caught
-    opener.post_message(1)
-    assert await receiver.receive() == 1
-
-
-@each_dialect
-async def test_async_for_ends_with_the_connection(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 25: after the last message, in good order."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    seen: list[Any] = []
-
-    async def read() -> None:
-        seen.extend([message async for message in receiver])
-        seen.append("end of loop")
-
-    nursery.start_soon(read)
-    await settle()
-    opener.post_message(1)
-    opener.post_message(2)
-    opener.disconnect()
-    await settle()
-    assert seen == [1, 2, "end of loop"]
-
-
-@each_dialect
-async def test_receive_after_the_end(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 25: EndOfChannel after an orderly end, once blocked and then again and again."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    nursery.start_soon(disconnect_when_settled, opener)
-    for _ in range(3):
-        with pytest.raises(trio.EndOfChannel), assert_checkpoints():
-            await receiver.receive()
-    assert receiver.statistics().state == "ended"
-
-
-@each_dialect
-async def test_receive_after_ones_own_disconnect(nursery: trio.Nursery, dialect: Any) -> None:
-    """ClosedResourceError, once blocked and then again and again; async for does not hide it."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    nursery.start_soon(disconnect_when_settled, receiver)
-    for _ in range(2):
-        with pytest.raises(trio.ClosedResourceError, match=CLOSED_TEXTS[dialect]):
-            await receiver.receive()
-    with pytest.raises(trio.ClosedResourceError):
-        async for _ in receiver:
-            raise AssertionError
-    await settle()
-    opener.disconnect()  # Its end had been delivered, so this changes nothing.
-    with pytest.raises(trio.EndOfChannel):
-        await opener.receive()
-
-
-async def test_receive_after_a_crash(nursery: trio.Nursery) -> None:
-    """Rule 25: BrokenResourceError from port.error, after the last message; async for raises it too."""
-    opener, receiver = open_port_pair(nursery)
-    with pytest.raises(ValueError, match="secret"):
-        async with opener:
-            opener.post_message("last words")
-            raise ValueError("secret")
-    assert await receiver.receive() == "last words"
-    for _ in range(2):
-        with pytest.raises(trio.BrokenResourceError, match=r"^The other end failed\.$") as caught:
-            await receiver.receive()
-        assert caught.value.__cause__ is receiver.error
-    with pytest.raises(trio.BrokenResourceError):
-        async for _ in receiver:
-            raise AssertionError
-    assert receiver.error is not None
-    assert receiver.error.cause is Cause.CRASHED
-    with pytest.raises(trio.BrokenResourceError) as refused:
-        receiver.post_message(1)
-    assert refused.value.__cause__ is receiver.error
-
-
-@each_dialect
-async def test_one_reader_at_a_time(nursery: trio.Nursery, dialect: Any) -> None:
-    """A second reader, and a listener beside a reader, are told so; the first reader notices nothing."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    seen: list[Any] = []
-
-    async def read() -> None:
-        seen.append(await receiver.receive())
-
-    nursery.start_soon(read)
-    await settle()
-    with pytest.raises(trio.BusyResourceError, match="another task is reading"):
-        await receiver.receive()
-    with pytest.raises(trio.BusyResourceError, match="a task is reading"):
-        receiver.on_message.add_listener(lambda message, port: None)
-    assert receiver.on_message.listeners == ()
-    receiver.on_disconnect.add_listener(lambda port: None)
-    opener.post_message(1)
-    await settle()
-    assert seen == [1]
-
-
-@each_dialect
-async def test_a_reader_beside_listeners_is_refused(nursery: trio.Nursery, dialect: Any) -> None:
-    """One style of consumer at a time: once the listeners are gone, reading is possible, and the other way round."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    witness = Witness(receiver)
-    with pytest.raises(trio.BusyResourceError, match="on_message has listeners"):
-        await receiver.receive()
-    opener.post_message(1)
-    await settle()
-    receiver.on_message.remove_listener(witness.hear)
-    with trio.move_on_after(0):
-        await receiver.receive()
-    opener.post_message(2)
-    assert await receiver.receive() == 2
-    receiver.on_message.add_listener(witness.hear)
-    opener.post_message(3)
-    await settle()
-    assert witness.seen == [1, 3]
-
-
-@pytest.mark.parametrize(("dialect", "kept"), [("trio", True), ("firefox", False), ("chrome", False)])
-async def test_a_message_that_nobody_listens_for(nursery: trio.Nursery, dialect: Any, kept: bool) -> None:
-    """Rule 15: kept until somebody does in trio, dropped on arrival in the browsers."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    opener.post_message("early")
-    await settle()
-    witness = Witness(receiver)
-    opener.post_message("late")
-    await settle()
-    assert witness.seen == (["early", "late"] if kept else ["late"])
-
-
-@each_dialect
-async def test_who_reads_once_is_a_listener_from_then_on(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 15: between two reads nothing is lost."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    opener.post_message("early")
-    with trio.move_on_after(0):
-        await receiver.receive()
-    await settle()
-    opener.post_message("one")
-    opener.post_message("two")
-    await settle()
-    assert [await receiver.receive() for _ in range(3)] == ["early", "one", "two"]
-
-
-@each_dialect
-@pytest.mark.parametrize("listened", [False, True], ids=["at once", "after a listener"])
-async def test_a_reader_that_waits_gets_the_next_message(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, dialect: Any, listened: bool
-) -> None:
-    """Rule 15: whoever took what arrived before it, to drop it or for a listener, takes nothing from a reader."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    if listened:
-        witness = Witness(receiver)
-        await settle()
-        receiver.on_message.remove_listener(witness.hear)
-    await settle()
-    nursery.start_soon(post_later, opener)
-    with trio.fail_after(10):
-        assert [await receiver.receive() for _ in range(3)] == [1, 2, 3]
-    assert receiver.statistics().messages_waiting == 0
-    ends = Witness()
-    receiver.on_disconnect.add_listener(ends.see_end)
-    opener.disconnect()
-    await settle()
-    assert ends.seen == ["end"]
-
-
-async def post_later(port: Port) -> None:
-    await trio.sleep(1)
-    for number in (1, 2, 3):
-        port.post_message(number)
-
-
-async def test_kept_messages_stay_readable_after_the_end(nursery: trio.Nursery) -> None:
-    """Rule 24 (trio): without a listener the end is delivered at once, what was kept can be read, then EndOfChannel."""
-    opener, receiver = open_port_pair(nursery)
-    ends = Witness()
-    receiver.on_disconnect.add_listener(ends.see_end)
-    opener.post_message(1)
-    opener.post_message(2)
-    opener.disconnect()
-    await settle()
-    assert ends.seen == ["end"]
-    await receiver.wait_disconnected()
-    assert receiver.statistics().messages_waiting == 2
-    assert [message async for message in receiver] == [1, 2]
-    with pytest.raises(trio.EndOfChannel):
-        await receiver.receive()
-    assert ends.seen == ["end"]
-
-
-async def test_kept_messages_go_to_a_listener_that_comes_after_the_end(nursery: trio.Nursery) -> None:
-    """Rules 15 and 24 (trio): whoever comes first gets them, in order."""
-    opener, receiver = open_port_pair(nursery)
-    opener.post_message(1)
-    opener.post_message(2)
-    opener.disconnect()
-    await settle()
-    witness = Witness()
-    receiver.on_message.add_listener(witness.hear)
-    await settle()
-    assert witness.seen == [1, 2]
-    receiver.on_message.remove_listener(witness.hear)
-    with pytest.raises(trio.EndOfChannel):
-        await receiver.receive()
-
-
-@each_dialect
-async def test_the_end_waits_for_the_last_message_to_be_read(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 24: with a reader, on_disconnect comes after the last message."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    ends = Witness()
-    receiver.on_disconnect.add_listener(ends.see_end)
-    nursery.start_soon(disconnect_after_posting, opener, [1, 2, 3])
-    assert await receiver.receive() == 1
-    await settle()
-    assert ends.seen == []
-    assert receiver.statistics().state == "ending"
-    assert await receiver.receive() == 2
-    assert await receiver.receive() == 3
-    await settle()
-    assert ends.seen == ["end"]
-    assert receiver.statistics().state == "ended"
-
-
-async def disconnect_after_posting(port: Port, messages: list[Any]) -> None:
-    await settle()
-    for message in messages:
-        port.post_message(message)
-    port.disconnect()
-
-
-# The end ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("dialect", "told"), [("trio", True), ("firefox", False), ("chrome", False)])
-async def test_a_listener_that_comes_after_the_end(nursery: trio.Nursery, dialect: Any, told: bool) -> None:
-    """Rule 24: told once in trio, never in the browsers; and never of one's own disconnect."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    opener.disconnect()
-    await settle()
-    late = Witness()
-    for _ in range(2):
-        receiver.on_disconnect.add_listener(late.see_end)
-        assert late.seen == []  # Rule 32.
-        await settle()
-        opener.on_disconnect.add_listener(late.see_end)
-        receiver.on_disconnect.remove_listener(late.see_end)
-        await settle()
-        assert late.seen == (["end"] if told else [])
-        late.seen *= 0
-        told = False
-
-
-@each_dialect
-async def test_wait_disconnected_returns_at_both_ends(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rules 24 and 25: when the end was delivered or this side disconnected; again and again, and it never raises."""
-    ports = open_port_pair(nursery, dialect=dialect)
-    done: list[str] = []
-
-    async def wait(port: Port, name: str) -> None:
-        await port.wait_disconnected()
-        done.append(name)
-
-    for port, name in zip(ports, ("opener", "receiver"), strict=True):
-        nursery.start_soon(wait, port, name)
-        nursery.start_soon(wait, port, name)
-    await settle()
-    assert done == []
-    ports[0].disconnect()
-    await settle()
-    assert sorted(done) == ["opener", "opener", "receiver", "receiver"]
-    for port in ports:
-        with assert_checkpoints():
-            await port.wait_disconnected()
-
-
-@each_dialect
-async def test_wait_disconnected_of_a_port_that_was_over_before(nursery: trio.Nursery, dialect: Any) -> None:
-    """Nobody had waited when it ended."""
-    for port in open_port_pair(nursery, dialect=dialect):
-        port.disconnect()
-        await settle()
-        with assert_checkpoints():
-            await port.wait_disconnected()
-
-
-@each_dialect
-async def test_disconnect_in_a_listener(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 30: the other listeners still get this message, nothing after it is delivered, and it is never told."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    seen: list[Any] = []
-
-    def bye(message: Any, port: Port) -> None:
-        seen.append(("bye", message))
-        port.disconnect()
-
-    receiver.on_message.add_listener(bye)
-    witness = Witness(receiver)
-    ends = Witness(opener)
-    for number in range(3):
-        opener.post_message(number)
-    await settle()
-    assert seen == [("bye", 0)]
-    assert witness.seen == [0]
-    assert ends.seen == ["end"]
-
-
-@each_dialect
-async def test_disconnect_by_somebody_else_between_two_messages(nursery: trio.Nursery, dialect: Any) -> None:
-    """Rule 21: what was on its way to the one who disconnected is gone."""
-    opener, receiver = open_port_pair(nursery, dialect=dialect)
-    witness = Witness(receiver)
-    opener.post_message(1)
-    await settle()
-    opener.post_message(2)
-    receiver.disconnect()
-    await settle()
-    assert witness.seen == [1]
-    assert receiver.statistics().messages_waiting == 0
-
-
-async def test_a_message_in_the_tick_of_the_readers_disconnect(nursery: trio.Nursery) -> None:
-    """It had been handed over, so it is received; and nothing is counted that is not there."""
-    opener, receiver = open_port_pair(nursery)
-    seen: list[Any] = []
-
-    async def read() -> None:
-        seen.append(await receiver.receive())
-
-    nursery.start_soon(read)
-    await settle()
-    opener.post_message("just in time")
-    receiver.disconnect()
-    await settle()
-    assert seen == ["just in time"]
-    assert receiver.statistics().messages_waiting == 0
-
-
 async def test_outside_trio_disconnect_says_so() -> None:
     """From another thread nothing can be ended."""
     async with trio.open_nursery() as nursery:
@@ -808,121 +492,6 @@ async def test_outside_trio_disconnect_says_so() -> None:
         await refuse_elsewhere(opener.disconnect)
         assert opener.statistics().state == "open"
         await opener.aclose()
-
-
-# Errors in listeners -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["sync", "async"])
-@each_dialect
-async def test_logged_errors_leave_the_port_alive(
-    nursery: trio.Nursery, dialect: Any, kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Rule 31: the others run, the port lives, the peer is not told; in trio when asked for."""
-    options = {"listener_errors": "log"} if dialect == "trio" else {}
-    opener, receiver = open_port_pair(nursery, dialect=dialect, **options)  # type: ignore[arg-type]
-
-    def fail(*_: Any) -> None:
-        raise ValueError("of no concern to others")
-
-    async def fail_later(*_: Any) -> None:
-        await trio.lowlevel.checkpoint()
-        fail()
-
-    failing = fail if kind == "sync" else fail_later
-    receiver.on_message.add_listener(failing)
-    receiver.on_disconnect.add_listener(failing)
-    witness = Witness(receiver)
-    peer = Witness(opener)
-    opener.post_message(1)
-    opener.post_message(2)
-    await settle()
-    assert (witness.seen, peer.seen) == ([1, 2], [])
-    opener.disconnect()
-    await settle()
-    assert witness.seen == [1, 2, "end"]
-    assert opener.error is None
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ValueError] * 3
-    assert {record.name for record in caplog.records} == {"trio_ports"}
-
-
-async def test_a_single_failing_listener_is_logged(nursery: trio.Nursery, caplog: pytest.LogCaptureFixture) -> None:
-    """The one listener of a port takes the short way; its errors do not."""
-    opener, receiver = open_port_pair(nursery, listener_errors="log")
-
-    @receiver.on_message.add_listener
-    def fail(message: Any, port: Port) -> None:
-        raise ValueError
-
-    opener.post_message(1)
-    opener.post_message(2)
-    await settle()
-    assert len(caplog.records) == 2
-    assert receiver.statistics().state == "open"
-
-
-# Typed messages ------------------------------------------------------------------------------------------------------
-
-
-class Move(msgspec.Struct):
-    n: int
-
-
-@attrs.define
-class Step:
-    n: int
-
-
-@pytest.mark.parametrize("kind", [Move, Step])
-async def test_typed_messages_arrive_as_objects(nursery: trio.Nursery, kind: Any) -> None:
-    """Both by reading and by listening."""
-    opener, receiver = open_port_pair(nursery, message_type=kind)
-    opener.post_message(kind(1))
-    assert await receiver.receive() == kind(1)
-    witness = Witness(receiver)
-    opener.post_message(kind(2))
-    await settle()
-    assert witness.seen == [kind(2)]
-
-
-async def test_another_shape_raises_from_receive_and_the_port_lives(nursery: trio.Nursery) -> None:
-    """The error has path and bytes; the next message comes as if nothing had been."""
-    opener, receiver = open_port_pair(nursery, message_type=Move)
-    opener.post_message({"n": "one"})
-    opener.post_message({"n": 2})
-    with pytest.raises(MessageShapeError) as caught:
-        await receiver.receive()
-    assert (caught.value.path, caught.value.raw) == ("$.n", b'{"n":"one"}')
-    assert await receiver.receive() == Move(2)
-
-
-async def test_another_shape_counts_as_a_listeners_error(
-    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Logged where listeners' errors are; the next message comes."""
-    opener, receiver = open_port_pair(nursery, message_type=Move, listener_errors="log")
-    witness = Witness(receiver)
-    opener.post_message("nonsense")
-    opener.post_message({"n": 2})
-    await settle()
-    assert witness.seen == [Move(2)]
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [MessageShapeError]
-
-
-async def test_another_shape_leaves_through_the_nursery() -> None:
-    """And the peer is told that this end failed."""
-    peers: list[Port] = []
-    with pytest.RaisesGroup(MessageShapeError):
-        async with trio.open_nursery() as nursery:
-            opener, receiver = open_port_pair(nursery, message_type=Move)
-            peers.append(opener)
-            Witness(receiver)
-            opener.post_message("nonsense")
-    assert peers[0].error is not None
-    assert peers[0].error.cause is Cause.CRASHED
-
-
-# What it says of itself ----------------------------------------------------------------------------------------------
 
 
 async def test_statistics_and_repr(nursery: trio.Nursery) -> None:
@@ -986,3 +555,75 @@ async def test_aclose_disconnects_even_if_cancelled(nursery: trio.Nursery) -> No
         await opener.aclose()
     assert scope.cancelled_caught
     assert opener.statistics().state == "closed"
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_errors_can_be_copied_and_pickled(error: Exception) -> None:
+    """An error that crosses a process border keeps its type, its text and its data."""
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(twin) is type(error)
+        assert (str(twin), vars(twin)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    ("message", "arrives"),
+    [
+        (Tagged("\ud800"), {"type": "t", "someName": "\ud800"}),
+        (Listed("\ud800"), ["\ud800", None]),
+        ([Tagged(1), "\ud800"], [{"type": "t", "someName": 1}, "\ud800"]),
+    ],
+)
+async def test_a_surrogate_changes_nothing_else(nursery: trio.Nursery, message: Any, arrives: Any) -> None:
+    """What msgspec makes of a Struct is the same with and without a lone surrogate in the message."""
+    opener, receiver = open_port_pair(nursery)
+    opener.post_message(message)
+    assert await receiver.receive() == arrives
+    opener.disconnect()
+
+
+@pytest.mark.parametrize("message", [Stubborn(a=object()), {"a": Stubborn(b=b"bytes")}])
+async def test_a_message_that_fails_while_it_is_looked_at(nursery: trio.Nursery, message: Any) -> None:
+    """Whatever a message raises, the caller is told that it is not JSON."""
+    opener, _ = open_port_pair(nursery)
+    with pytest.raises(NotSerializableError):
+        opener.post_message(message)
+    opener.disconnect()
+
+
+@pytest.mark.parametrize("attempt", range(20))
+async def test_a_listeners_post_overtakes_nobody_who_waits(nursery: trio.Nursery, attempt: int) -> None:
+    """It may exceed the bound; a send of the same port that waits for room was there before it."""
+    opener, receiver = open_port_pair(nursery, max_buffer_size=3)
+    opener.post_message(attempt)
+    for number in range(3):
+        receiver.post_message(number)
+    nursery.start_soon(receiver.send, 3)
+    await trio.testing.wait_all_tasks_blocked()
+    heard: list[Any] = []
+    opener.on_message.add_listener(lambda message, port: heard.append(message))
+    receiver.on_message.add_listener(lambda message, port: port.post_message("answer"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert heard == [0, 1, 2, 3, "answer"]
+    opener.disconnect()
+
+
+async def test_a_message_that_is_refused_is_one_error(nursery: trio.Nursery) -> None:
+    """Not two tracebacks, one for each look at it."""
+    opener, _ = open_port_pair(nursery)
+    with pytest.raises(NotSerializableError) as refusal:
+        opener.post_message({"file": b"x"})
+    assert refusal.value.__context__ is None
+    opener.disconnect()
+
+
+async def test_sending_from_another_thread(nursery: trio.Nursery) -> None:
+    """It is refused there, with or without a Trio run, and nothing was sent."""
+    opener, receiver = open_port_pair(nursery)
+
+    def send() -> None:
+        with suppress(StopIteration):
+            opener.send(1).send(None)  # type: ignore[attr-defined]
+
+    await refuse_elsewhere(send)
+    assert receiver.statistics().messages_waiting == 0
+    opener.disconnect()
