@@ -121,7 +121,7 @@ async def converse(folder: Path, dialect: str, *posts: Any) -> tuple[list[Any], 
             port.post_message(message)
         with trio.fail_after(PATIENCE_SECONDS):
             await port.wait_disconnected()
-        error = port._error
+        error = port._delivery.error
     return witness.seen, error
 
 

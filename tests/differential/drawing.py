@@ -92,7 +92,7 @@ def _take_turns(model: Model, move: Move) -> list[Move]:
 
 def _hear_connect(model: Model, at: str, step: Step) -> set[str]:
     """Return the names of the listeners that a connect calls, if several contexts have them."""
-    contexts, event = model.hear(model.contexts[at], step)
+    contexts, event = model.find_receivers(model.contexts[at], step)
     return {name for context in contexts for name in context.listeners[event]} if len(contexts) > 1 else set()
 
 

@@ -303,12 +303,15 @@ class Delivery:
         """Call the listeners until there is nothing to do. Cancelled, sync listeners still learn of the end."""
         try:
             try:
-                if not await self._deliver_messages(port):
-                    await self._report_end(port)
-            except BaseException as error:
-                self._verdict = Verdict(None, error, ends_port=not isinstance(error, trio.Cancelled))
-            if self._verdict is not None and not self._verdict.ends_port:
-                await self._finish_cancelled(port)
+                try:
+                    if not await self._deliver_messages(port):
+                        await self._report_end(port)
+                except trio.Cancelled as error:
+                    self._verdict = Verdict(None, error, ends_port=False)
+                if self._verdict is not None and not self._verdict.ends_port:
+                    await self._finish_cancelled(port)
+            except BaseException as error:  # Interrupted between two listeners.
+                self._verdict = Verdict(None, error, ends_port=True)
             if self._verdict is not None and self._verdict.raised is not None:
                 self._leave_by(self._verdict.raised, crash=self._verdict.ends_port)
         finally:

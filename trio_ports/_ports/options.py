@@ -27,12 +27,16 @@ class Options:
     encoder: Encoder
     reading: Reading
     """How arrived bytes are read."""
-    untyped_decoder: Decoder
-    """The decoder of every port without a message type: making one costs more than a connection."""
 
     def decoder(self, message_type: Any) -> Decoder:
         """Make the decoder of a port; TypeError if nothing can be decoded into ``message_type``."""
-        return self.untyped_decoder if message_type is Any else Decoder(message_type, self.reading)
+        return _untyped_decoder(self.reading) if message_type is Any else Decoder(message_type, self.reading)
+
+
+@functools.cache
+def _untyped_decoder(reading: Reading) -> Decoder:
+    """Return the decoder of untyped ports: one for all of them, as making one costs more than a connection."""
+    return Decoder(Any, reading)
 
 
 def make_options(
@@ -54,7 +58,7 @@ def make_options(
     check_limit("max_message_bytes", message_bytes)
     if observer is not None and not callable(observer):
         raise TypeError(f"observer must be callable, not {observer!r}")
-    options = _share_options(table.name, errors, buffer_size, message_bytes)
+    options = _share_options(table, errors, buffer_size, message_bytes)
     if observer is None:
         return options
     observers = [observer] if options.observer is None else [options.observer, observer]
@@ -63,19 +67,16 @@ def make_options(
 
 @functools.lru_cache(maxsize=64)
 def _share_options(
-    dialect: str, listener_errors: ListenerErrors, max_buffer_size: float, max_message_bytes: float
+    dialect: Dialect, listener_errors: ListenerErrors, max_buffer_size: float, max_message_bytes: float
 ) -> Options:
     """Return the same record for the same options: it costs as much as a connection, in time and in memory."""
-    table = find_dialect(dialect)
-    reading = Reading.of(table)
-    too_large = table.too_large_text if max_message_bytes == table.max_message_bytes else None
+    too_large = dialect.too_large_text if max_message_bytes == dialect.max_message_bytes else None
     return Options(
-        dialect=table,
+        dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
         max_message_bytes=max_message_bytes,
         observer=joined([log_failures]) if listener_errors == "log" else None,
         encoder=Encoder(max_message_bytes=max_message_bytes, too_large_text=too_large),
-        reading=reading,
-        untyped_decoder=Decoder(Any, reading),
+        reading=Reading.of(dialect),
     )

@@ -38,7 +38,7 @@ class NativeTexts:
     closed_stdin: str | None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Dialect:
     """One column of the table."""
 

@@ -102,11 +102,11 @@ async def test_a_name_that_chromium_refuses_ends_the_port(tmp_path: Path) -> Non
     """Rule 37: `Lab.Upper` is only absent for Firefox, and no name at all for Chromium."""
     async with open_application(tmp_path, "firefox", "Lab.Upper") as (port, _):
         await port.wait_disconnected()
-        assert str(port._error) == "No such native application Lab.Upper"
+        assert str(port._delivery.error) == "No such native application Lab.Upper"
     async with open_application(tmp_path, "chrome", "Lab.Upper") as (port, _):
         await port.wait_disconnected()
-        assert port._error is not None
-        assert (port._error.cause, str(port._error)) == (
+        assert port._delivery.error is not None
+        assert (port._delivery.error.cause, str(port._delivery.error)) == (
             Cause.BAD_NAME,
             "Invalid native messaging host name specified.",
         )
@@ -327,7 +327,7 @@ async def test_browsers_notice_a_closed_standard_input_when_they_write(
         port.on_message.add_listener(lambda message, port: port.post_message("into nothing"))
         with trio.fail_after(PATIENCE_SECONDS):
             await port.wait_disconnected()
-        error = port._error
+        error = port._delivery.error
     assert witness.seen == [1, "end"]
     assert (None if error is None else str(error)) == text
 
