@@ -78,7 +78,9 @@ def join_failures(text: str, own: BaseException | None, others: BaseException) -
         return others
     if other_failure is None:
         return own_failure
-    failures = other_failure.exceptions if isinstance(other_failure, BaseExceptionGroup) else [other_failure]
+    failures = [other_failure]
+    if isinstance(other_failure, BaseExceptionGroup):
+        failures = list(cast("BaseExceptionGroup[BaseException]", other_failure).exceptions)
     return BaseExceptionGroup(text, [own_failure, *failures])
 
 

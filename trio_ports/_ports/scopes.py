@@ -186,7 +186,7 @@ def scope_of(nursery: trio.Nursery) -> Scope:
     try:
         kept = _KEPT.get()
     except LookupError:
-        kept = {}
+        kept = dict[trio.Nursery, Scope]()
         _KEPT.set(kept)
     scope = kept.get(nursery)
     if scope is None:
