@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from ._browser.runtime import Runtime, Tabs
     from ._transports.streams import open_stream_port
 else:
-    # A native application is started for every connection, and lives in no browser of ours: it need not import one.
+    # A native application is started for every connection, so its imports have to be
+    # quick, and it has no use for a browser.
     __getattr__ = imported_on_demand(
         __name__,
         {

@@ -1,4 +1,4 @@
-"""Small checks that every layer makes of its arguments, and imports on demand."""
+"""Checks of arguments that every layer uses, and imports on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def require_trio(what: str, thread: int | None = None) -> None:
 
     Args:
         what: names the call.
-        thread: the only one that may make it, by its number; any one with a Trio run unless given.
+        thread: the number of the only thread that may make it; unless given, any
+            thread with a Trio run may.
     """
     if not trio.lowlevel.in_trio_run() or thread not in (None, get_ident()):
         raise outside_trio(what)
@@ -32,7 +33,7 @@ def outside_trio(what: str) -> RuntimeError:
 
 
 def runs_within(task: trio.lowlevel.Task | None) -> bool:
-    """Say whether the caller is ``task``, or a task somewhere below it, for which ``task`` has to wait."""
+    """Return whether the caller is ``task``, or a task below it that ``task`` has to wait for."""
     current: trio.lowlevel.Task | None = trio.lowlevel.current_task()
     while current is not None and current is not task:
         current = None if current.parent_nursery is None else current.parent_nursery.parent_task
@@ -40,7 +41,7 @@ def runs_within(task: trio.lowlevel.Task | None) -> bool:
 
 
 def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None:
-    """Raise TypeError unless ``value`` is an instance of ``expected``; True is no number here."""
+    """Raise TypeError unless ``value`` is an instance of ``expected``; a bool never is."""
     if not isinstance(value, expected) or isinstance(value, bool):
         kinds = expected if isinstance(expected, tuple) else (expected,)
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
@@ -48,13 +49,13 @@ def check_type(name: str, value: Any, expected: type | tuple[type, ...]) -> None
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Raise TypeError unless ``value`` is True or False: anything else would be taken for one of them."""
+    """Raise TypeError unless ``value`` is True or False, and not merely true or false."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def check_list(name: str, value: Any, of: str) -> None:
-    """Raise TypeError unless ``value`` is several things; one text would be a list of its letters."""
+    """Raise TypeError unless ``value`` is a list or the like; a string would be one of letters."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{name} must be a list of {of}, not {value!r}")
 
@@ -70,7 +71,7 @@ def check_limit(name: str, value: Any) -> None:
 
 
 def imported_on_demand(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """Make a module's ``__getattr__``, which imports a name when it is first asked for.
+    """Make a ``__getattr__`` for a module that imports a name when it is first used.
 
     Args:
         package: the module's own name.

@@ -16,7 +16,7 @@ from trio_ports import AlreadyInstalledError, LocalProtocolError, open_browser
     [
         ({"extension_id": ""}, ValueError, "extension_id must not be empty"),
         ({"extension_id": None}, TypeError, "extension_id must be str"),
-        ({"extension_id": "notes@example.org"}, AlreadyInstalledError, "is installed already"),
+        ({"extension_id": "notes@example.org"}, AlreadyInstalledError, "is already installed"),
         ({"extension_id": "new", "externally_connectable": ["*"]}, TypeError, "must be a mapping"),
     ],
 )

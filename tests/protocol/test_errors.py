@@ -82,7 +82,7 @@ def test_local_errors_carry_data() -> None:
     assert str(ManifestError(field="", value="", rule="must be JSON")).startswith("the manifest: must be JSON")
     listening = AlreadyListeningError(application="app", address="/run/app.socket")
     assert (listening.application, listening.address) == ("app", "/run/app.socket")
-    assert "app is listened for already, at /run/app.socket" in str(listening)
+    assert "app already has a listener, at /run/app.socket" in str(listening)
 
 
 def test_an_id_that_is_taken_is_a_value_error() -> None:
@@ -91,7 +91,7 @@ def test_an_id_that_is_taken_is_a_value_error() -> None:
     assert isinstance(error, ValueError)
     assert not isinstance(error, ProtocolError)
     assert error.extension_id == "notes@example.org"
-    assert str(error) == "an extension with the id 'notes@example.org' is installed already"
+    assert str(error) == "an extension with the id 'notes@example.org' is already installed"
 
 
 def test_remote_errors_carry_data() -> None:

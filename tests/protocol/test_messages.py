@@ -432,7 +432,7 @@ class Plain:
 @pytest.mark.parametrize("message_type", [Plain, Path])
 def test_a_class_of_no_fields_is_refused(message_type: Any) -> None:
     """Whoever forgot @dataclass is told so at once."""
-    with pytest.raises(TypeError, match="nothing that arrives is one; was @dataclass forgotten"):
+    with pytest.raises(TypeError, match="no message can become one; was @dataclass forgotten"):
         Decoder(message_type)
 
 

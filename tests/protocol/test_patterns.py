@@ -72,7 +72,7 @@ def test_star_means_every_extension_and_an_empty_key_nobody() -> None:
         ({"ids": "*"}, TypeError, "ids must be a list of strings"),
         ({"ids": [1]}, TypeError, "ids must be a list of strings"),
         ({"ids": None}, TypeError, "ids must be a list of strings"),
-        ({"ids": [""]}, ValueError, "no extension has an empty id"),
+        ({"ids": [""]}, ValueError, "ids has an empty id"),
         ({"matches": 3}, TypeError, "matches must be a list of strings"),
         ({"matches": [None]}, TypeError, "matches must be a list of strings"),
         ({"matches": ["nonsense"]}, ValueError, "is not a match pattern"),

@@ -43,3 +43,13 @@ def test_the_page_of_checks() -> None:
         assert f"- {made['mark_up'](broken.does)}" in sections[broken.rule]
     paths = set(re.findall(r"``((?:tests|trio_ports)/[^`]+)``", page))
     assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
+def test_the_page_of_files() -> None:
+    """Each path that the page names leads somewhere, and each file of a port has its line there."""
+    page = (ROOT / "docs" / "explanation" / "files.rst").read_text(encoding="utf-8")
+    paths = set(re.findall(r"``(\w+/[\w./]*)``", page)) - {"trio_ports/"}
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / "trio_ports" / path).exists()] == []
+    files = [path.stem for path in (ROOT / "trio_ports" / "_ports").glob("[!_]*.py")]
+    assert [name for name in files if f"``{name}``" not in page] == []

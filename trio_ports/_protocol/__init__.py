@@ -1,1 +1,1 @@
-"""The rules, as pure data and functions: nothing here waits, and nothing here knows Trio or the operating system."""
+"""The rules as data and pure functions: nothing here waits, or uses Trio or the operating system."""

@@ -1,8 +1,9 @@
 """Where browsers differ, as one table: a row for each question, a column for each dialect.
 
-``firefox`` and ``chrome`` do what those browsers were seen to do (Firefox 153 ESR, Chromium 156), oddities included, so
-that an extension's protocol can be tested without a browser. ``trio`` is the common core, mended where a browser loses
-something. The code asks the table; it never asks which dialect it is.
+``firefox`` and ``chrome`` behave as those browsers were observed to (Firefox 153 ESR,
+Chromium 156), oddities included, so that an extension's protocol can be tested without a
+browser. ``trio`` does what both have in common, and keeps what a browser would lose. The
+code asks the table; it never asks which dialect it is.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ DialectName: TypeAlias = Literal["trio", "firefox", "chrome"]
 
 @attrs.frozen
 class NativeTexts:
-    """What ``port.error`` says of a native application; None where the browser gives no error at all.
+    """The text of ``port.error`` for a native application; None if there is no error at all.
 
-    ``{name}``, ``{size}`` and ``{limit}`` are filled in. In the dialect without a set of texts, the error itself
-    says what to mend.
+    ``{name}``, ``{size}`` and ``{limit}`` are filled in. A dialect without these texts
+    has errors that say what to fix.
     """
 
     manifest: str
@@ -46,57 +47,61 @@ class Dialect:
 
     # Messages
     keeps_unheard_messages: bool
-    """A message that nobody listens for is kept until somebody does; otherwise it is dropped on arrival."""
+    """A message that nobody listens for is kept until somebody does; otherwise it is
+    dropped on arrival."""
     max_buffer_size: float
-    """How many messages may wait in one direction, unless the opener says otherwise."""
+    """How many messages may wait in one direction, unless another bound is given."""
     max_message_bytes: float
-    """The largest encoded message, unless the opener says otherwise."""
+    """The largest encoded message, in bytes, unless another limit is given."""
     too_large_text: str | None
 
     # Disconnecting
     tells_late_listeners: bool
     """A listener added to on_disconnect after the end was delivered is called, once."""
     keeps_error: bool
-    """``port.error`` says why; otherwise ``runtime.last_error`` does, while on_disconnect listeners run."""
+    """``port.error`` keeps the reason; otherwise only ``runtime.last_error`` has it, while
+    on_disconnect listeners run."""
     tells_crashes: bool
-    """The other end's error says that the owner of this one failed."""
+    """The other end gets an error if the owner of this one failed."""
     receiver_disconnects: Literal["last", "all", "opener"]
-    """Whom a receiver's ``disconnect()`` ends: the opener once the last receiver is gone; everybody; the opener only,
-    while the other receivers keep a port that swallows what they post."""
+    """Which other ends a receiver's ``disconnect()`` ends: the opener, once the last receiver
+    has gone; all of them; or only the opener, while the other receivers keep a port that
+    swallows what they post."""
     receiver_vanishes: Literal["last", "all"]
     """The same for a receiver whose context goes away."""
     post_after_close_text: str | None
 
     # Listeners
     calls_removed_listeners: bool
-    """A listener removed during a dispatch by an earlier one is still called in it."""
+    """A listener that an earlier listener removes is still called for the same message."""
     listener_errors: Literal["raise", "log"]
-    """What a listener raises leaves through the scope that owns the port, or is logged."""
+    """A listener's exception leaves through the scope that owns the port, or is logged."""
 
     # Who reaches whom
     extension_url: str
-    """The address of an extension's page: ``{id}`` its id, ``{uuid}`` its installation."""
+    """The address of an extension's page; ``{id}`` is its id, ``{uuid}`` its installation."""
     externally_connectable_for_extensions: bool
-    """The manifest key says which extensions may connect; otherwise it speaks of web pages only."""
+    """The manifest key also decides which extensions may connect, not only which web pages."""
 
     document_id_overrules: Literal["nothing", "tab", "tab and frame"]
-    """What ``tabs.connect`` pays no heed to where it is given a ``document_id``: the tab, if no frame is given with it,
-    or both. There has to be such a tab, though."""
+    """What ``tabs.connect`` ignores if it is given a ``document_id``: nothing, the tab (if no
+    frame is given), or the tab and the frame. The tab has to exist all the same."""
 
     tabs_connect_reaches_opener: bool
-    """An extension page that calls ``tabs.connect`` with the tab that shows it is reached like any other."""
+    """An extension page that calls ``tabs.connect`` with the tab that shows it reaches
+    itself too."""
 
     # The sender's fields
     tabs_connect_names_tab: bool
-    """An opener in a tab is named by its tab to the receivers of ``tabs.connect`` too."""
+    """``sender.tab`` is given after ``tabs.connect`` too."""
     document_id_without_tab: bool
     background_origin: bool
-    """``sender.origin`` is given when a background opens with ``runtime.connect``."""
+    """``sender.origin`` is given if a background called ``runtime.connect``."""
     document_lifecycle: str | None
 
     # Native applications
     native_port_name: bool
-    """A native port has the application's name; otherwise the empty one."""
+    """A native port has the application's name; otherwise its name is empty."""
     native_name_raises: bool
     """A name that no application can have raises at the call; otherwise the port ends."""
     native_texts: NativeTexts | None
@@ -230,14 +235,14 @@ CHROME: Final = Dialect(
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (TRIO, FIREFOX, CHROME)}
 
 NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
-"""The same for *absent* and *forbidden*, in every dialect, so that nobody can probe."""
+"""The same for *absent* and *forbidden*, in every dialect, so that nobody can find out."""
 
 
 def find_dialect(name: str) -> Dialect:
-    """Return the dialect of that name.
+    """Return the dialect with that name.
 
     Raises:
-        ValueError: for any other name.
+        ValueError: there is none.
     """
     try:
         return DIALECTS[name]

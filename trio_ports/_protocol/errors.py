@@ -1,9 +1,9 @@
-"""Every error of the package: who is to blame is the type, why a connection ended is its cause.
+"""Every error of the package: the type says whose fault it was, the cause says why.
 
 ::
 
     PortError(cause=…)                  what port.error holds
-    ├─ RemoteProtocolError              the other side sent nonsense (also a ProtocolError)
+    ├─ RemoteProtocolError              the other side broke the rules (also a ProtocolError)
     │  ├─ FrameTooLargeError            size, limit, printed
     │  ├─ MalformedMessageError         raw
     │  │  └─ MessageShapeError          path, raw
@@ -12,16 +12,18 @@
        └─ ApplicationNameError          also a LocalProtocolError
     ProtocolError
     ├─ RemoteProtocolError
-    └─ LocalProtocolError               you asked for what the rules forbid
+    └─ LocalProtocolError               your call broke the rules
        ├─ NotSerializableError          path (also a TypeError)
        ├─ MessageTooLargeError          size, limit
        ├─ ManifestError                 field, value, rule
        └─ AlreadyListeningError         application, address
     AlreadyInstalledError               extension_id (also a ValueError)
 
-The causes are stable and made for programs; the texts are made for people and may change. For waiting and closing,
-Trio's own errors are used: ``trio.ClosedResourceError`` (closed here), ``trio.BrokenResourceError`` (gone there; its
-``__cause__`` is the :class:`PortError`), ``trio.BusyResourceError``, ``trio.WouldBlock``, ``trio.EndOfChannel``.
+The causes are stable and made for programs. The texts are made for people and may
+change. For waiting and closing, Trio's own errors are used: ``trio.ClosedResourceError``
+(this side has closed), ``trio.BrokenResourceError`` (the other side has gone; its
+``__cause__`` is the :class:`PortError`), ``trio.BusyResourceError``,
+``trio.WouldBlock`` and ``trio.EndOfChannel``.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ class Cause(enum.Enum):
     """Why a connection ended with an error. The values are stable: store them, compare them, print them."""
 
     NO_RECEIVER = "no-receiver"
-    """Nobody listens there, or nobody there may be reached; which of the two is not told."""
+    """Nobody listens there, or the opener may not connect. It is kept secret which."""
     CRASHED = "crashed"
     """The scope that owned the other end failed with an exception."""
     UNREAD = "unread"
-    """This end never read, and its queue was full, while others of the same connection did read."""
+    """This receiver never read and its queue was full, while other receivers did read."""
     WIRE_BROKEN = "wire-broken"
     """What carried the connection (a socket, a pipe, a machine) failed."""
     MALFORMED = "malformed"
@@ -51,23 +53,24 @@ class Cause(enum.Enum):
     BAD_NAME = "bad-name"
     """No native application can have that name."""
     MANIFEST_NOT_FOUND = "manifest-not-found"
-    """No manifest for the native application in any of the places."""
+    """There is no manifest for the native application in any of the places."""
     MANIFEST_INVALID = "manifest-invalid"
-    """The native application's manifest was found and breaks a rule."""
+    """The native application's manifest was found, but it breaks a rule."""
     NOT_ALLOWED = "not-allowed"
     """The manifest does not list this extension."""
     PROGRAM_MISSING = "program-missing"
-    """The manifest's path leads nowhere."""
+    """There is no file at the path that the manifest names."""
     NOT_EXECUTABLE = "not-executable"
-    """The program is there and may not be executed."""
+    """The program exists but may not be executed."""
     INTERPRETER_MISSING = "interpreter-missing"
-    """The program's first line names an interpreter that is not there."""
+    """The program's first line names an interpreter that does not exist."""
     EXITED = "exited"
-    """The native application ended with a status other than 0, or by a signal; or before the one answer asked for."""
+    """The native application ended with a status other than 0 or by a signal, or before it
+    sent the one answer that was asked for."""
     STDIN_CLOSED = "stdin-closed"
-    """The native application closed its standard input and lives on."""
+    """The native application closed its standard input and is still running."""
     STDOUT_CLOSED = "stdout-closed"
-    """The native application closed its standard output and lives on."""
+    """The native application closed its standard output and is still running."""
 
 
 class _CopyableError(Exception):
@@ -85,7 +88,7 @@ def _rebuild(kind: type[_CopyableError], args: tuple[Any, ...], state: dict[str,
 
 
 class PortError(_CopyableError):
-    """Why a connection ended: ``port.error``. Nobody's call raised it; it is data.
+    """Why a connection ended: the value of ``port.error``.
 
     Args:
         text: for people.
@@ -96,7 +99,7 @@ class PortError(_CopyableError):
         super().__init__(text)
         self.cause = cause
         self.stderr: tuple[str, ...] = ()
-        """The last lines that a native application wrote to standard error; none of anything else."""
+        """The last lines that a native application wrote to standard error, if it was one."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r}, cause={self.cause})"
@@ -107,11 +110,11 @@ class ProtocolError(_CopyableError):
 
 
 class LocalProtocolError(ProtocolError):
-    """Your call asked for what the rules forbid. Nothing was sent and nothing has changed."""
+    """Your call broke a rule. Nothing was sent, and nothing has changed."""
 
 
 class RemoteProtocolError(PortError, ProtocolError):
-    """The other side sent nonsense, and the connection is over."""
+    """The other side broke a rule, and the connection is over."""
 
 
 @final
@@ -119,8 +122,8 @@ class NotSerializableError(LocalProtocolError, TypeError):
     """The message is not JSON.
 
     Args:
-        text: what is wrong with the culprit.
-        path: where the culprit is, from the root ``$``: ``$.users[3].photo``.
+        text: what is wrong.
+        path: where in the message, from the root ``$``: ``$.users[3].photo``.
     """
 
     def __init__(self, text: str, *, path: str) -> None:
@@ -134,8 +137,8 @@ class MessageTooLargeError(LocalProtocolError):
 
     Args:
         size: of the encoded message, in bytes.
-        limit: in bytes; ``max_message_bytes=`` of whoever opened the connection.
-        text: the browser's words, where a dialect has them.
+        limit: in bytes; the ``max_message_bytes`` that the connection was opened with.
+        text: the browser's text, if the dialect has one.
     """
 
     def __init__(self, *, size: int, limit: float, text: str | None = None) -> None:
@@ -149,9 +152,9 @@ class ManifestError(LocalProtocolError):
     """A native manifest breaks a rule.
 
     Args:
-        field: of the manifest (``"path"``); empty where the file as a whole is meant.
-        value: what stands there.
-        rule: what should stand there, as a sentence.
+        field: of the manifest (``"path"``); empty if the whole file is wrong.
+        value: what the field has.
+        rule: what the field should have, as a sentence.
     """
 
     def __init__(self, *, field: str, value: object, rule: str) -> None:
@@ -163,41 +166,42 @@ class ManifestError(LocalProtocolError):
 
 @final
 class AlreadyListeningError(LocalProtocolError):
-    """Another program, or another listener of this one, listens for a native application.
+    """A native application already has a listener, in another program or in this one.
 
     Args:
         application: the name that was asked for.
-        address: the path of the socket, which is left to the other one.
+        address: the path of the other listener's socket, which is left alone.
     """
 
     def __init__(self, *, application: str, address: str) -> None:
-        super().__init__(f"{application} is listened for already, at {address}: one listener at a time has the name.")
+        super().__init__(f"{application} already has a listener, at {address}; it can have only one at a time.")
         self.application = application
         self.address = address
 
 
 @final
 class AlreadyInstalledError(_CopyableError, ValueError):
-    """An extension of that id is installed in the browser. Nothing has changed.
+    """An extension with that id is already installed. Nothing has changed.
 
     Args:
         extension_id: the id that was given.
     """
 
     def __init__(self, *, extension_id: str) -> None:
-        super().__init__(f"an extension with the id {extension_id!r} is installed already")
+        super().__init__(f"an extension with the id {extension_id!r} is already installed")
         self.extension_id = extension_id
 
 
 @final
 class FrameTooLargeError(RemoteProtocolError):
-    """A frame was announced that is over the limit. Nothing was allocated for it.
+    """The other side announced a frame over the limit. No memory was allocated for it.
 
     Args:
         text: for people.
         size: what was announced, in bytes.
         limit: in bytes.
-        printed: the text that the length bytes and what follows spell, where they do: something printed to stdout.
+        printed: the text that the length field and the bytes after it spell, if they
+            do: something was printed to standard output.
     """
 
     def __init__(self, text: str, *, size: int, limit: float, printed: str | None = None) -> None:
@@ -208,7 +212,7 @@ class FrameTooLargeError(RemoteProtocolError):
 
 
 class MalformedMessageError(RemoteProtocolError):
-    """A frame arrived that is not one JSON value in UTF-8.
+    """A frame arrived that is not a single JSON value in UTF-8.
 
     Args:
         text: for people.
@@ -222,11 +226,11 @@ class MalformedMessageError(RemoteProtocolError):
 
 @final
 class MessageShapeError(MalformedMessageError):
-    """A message is JSON and not of the ``message_type`` that was asked for. The connection lives on.
+    """A message is JSON, but not of the ``message_type`` asked for. The connection goes on.
 
     Args:
         text: for people.
-        path: where it differs, from the root ``$``.
+        path: where in the message, from the root ``$``.
         raw: the frame's bytes.
     """
 
@@ -240,13 +244,13 @@ class TruncatedError(RemoteProtocolError):
     """The bytes ended inside a frame.
 
     Args:
-        received: how many bytes of the frame (with its length field) had come.
-        expected: how many it would have had; None while even the length field was incomplete.
+        received: how many bytes of the frame had arrived, its length field included.
+        expected: how many it was to have; None if even the length field was incomplete.
     """
 
     def __init__(self, *, received: int, expected: int | None) -> None:
         whole = "its length field" if expected is None else f"{expected} bytes"
-        super().__init__(f"The bytes ended inside a frame: {received} of {whole} had come.", cause=Cause.TRUNCATED)
+        super().__init__(f"The bytes ended inside a frame: {received} of {whole} had arrived.", cause=Cause.TRUNCATED)
         self.received = received
         self.expected = expected
 
@@ -255,11 +259,11 @@ class NativeApplicationError(PortError):
     """A native application could not be started, or ended badly.
 
     Args:
-        text: for people, with what to mend.
+        text: for people; says what to fix.
         cause: for programs.
         application: the name that was asked for.
-        status: its exit status, where it ended by itself.
-        signal: the number of the signal that ended it, where one did.
+        status: its exit status, if it ended by itself.
+        signal: the number of the signal that ended it, if one did.
         stderr: the last lines it wrote to standard error.
     """
 
@@ -282,4 +286,4 @@ class NativeApplicationError(PortError):
 
 @final
 class ApplicationNameError(NativeApplicationError, LocalProtocolError):
-    """You asked for a native application by a name that none can have."""
+    """No native application can have the name that you asked for."""

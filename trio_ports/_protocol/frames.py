@@ -1,8 +1,11 @@
-"""Frames: a length of four bytes in native byte order, then so many bytes of JSON. Source: rules 33 and 34.
+"""Frames: a length of four bytes in native byte order, then that many bytes of JSON.
 
-Bytes in, frames out, and no waiting: whoever reads from a pipe or a socket hands what it read to a `FrameDecoder`. A
-frame is a message that is still encoded. Every byte is copied once, or twice if a read ended before its frame did; what
-a length announces is not allocated before it has come.
+Bytes go in, frames come out, and nothing waits: a task that reads from a pipe or a socket
+passes the bytes to a `FrameDecoder`. A frame is a message that is still encoded. Every
+byte is copied once, or twice if a read ended inside the frame. Memory for a frame is
+allocated as its bytes arrive, not when its length is announced.
+
+Source: rules 33 and 34.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ LENGTH: Final = struct.Struct("=I")
 LENGTH_BYTES: Final = LENGTH.size
 
 FROM_APPLICATION_BYTES: Final = MIB
-"""The largest message that a browser takes from a native application, in bytes: exactly so many pass."""
+"""The largest message that a browser accepts from a native application, in bytes."""
 TO_APPLICATION_BYTES: Final = {"firefox": 4096 * MIB - 1, "chromium": 64 * MIB}
 """The largest message that a browser of each family sends to a native application, in bytes."""
 
@@ -30,24 +33,26 @@ _SHOWN_BYTES: Final = 80
 
 
 def encode_length(size: int) -> bytes:
-    """Return the four bytes that go before a frame of ``size`` bytes."""
+    """Return the four bytes that precede a frame of ``size`` bytes."""
     return LENGTH.pack(size)
 
 
 def encode_frames(frames: Iterable[bytes]) -> bytes:
-    """Return the bytes of some frames, each with its length."""
+    """Return the bytes of these frames, each after its length."""
     pack = LENGTH.pack
     return b"".join([part for frame in frames for part in (pack(len(frame)), frame)])
 
 
 @final
 class FrameDecoder:
-    """Cuts the bytes that arrive into frames; however the bytes are cut, the frames are the same.
+    """Cuts arriving bytes into frames, whatever the pieces in which they arrive.
 
     Args:
         max_frame_bytes: the largest frame that is accepted, in bytes, without its length field.
-        too_large_text: what the error says about a larger one, with ``{size}`` and ``{limit}`` to be filled in.
-        names_printed_text: it adds what the length bytes spell, if they are text.
+        too_large_text: the error's text for a larger one; ``{size}`` and ``{limit}`` are
+            filled in.
+        names_printed_text: whether that text adds what the length field spells, if it
+            is text.
     """
 
     __slots__ = ("_body", "_expected", "_header", "_limit", "_missing", "_names_printed_text", "_text", "error")
@@ -67,20 +72,20 @@ class FrameDecoder:
         self._missing = 0
         self._expected = 0
         self.error: RemoteProtocolError | None = None
-        """Why no frame will come any more; None as long as the bytes make sense."""
+        """Why there will be no more frames; None as long as the bytes are valid."""
 
     def receive_data(self, data: bytes) -> list[bytes]:
-        """Take what has arrived, and return the frames that it completes.
+        """Take bytes that have arrived, and return the frames that they complete.
 
         Args:
-            data: bytes as they came; ``b""`` says that they have ended.
+            data: the bytes; ``b""`` means that they have ended.
 
         Raises:
             FrameTooLargeError: the other side announced a frame over the limit.
             TruncatedError: the bytes ended inside a frame.
 
-        Frames that came before the nonsense are returned first: then `error` is set at once, and the next call
-        raises it, as does every call after it.
+        Frames that came before the mistake are returned first. Then `error` is set at
+        once, and every further call raises it.
         """
         if self.error is not None:
             raise self.error
@@ -134,12 +139,12 @@ class FrameDecoder:
         printed = spelled_text(beginning)
         text = self._text.format(size=length, limit=self._limit)
         if self._names_printed_text and printed is not None:
-            text += f" Those bytes are text: something printed into the stream: {printed!r}"
+            text += f" The bytes are text that was printed into the stream: {printed!r}"
         return FrameTooLargeError(text, size=length, limit=self._limit, printed=printed)
 
 
 def spelled_text(data: bytes) -> str | None:
-    """Return the text that ``data``, a length field and what follows it, begins with; None if the field is no text."""
+    """Return the text that ``data`` begins with; None if its length field is not text."""
     try:
         field = codecs.getincrementaldecoder("utf-8")().decode(data[:LENGTH_BYTES])
     except UnicodeDecodeError:

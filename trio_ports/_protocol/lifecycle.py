@@ -1,19 +1,23 @@
 """The life of one end of a connection, as a table.
 
-An end is ``OPEN`` from the moment it exists. Two things can happen to it, and the order in which they happen decides
-everything:
+An end is ``OPEN`` from the moment it exists. Two things can happen to it, and the order
+in which they happen decides everything:
 
-* its own side disconnects (``disconnect()``, or the scope that owns it ends): it is ``CLOSED``, at once and for good.
-  Whoever disconnects is never told of a disconnect, so nothing leads out of ``CLOSED``;
-* the other side goes: it is ``ENDING``. What the other side had posted before is still on its way, and posting is
-  still silent, because nobody here can know yet. Once the last message has been handed over, the end is *delivered*:
-  the state is ``ENDED``, then ``on_disconnect`` fires. There is one arrow into ``ENDED``, and it is taken once:
-  that is the whole of "exactly once".
+* Its own side disconnects (``disconnect()``, or the scope that owns it ends). The end is
+  ``CLOSED``, at once and for good. The side that disconnects never gets an event, so
+  nothing leads out of ``CLOSED``.
+* The other side goes. The end is ``ENDING``. Messages that the other side had posted are
+  still on their way, and posting is still silent, because nobody here can know yet. Once
+  the last message has been handed over, the end is *delivered*: the state becomes
+  ``ENDED``, and then ``on_disconnect`` fires. Only one arrow leads into ``ENDED``, and
+  it is taken once. That is all there is to "exactly once".
 
-An end that is ``ENDING`` and disconnects by itself is ``CLOSED`` like any other: both sides disconnected, and neither
-is told. After ``ENDED`` a ``disconnect()`` changes nothing.
+If an end is ``ENDING`` and then its own side disconnects, it is ``CLOSED`` like any
+other: both sides have disconnected, and neither gets an event. After ``ENDED``, a
+``disconnect()`` changes nothing.
 
-An event without an arrow in its state is a fault of this package, raises, and changes nothing.
+An event that has no arrow in its state is a bug in this package. It raises, and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from typing import final
 
 @final
 class State(enum.Enum):
-    """Where one end of a connection stands."""
+    """The state of one end of a connection."""
 
     OPEN = "open"
     ENDING = "ending"
@@ -53,10 +57,10 @@ TRANSITIONS: dict[tuple[State, Happening], State] = {
 
 
 def advance(state: State, happening: Happening) -> State:
-    """Say where ``happening`` leads from ``state``.
+    """Return the state that ``happening`` leads to from ``state``.
 
     Raises:
-        AssertionError: if the table has no such arrow, which is this package's fault.
+        AssertionError: the table has no such arrow, which is a bug in this package.
     """
     try:
         return TRANSITIONS[state, happening]

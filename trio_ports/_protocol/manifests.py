@@ -1,7 +1,8 @@
-"""Native manifests: what a browser must find before it starts a native application. Source: rules 40 and 41.
+"""Native manifests: what a browser has to find before it starts a native application.
 
-Browsers come in two families, and each reads a manifest by rules of its own: ``firefox`` wants ``allowed_extensions``,
-``chromium`` wants ``allowed_origins``. One file may satisfy both.
+There are two families of browsers, and each reads a manifest by its own rules:
+``firefox`` requires ``allowed_extensions``, ``chromium`` requires ``allowed_origins``.
+One file may satisfy both. Source: rules 40 and 41.
 """
 
 from __future__ import annotations
@@ -45,24 +46,25 @@ def _tuple(items: Iterable[str]) -> tuple[str, ...]:
 @final
 @attrs.frozen
 class NativeManifest:
-    """What a native manifest says: which program is the application, and who may start it."""
+    """A native manifest: which program is the application, and who may start it."""
 
     name: str
     """The application's name, as in ``connect_native(name)``; the file is called ``NAME.json``."""
     description: str
     """For people."""
     path: str
-    """The program, absolute; on Windows it may be relative to the manifest."""
+    """The program's absolute path; on Windows it may be relative to the manifest."""
     allowed_extensions: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     """Firefox's ids: ``"notes@example.org"`` or ``"{01234567-89ab-cdef-0123-456789abcdef}"``."""
     allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     """Chromium's origins: ``"chrome-extension://ID/"``, with the slash."""
     file: PurePath | None = attrs.field(default=None, eq=False)
-    """Where it was found; None for one that was not."""
+    """Where the manifest was found; None if it was not read from a file."""
 
     def encode(self) -> bytes:
-        """Return the file's content. A list of extensions that is empty is left out."""
-        # `is_encoded_manifest` knows files by this form: with another one it must know those of this one, too.
+        """Return the file's content. An empty list of extensions is left out."""
+        # `is_encoded_manifest` recognises files by this form. If it ever changes, files in
+        # the old form have to be recognised as well.
         return (json.dumps(self._fields(), indent=2, ensure_ascii=False) + "\n").encode()
 
     def _fields(self) -> dict[str, object]:
@@ -73,24 +75,24 @@ class NativeManifest:
         return fields
 
     def allows(self, extension_id: str, family: Family) -> bool:
-        """Say whether an extension of a browser of that family may start the application."""
+        """Return whether an extension of a browser of that family may start the application."""
         if family == "firefox":
             return extension_id in self.allowed_extensions
         return extension_origin(extension_id) in self.allowed_origins
 
 
 def extension_origin(extension_id: str) -> str:
-    """Return the origin by which browsers of Chromium's family name an extension, with the slash."""
+    """Return the origin of an extension in browsers of Chromium's family, with the slash."""
     return f"chrome-extension://{extension_id}/"
 
 
 def family_of(extension_id: str) -> Family:
-    """Return the family of browsers that gives such ids: 32 letters from a to p are Chromium's."""
+    """Return the family of browsers that uses such ids: 32 letters from a to p are Chromium's."""
     return "chromium" if CHROMIUM_ID.fullmatch(extension_id) else "firefox"
 
 
 def is_application_name(name: str, family: Family) -> bool:
-    """Say whether a native application may have that name."""
+    """Return whether a native application may have that name."""
     return _NAMES[family].fullmatch(name) is not None
 
 
@@ -99,12 +101,12 @@ def read_manifest(data: bytes, family: Family, *, name: str | None = None, windo
 
     Args:
         data: the file's content.
-        family: whose rules are applied.
-        name: the name that was asked for, which the manifest must have; None lets any pass.
-        windows: paths are Windows' and may be relative.
+        family: whose rules apply.
+        name: the name that the manifest must have; None allows any name.
+        windows: whether the path is one of Windows, and may be relative.
 
     Raises:
-        ManifestError: for the first rule that the file breaks.
+        ManifestError: the first rule that the file breaks.
     """
     fields = _decode(data, family)
     _check(fields, family, name, windows)
@@ -123,13 +125,13 @@ def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = 
 
 
 def program_of(data: bytes) -> str | None:
-    """Return the path in a manifest, which may be not valid otherwise; None if it has none."""
+    """Return the path in a manifest, even if the rest is not valid; None if it has none."""
     path = _object(data).get("path")
     return path if isinstance(path, str) else None
 
 
 def is_encoded_manifest(data: bytes) -> bool:
-    """Say whether `NativeManifest.encode` has written this, to the byte."""
+    """Return whether `NativeManifest.encode` writes exactly these bytes."""
     fields = _object(data)
     try:
         manifest = NativeManifest(
@@ -140,12 +142,12 @@ def is_encoded_manifest(data: bytes) -> bool:
             allowed_origins=_strings(fields.get("allowed_origins")),
         )
         return manifest.encode() == data
-    except (KeyError, ValueError):  # A ValueError where a text cannot be written.
+    except (KeyError, ValueError):  # It is a ValueError if a text cannot be written.
         return False
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    """Return the fields of a manifest, and none for what is no JSON object."""
+    """Return the fields of a manifest; none, if the data is not a JSON object."""
     try:
         return _decode(data, "firefox")
     except ManifestError:
@@ -176,7 +178,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[Callable[[Any], bool], str]]:
-    """Return the rules of a family: field, what it must be, and the same in words."""
+    """Return the rules of a family: for each field, a check and the same in words."""
 
     def has_name(value: Any) -> bool:
         return isinstance(value, str) and is_application_name(value, family) and name in (None, value)
@@ -205,7 +207,7 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
 
 
 def _is_text(value: Any) -> bool:
-    """Say whether ``value`` is a text that can be written: half a pair of surrogates cannot, though JSON has it."""
+    """Return whether ``value`` is a text that can be written; JSON allows lone surrogates, which cannot."""
     return isinstance(value, str) and _SURROGATE.search(value) is None
 
 

@@ -1,9 +1,10 @@
-"""Messages: what can be posted, and what arrived bytes mean.
+"""Messages: encode what is posted, and decode what arrives.
 
-A message is a JSON value. It is encoded where it is posted, so that a mistake is on the sender's line, and decoded once
-for each receiving port. msgspec does both; the standard library's ``json`` takes the rare messages that msgspec refuses
-although they are JSON: lone surrogates (legal in JavaScript) and numbers beyond a double (``1e999``), which become
-infinite as in JavaScript.
+A message is a JSON value. It is encoded in the call that posts it, so that a mistake
+raises on the sender's line, and decoded once for each receiving port. msgspec does both.
+It refuses a few rare messages that are JSON: lone surrogates, which are legal in
+JavaScript, and numbers beyond a double (``1e999``), which become infinite as in
+JavaScript. The standard library's ``json`` takes these.
 """
 
 from __future__ import annotations
@@ -32,18 +33,19 @@ _USUAL_BITS: Final = 64
 _LARGE_BYTES: Final = 16 * 1024
 _SHOWN_BYTES: Final = 60
 _UNREADABLE: Final = (ValueError, RecursionError)
-"""What decoding raises; msgspec's own exceptions are among them. Anything else comes from the code of a type."""
+"""What decoding raises, msgspec's exceptions included. Anything else is raised by a type's own code."""
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
 
 
 class Encoder:
     """Turns messages into bytes.
 
-    Call `encode`. A port's hot path first tries the two encodings by itself: a small message without a mark is good.
+    Call `encode`. The hot path of a port first tries the two encodings itself: a small
+    message without a mark is valid.
 
     Args:
         max_message_bytes: the largest encoded message, in bytes.
-        too_large_text: a browser's words for a larger one.
+        too_large_text: the error's text for a larger one, if the dialect has one.
     """
 
     __slots__ = ("_too_large_text", "encode_json", "mark", "max_message_bytes", "plain_bytes")
@@ -52,35 +54,37 @@ class Encoder:
         self.max_message_bytes: float = max_message_bytes
         self._too_large_text = too_large_text
         self.encode_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-        # msgspec writes bytes as base64 text and has no switch to refuse them. In MessagePack they carry a mark of
-        # their own: C4, or C5 and C6 where there are more than 255 of them. So a second encoding, all in C, tells
-        # faster than a walk could that there are none. A mark may be chance (part of a number or a letter): then the
-        # walk decides. Sorted, this encoding also refuses a key that is no text: two keys may become the same text, and
-        # the walk finds them.
+        # msgspec encodes bytes objects as base64 text, and has no option to refuse them.
+        # In MessagePack they have a mark of their own: C4, or C5 or C6 if they are longer
+        # than 255 bytes. A second encoding, all in C, finds out that there are none
+        # faster than a walk through the message. If there is a mark, it may be chance
+        # (part of a number or a letter), and the walk decides. This encoding is sorted
+        # because it then also refuses keys that are not text: two such keys may become
+        # the same text, and the walk finds them.
         self.mark: Callable[[Any], bytes] = msgspec.msgpack.Encoder(order="sorted").encode
         self.plain_bytes: float = min(255, max_message_bytes)
-        """What is no larger cannot be too large, and cannot contain more than 255 bytes of any kind."""
+        """A frame up to this size is within the limit, and has no bytes object over 255 bytes."""
 
     def encode(self, message: Any, frame: bytes | None = None) -> bytes:
         """Encode ``message``.
 
         Args:
-            message: what is posted.
-            frame: what `encode_json` has made of it already.
+            message: the message that is posted.
+            frame: the result of `encode_json`, if it was called already.
 
         Raises:
-            NotSerializableError, MessageTooLargeError: the caller's mistakes.
+            NotSerializableError, MessageTooLargeError: the caller's mistake.
         """
         failure: Exception | None = None
         marked = b""
         try:
             if frame is None:
                 frame = self.encode_json(message)
-            # In a large message a mark is likely, and a second encoding is a large piece of memory.
+            # In a large message a chance mark is likely, and a second encoding takes much memory.
             if len(frame) <= _LARGE_BYTES or not _is_plain(message):
                 marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
-            failure = error.with_traceback(None)  # Which holds this frame, and so the message.
+            failure = error.with_traceback(None)  # The traceback would keep this frame, and so the message, alive.
         if frame is None:
             frame = _encode_unusual(message)
         elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
@@ -91,11 +95,13 @@ class Encoder:
 
 
 def _is_plain(message: Any) -> bool:
-    """Say whether ``message``, which could be encoded, is made of JSON's own types only, its keys of text.
+    """Return whether ``message``, which could be encoded, has only JSON's own types and text keys.
 
-    Large messages with numbers in them nearly always hold a mark by chance, and a walk through one takes ten times as
-    long as encoding it. This looks at one level after the other, without a step of Python for each value. Whatever is
-    of another type is left to the walk, and is not looked into: its referents may be the whole program.
+    A large message with numbers in it nearly always contains a mark by chance, and a walk
+    through it takes ten times as long as encoding it. This function looks at one level
+    after the other, without a step of Python for each value. It does not look into
+    values of other types, because their referents may be the whole program; the walk
+    does that.
     """
     level = [message]
     while True:
@@ -108,18 +114,18 @@ def _is_plain(message: Any) -> bool:
 
 
 def _has_text_keys(level: list[Any]) -> bool:
-    """Say whether the keys of those values that are dicts are all text; without a step of Python for each, too."""
+    """Return whether all keys of the dicts among these values are text."""
     dicts = itertools.compress(level, map(operator.is_, map(type, level), itertools.repeat(dict)))
     return set(map(type, itertools.chain.from_iterable(dicts))) <= {str}
 
 
 def _encode_unusual(message: Any) -> bytes:
-    """Encode what msgspec refused, or say where the culprit is."""
+    """Encode a message that msgspec refused, or raise an error that names the bad value."""
     return json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _make_plain(message: Any) -> Any:
-    """Return ``message`` in plain types, or say where the culprit is."""
+    """Return ``message`` in plain types, or raise an error that names the bad value."""
     try:
         plain = msgspec.to_builtins(message, builtin_types=_BYTES_LIKE, str_keys=True)
     except Exception:  # noqa: BLE001 - the walk finds out what it was, and where
@@ -176,7 +182,7 @@ class _Walk:
 
 
 def _plain_number(value: int, path: str) -> int:
-    """Return a whole number, or say that Python would not write one that long."""
+    """Return a whole number; raise if it is longer than Python is willing to write."""
     if value.bit_length() > _USUAL_BITS:
         try:
             str(value)
@@ -186,7 +192,7 @@ def _plain_number(value: int, path: str) -> int:
 
 
 def _check_keys(value: Any, path: str) -> None:
-    """Raise if two keys of one dict become the same text: whoever receives it would see one of their values only."""
+    """Raise if two keys of one dict become the same text: one of their values would be lost."""
     if isinstance(value, dict):
         items: Iterable[tuple[Any, Any]] = cast("Mapping[Any, Any]", value).items()
         texts: set[str] = set()
@@ -206,7 +212,7 @@ def _check_keys(value: Any, path: str) -> None:
 
 
 def _plain_key(key: Any, path: str) -> str:
-    """Return the text that a key becomes, or say that it cannot be one."""
+    """Return the text that a key becomes; raise if it cannot become text."""
     if isinstance(key, str):
         return key
     kind = type(key).__name__
@@ -220,7 +226,7 @@ def _plain_key(key: Any, path: str) -> str:
 
 
 def _step(path: str, key: Any) -> str:
-    """Return the path of an item; what cannot be printed (a lone surrogate) is escaped."""
+    """Return the path of an item; characters that cannot be printed are escaped."""
     return f"{path}.{key if isinstance(key, str) and key.isprintable() else ascii(key)}"
 
 
@@ -242,18 +248,18 @@ def _field_names(value: Any) -> Iterable[str] | None:
 
 @attrs.frozen
 class Reading:
-    """How arrived bytes are read: what the strict rules let pass, and for whom."""
+    """How arrived bytes are decoded: which exceptions from the strict rules are allowed."""
 
     accepts_bom: bool = True
     replaces_invalid_utf8: bool = False
     empty_is_null: bool = False
-    """A frame without a byte is None: Firefox sends one for ``postMessage(undefined)``."""
+    """An empty frame is read as None: Firefox sends one for ``postMessage(undefined)``."""
     ignores_malformed: bool = False
     malformed_text: str | None = None
 
     @classmethod
     def of(cls, dialect: Dialect) -> Reading:
-        """What the extension's side of this dialect lets pass."""
+        """Return what the extension's side of this dialect allows."""
         texts = dialect.native_texts
         return cls(
             accepts_bom=dialect.accepts_bom,
@@ -266,15 +272,15 @@ class Reading:
 class Decoder:
     """Turns frames into messages.
 
-    Call `decode`; if it raises anything, let `decode_unusual` judge. Two steps, because the second is rare and a call
-    in between would cost a tenth of a message.
+    Call `decode`; if it raises anything, call `decode_unusual`. There are two steps because
+    the second one is rare, and one more call would cost a tenth of the time of a message.
 
     Args:
-        message_type: what every message must be; anything that msgspec decodes into.
-        reading: what is let pass.
+        message_type: the type of every message; any type that msgspec decodes into.
+        reading: which exceptions from the strict rules are allowed.
 
     Raises:
-        TypeError: if ``message_type`` is nothing that msgspec can decode into.
+        TypeError: msgspec cannot decode into ``message_type``.
     """
 
     __slots__ = ("_message_type", "_reading", "decode")
@@ -287,7 +293,7 @@ class Decoder:
             raise TypeError(text) from error
         if message_type is not Any and _is_foreign(message_type):
             raise TypeError(
-                f"message_type must be a type that msgspec decodes into, not {message_type!r}: nothing that arrives is "
+                f"message_type must be a type that msgspec decodes into, not {message_type!r}: no message can become "
                 "one; was @dataclass forgotten?"
             )
         self.decode: Callable[[bytes], Any] = decode if message_type is Any else _in_utf8(decode)
@@ -295,10 +301,10 @@ class Decoder:
         self._reading = reading
 
     def decode_unusual(self, frame: bytes, error: Exception) -> Any:
-        """Decode what `decode` refused with ``error``: rare JSON, a message of another shape, or no message at all.
+        """Decode a frame that `decode` refused with ``error``, if it is JSON of a rare kind.
 
         Raises:
-            MessageShapeError: it is JSON, and not a ``message_type``.
+            MessageShapeError: it is JSON, but not a ``message_type``.
             MalformedMessageError: it is not JSON.
         """
         value = _decode_strictly(frame, self._reading)
@@ -308,7 +314,8 @@ class Decoder:
             try:
                 return msgspec.convert(value, self._message_type, str_keys=True)
             except Exception as mismatch:  # noqa: BLE001 - The type's own code may raise anything.
-                # A ValueError where a lone surrogate stands in the place of a number: msgspec cannot write it.
+                # It is a ValueError if a lone surrogate stands where a number should be:
+                # msgspec cannot write it into its message.
                 error = mismatch
         if not isinstance(error, _UNREADABLE):
             raise MessageShapeError(f"{type(error).__name__}: {error} - at `$`", path="$", raw=frame) from error
@@ -318,19 +325,19 @@ class Decoder:
 
 
 def _is_foreign(message_type: Any) -> bool:
-    """Say whether msgspec knows nothing of a type but its name."""
+    """Return whether a type is not one that msgspec has any support for."""
     from msgspec import inspect  # Most ports are untyped.
 
     return isinstance(inspect.type_info(message_type), inspect.CustomType)
 
 
 def _is_beyond(error: Exception) -> bool:
-    """Say whether msgspec speaks of a number beyond a double: about no type, though the exception is the same."""
+    """Return whether ``error`` is about a number beyond a double, and not about the type."""
     return "out of range" in str(error)
 
 
 def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Have the whole frame looked at: msgspec, decoding into a type, skips what the type does not have."""
+    """Check the UTF-8 of the whole frame first: msgspec skips fields that a type does not have."""
 
     def decode_utf8(frame: bytes) -> Any:
         if not frame.isascii():
@@ -341,7 +348,7 @@ def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _decode_strictly(frame: bytes, reading: Reading) -> Any:
-    """Decode with the standard library, held to the letter: UTF-8 only, no constants, one value."""
+    """Decode with the standard library by the strict rules: UTF-8 only, no constants, one value."""
     if not frame and reading.empty_is_null:
         return None
     text_bytes = frame[len(_BOM) :] if reading.accepts_bom and frame.startswith(_BOM) else frame
@@ -355,7 +362,7 @@ def _decode_strictly(frame: bytes, reading: Reading) -> Any:
 def _whole(digits: str) -> float:
     try:
         return int(digits)
-    except ValueError:  # More digits than Python reads, which is far beyond a double.
+    except ValueError:  # It has more digits than Python reads, so it is far beyond a double.
         return float(digits)
 
 

@@ -1,4 +1,4 @@
-"""Match patterns, and who may connect to an extension from outside.
+"""Match patterns, and the manifest key that says who may connect to an extension from outside.
 
 Source: MDN, "Match patterns in extension manifests" and ``externally_connectable``.
 """
@@ -43,7 +43,7 @@ class MatchPattern:
         object.__setattr__(self, "_path", path)
 
     def matches(self, url: str) -> bool:
-        """Say whether the pattern covers ``url``; its fragment does not count, and what is no URL is not covered."""
+        """Return whether the pattern matches ``url``, whose fragment does not count."""
         parts = split_url(url)
         if parts is None:
             return False
@@ -74,10 +74,10 @@ class ExternallyConnectable:
 
     @classmethod
     def from_manifest(cls, value: Mapping[str, Any]) -> ExternallyConnectable:
-        """Read the key as a manifest has it: ``{"ids": ["*"], "matches": ["https://*.example.com/*"]}``.
+        """Read the key as it is in a manifest: ``{"ids": ["*"], "matches": ["https://*.example.com/*"]}``.
 
         Raises:
-            TypeError, ValueError: if it is anything else.
+            TypeError, ValueError: it is anything else.
         """
         if not isinstance(cast("object", value), Mapping):
             raise TypeError(f"externally_connectable must be a mapping as in a manifest, not {value!r}")
@@ -86,20 +86,20 @@ class ExternallyConnectable:
             raise ValueError(f"externally_connectable has no {', '.join(map(repr, sorted(map(str, unknown))))}")
         ids, matches = _texts(value, "ids"), _texts(value, "matches")
         if "" in ids:
-            raise ValueError("externally_connectable: no extension has an empty id, and ids has one")
+            raise ValueError("externally_connectable: ids has an empty id, which no extension can have")
         return cls(frozenset(ids), tuple(map(MatchPattern, matches)))
 
     def allows_extension(self, extension_id: str) -> bool:
-        """Say whether that extension may connect."""
+        """Return whether that extension may connect."""
         return "*" in self.ids or extension_id in self.ids
 
     def allows_page(self, url: str) -> bool:
-        """Say whether that web page may connect."""
+        """Return whether that web page may connect."""
         return any(pattern.matches(url) for pattern in self.matches)
 
 
 def _texts(manifest: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return the texts that a key holds; none, where there is no such key."""
+    """Return the strings that a key has; none, if the key is missing."""
     items: object = manifest.get(name, ())
     if isinstance(items, (list, tuple, set, frozenset)):
         texts = tuple(cast("Iterable[object]", items))

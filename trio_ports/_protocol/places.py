@@ -1,9 +1,13 @@
-"""Where browsers look for native manifests, as a table. Source: rule 42; the vendors' pages for macOS's system folders.
+"""Where browsers look for native manifests, as a table.
 
-A place of a user is relative to the home directory (macOS: to ``Library/Application Support`` in it), a key on Windows
-to ``Software``, under HKEY_CURRENT_USER first and HKEY_LOCAL_MACHINE next. On Linux ``XDG_CONFIG_HOME`` takes the place
-of ``.config`` where it is set. A browser of Chromium's family that was started with ``--user-data-dir=D`` looks in
-``D/NativeMessagingHosts``. Browsers from Snap and Flatpak see none of these places without the desktop's portal.
+A user's place is relative to the home directory, on macOS to ``Library/Application
+Support`` in it. A key on Windows is relative to ``Software``, under HKEY_CURRENT_USER
+first and HKEY_LOCAL_MACHINE next. On Linux, ``XDG_CONFIG_HOME`` replaces ``.config`` if
+it is set. A browser of Chromium's family that was started with ``--user-data-dir=D``
+looks in ``D/NativeMessagingHosts``. Browsers from Snap and Flatpak see none of these
+places without the desktop's portal.
+
+Source: rule 42; the vendors' pages for the system folders of macOS.
 """
 
 from __future__ import annotations
@@ -18,19 +22,19 @@ from .manifests import Family
 @final
 @attrs.frozen
 class Places:
-    """Where one browser looks, in the order it looks."""
+    """The places where one browser looks, in the order in which it looks."""
 
     browser: str
-    """The name by which commands and functions call it."""
+    """Its name in commands and functions."""
     family: Family
-    """Whose rules it reads a manifest by."""
+    """Whose rules it applies to a manifest."""
     linux_user: tuple[str, ...]
     linux_system: tuple[str, ...]
     mac_user: tuple[str, ...]
     mac_system: tuple[str, ...]
     windows_keys: tuple[str, ...]
     verified: bool = True
-    """Somebody has seen it look there, or its vendor says so."""
+    """Whether somebody has seen it look there, or its vendor says so."""
 
 
 _HOSTS: Final = "NativeMessagingHosts"

@@ -1,4 +1,4 @@
-"""Who opened a connection, as its receivers see it. Source: MDN, ``runtime.MessageSender``."""
+"""The sender: who opened a connection, as its receivers see it. Source: MDN, ``runtime.MessageSender``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class SenderTab:
     id: int
     """The tab's id, unique in its browser."""
     url: str
-    """What the tab showed."""
+    """The address that the tab showed."""
 
 
 @final
 @attrs.frozen
 class MessageSender:
-    """Who opened the connection. A field is None where it is unknown or does not apply."""
+    """Who opened a connection. A field is None if it is unknown or does not apply."""
 
     id: str | None = None
     """The opener's extension; None for a web page."""
@@ -30,15 +30,15 @@ class MessageSender:
     origin: str | None = None
     """The origin of ``url``: scheme, host and port."""
     tab: SenderTab | None = None
-    """The tab; only when the opener lives in one."""
+    """The tab, if the opener lives in one."""
     frame_id: int | None = None
-    """The frame in that tab, 0 for the top one; only when the opener lives in a tab."""
+    """The frame in that tab, 0 for the top one, if the opener lives in a tab."""
     document_id: str | None = None
-    """The document, which a navigation replaces."""
+    """The document; a navigation replaces it by another one."""
     document_lifecycle: str | None = None
     """``"active"`` in Chromium; otherwise None."""
     tls_channel_id: str | None = None
-    """The TLS channel of a web page that asked for it to be told."""
+    """The TLS channel of a web page that asked for it to be passed on."""
     native_application: str | None = None
     """The native application that opened the connection."""
     user_script_world_id: str | None = None

@@ -1,4 +1,4 @@
-"""URLs: what is a whole one, and what its origin is. Source: the URL Standard, as far as ports need it."""
+"""URLs: check that one is complete, and find its origin. Source: the URL Standard, as far as ports need it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
-"""The schemes of the web, whose URLs have a host, and the ports that they leave out."""
+"""The schemes of the web, whose URLs have a host, and their usual port, which an origin leaves out."""
 
 
 def split_url(url: str) -> SplitResult | None:
-    """Take a URL apart; None for what cannot be, as ``http://[``."""
+    """Split a URL into its parts; return None if that is impossible, as for ``http://[``."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -18,9 +18,10 @@ def split_url(url: str) -> SplitResult | None:
 
 
 def origin_of(url: str) -> str | None:
-    """Return the origin of a URL: its scheme and host, with the port where it is not the usual one; None without one.
+    """Return the origin of a URL: its scheme, its host, and its port unless that is the usual one.
 
-    Of other schemes than the web's the host is taken as it stands: an extension's id is one, ``@`` and all.
+    Return None if it has no origin. If the scheme is not one of the web's, the host is
+    taken as it stands: an extension's id, for example, may contain ``@``.
     """
     parts = split_url(url)
     if parts is None or not parts.scheme or not parts.netloc:
@@ -33,7 +34,7 @@ def origin_of(url: str) -> str | None:
 
 
 def find_fault(url: str) -> str | None:
-    """Say, as the rest of a sentence, why ``url`` is no whole URL; None if it is one."""
+    """Return why ``url`` is not a complete URL, as the rest of a sentence; None if it is one."""
     try:
         parts = urlsplit(url)
         no_host = parts.scheme in _DEFAULT_PORTS and not parts.hostname

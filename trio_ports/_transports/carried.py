@@ -1,4 +1,4 @@
-"""A port whose other side is a transport, for as long as a block lasts."""
+"""A port whose far end is carried by a transport, for a block."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ async def open_carried_port(
 ) -> AsyncGenerator[Port[Any, Any]]:
     """Open a port for the block, and run ``carry`` with its far end.
 
-    Leaving the block disconnects the port and waits for ``carry``, which returns soon after that, cancelled or not, and
-    raises only what somebody else's function raised in it. What listeners raise, or that function, leaves in an
-    ExceptionGroup, what the block raises leaves as it is.
+    Leaving the block disconnects the port and waits for ``carry``. It returns soon after
+    that, cancelled or not, and raises nothing of its own, only what a caller's function
+    raised in it. The exception of such a function or of a listener leaves in an
+    ExceptionGroup; the block's own exception leaves as it is.
 
     Args:
-        carry: owns the far end; closes it, and shields itself for as long as it needs to end in good order.
+        carry: owns the far end. It closes that end, and shields itself for as long as it
+            needs to finish in good order.
         options: how the port behaves.
-        decoder: for what arrives.
-        name: of the port.
-        sender: of the port.
+        decoder: decodes the messages that arrive.
+        name: the port's name.
+        sender: the port's sender.
     """
     near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
     body = Body()
@@ -46,7 +48,7 @@ async def open_carried_port(
             try:
                 with body:
                     async with port:
-                        # Not sooner: nothing arrives before the block has had its chance to add listeners.
+                        # Not sooner: no message may arrive before the block could add listeners.
                         nursery.start_soon(carry, far)
                         entered = True
                         yield port

@@ -1,10 +1,11 @@
-"""A carrier: the two tasks that move frames between the far end of a connection and something that carries bytes.
+"""A carrier: the two tasks that move frames between the far end of a connection and a wire.
 
-It decides nothing about what follows. It says how the carrying finished, and leaves it to its transport to find out
-why, to tell the port, and to clean up.
+A carrier reports how the carrying finished, and decides nothing else. Its transport
+finds out why, reports the end to the port, and cleans up.
 
-A carrier lives as long as its connection, and not as long as somebody's cancel scope: what was posted before the port
-went is still written, for some grace. So it is shielded; cancelling its caller only starts the grace.
+A carrier lives as long as its connection, and not as long as a caller's cancel scope:
+messages that were posted before the port disconnected are still written, within a grace
+period. So the carrier is shielded, and cancelling its caller only starts that period.
 """
 
 from __future__ import annotations
@@ -35,33 +36,35 @@ class Finish(enum.Enum):
     """How the carrying of frames finished."""
 
     LEFT = "left"
-    """The port's side disconnected, and what it had posted was written or the grace for it was over."""
+    """The port's side disconnected, and its messages were written, or the grace period ended."""
     END_OF_FILE = "end of file"
     """The other side's bytes ended, after a whole frame."""
     NONSENSE = "nonsense"
-    """The other side's bytes were no frames, or ended inside one; the carrier's `error` says how."""
+    """The other side's bytes were not frames, or ended inside one; see the carrier's `error`."""
     UNREADABLE = "unreadable"
     """Reading failed."""
     UNWRITABLE = "unwritable"
-    """Writing failed, and the other side's bytes did not end soon after it."""
+    """Writing failed, and the other side's bytes did not end soon after that."""
 
 
 @final
 class Carrier:
-    """Moves frames between an end and two functions that carry bytes, in both directions.
+    """Moves frames between an end and two functions that read and write bytes.
 
     Args:
         end: the far end of the port's connection.
-        receive_some: returns bytes, ``b""`` at their end; a checkpoint; raises BrokenResourceError.
+        receive_some: returns bytes, ``b""`` at their end. A checkpoint; raises
+            BrokenResourceError.
         send_all: writes bytes; raises BrokenResourceError. It need not be a checkpoint.
-        decoder: for the bytes received.
-        grace_seconds: how long, once the port's side has gone, the other side may take for something of what had been
-            posted; and for all of it, once there is nobody any more to wait for it.
-        settle_seconds: how long, once writing has failed, the other side's bytes may be silent.
-        delivers_all: what comes meanwhile is kept as long as the port's side has no room for it; otherwise that is
-            silence.
-        hears_answers: once the other side's bytes have ended, what the port's side is still at work on is waited for,
-            within the grace.
+        decoder: decodes the bytes that are read.
+        grace_seconds: how long the other side may take to accept each piece of the
+            messages that are left, once the port's side has disconnected; and to accept
+            all of them, once nobody waits for that any more.
+        settle_seconds: how long the other side may send nothing, once writing has failed.
+        delivers_all: whether what is read after that may wait for room at the port's
+            side without a limit. Otherwise this waiting counts as sending nothing.
+        hears_answers: after end of file, wait (at most grace_seconds) for the listener
+            that is still running, so that its answer is sent.
     """
 
     __slots__ = (
@@ -108,13 +111,13 @@ class Carrier:
         self.finish = Finish.LEFT
         """How it finished; final once `run` has ended, however it ended."""
         self.error: RemoteProtocolError | None = None
-        """What nonsense the other side sent."""
+        """What was wrong with the other side's bytes."""
 
     @enable_ki_protection
     async def run(self) -> None:
-        """Carry until one side is through. Never raises for either side's faults.
+        """Carry until one side has finished. Never raises because of what either side did.
 
-        A cancelled call raises once what was posted is written, after the grace at the latest.
+        A cancelled call first writes what was posted, for at most the grace period.
         """
         self._end.watcher = self
         if self._end.peer_gone:
@@ -129,7 +132,7 @@ class Carrier:
         self._end.watcher = None
 
     def lose_writing(self) -> None:
-        """Note that nothing can be written any more: wait for the end of the other side's bytes, or their silence."""
+        """Note that writing is impossible now; reading goes on until end of file, or silence."""
         if self._end.peer_gone:
             self._scope.cancel()
         elif self.finish is Finish.LEFT:
@@ -141,14 +144,14 @@ class Carrier:
             self._reading.deadline = trio.current_time() + self._settle_seconds
 
     def peer_gone(self) -> None:
-        """Give what was posted the grace to be written."""
+        """Start the grace period in which the messages that are left are written."""
         self._limit()
 
     def _limit(self) -> None:
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace_seconds)
 
     def _close(self) -> None:
-        """Finish as soon as everything that was posted is written, and after the grace at the latest."""
+        """Finish once everything that was posted is written, after the grace period at the latest."""
         self._closing = True
         self._limit()
         self._end.lane.wake()
@@ -162,7 +165,7 @@ class Carrier:
 
     @enable_ki_protection
     async def _write(self) -> None:
-        """Write what the port's side posts; once writing has failed, throw it away."""
+        """Write the messages of the port's side. Once writing has failed, throw them away."""
         end = self._end
         lane = end.lane
         writable = True
@@ -187,7 +190,7 @@ class Carrier:
         self._scope.cancel()
 
     def _batch(self) -> list[bytes]:
-        """Take what waits, so that many small messages are one write. A large one is not copied."""
+        """Take the messages that wait, so that many small ones are one write. A large one is not copied."""
         frames = self._end.receive_many_nowait(_BATCH_BYTES)
         last = frames[-1]
         if len(last) < _BATCH_BYTES:
@@ -196,7 +199,7 @@ class Carrier:
 
     @enable_ki_protection
     async def _read(self) -> None:
-        """Hand what the other side sends to the port's side, waiting for room; once that has gone, throw it away."""
+        """Send what is read to the port's side, waiting for room. Once that has gone, throw it away."""
         finish = None
         with self._reading:
             finish = await self._read_to_the_end()
@@ -231,7 +234,7 @@ class Carrier:
                     await self._send_when_there_is_room(frame)
                 frames = frames[sent + 1 :]
         except trio.BrokenResourceError:
-            return  # The port's side has gone, and wants nothing of this any more.
+            return  # The port's side has gone, so nobody wants these messages.
         if self._decoder.error is not None:
             raise self._decoder.error
 
@@ -245,9 +248,9 @@ class Carrier:
             self._full = False
 
     async def _finish_reading(self, finish: Finish) -> None:
-        """Let the port's side hear what came before the end, and write what it has to say to that."""
+        """Let the port's side take the messages before the end, and write its answers to them."""
         end = self._end
-        # Once the port's side has gone, there is nobody to tell, and what it had posted is still to be written.
+        # If the port's side has gone, nobody needs this end, and its messages are still being written.
         if not end.peer_gone:
             self.finish = finish
             with contextlib.suppress(trio.BrokenResourceError):
@@ -259,7 +262,7 @@ class Carrier:
 
 
 def wire_error(carrier: Carrier) -> PortError | None:
-    """Say what the port is told about how the carrying over a wire finished."""
+    """Return the error that the port gets when carrying over a wire has finished."""
     if carrier.finish is Finish.UNREADABLE or carrier.finish is Finish.UNWRITABLE:
         return PortError("The connection broke.", cause=Cause.WIRE_BROKEN)
     return carrier.error

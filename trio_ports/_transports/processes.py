@@ -1,4 +1,7 @@
-"""Processes: the far end of a connection is a program's standard input and output. Source: rules 35, 36 and 38."""
+"""Processes: carry a connection over a program's standard input and output, and end the program.
+
+Source: rules 35, 36 and 38.
+"""
 
 from __future__ import annotations
 
@@ -29,35 +32,35 @@ _LINE_BYTES: Final = 2000
 @final
 @attrs.frozen
 class Patience:
-    """How long a program is given, in seconds."""
+    """How long to wait for a program, in seconds."""
 
     flush: float
-    """To take what was posted, once the port's side has disconnected."""
+    """Until it accepts the messages that are left, once the port's side has disconnected."""
     leave: float
-    """To leave by itself, once its standard input has ended."""
+    """Until it exits by itself, once its standard input has ended."""
     terminate: float
-    """To leave once it got SIGTERM; 0 for no such warning."""
+    """Until it exits after SIGTERM; 0 if it gets no SIGTERM."""
     closes_both: bool
     """Its standard output is closed together with its standard input."""
     watches: bool = True
-    """That it closed its standard input is noticed at once, otherwise when something is written to it; and that it has
-    gone, although something that it started holds its pipes."""
+    """Notice at once that it closed its standard input, not only when something is written.
+    Notice that it has exited even if a child of it still holds its pipes."""
     status: float = SETTLE_SECONDS
-    """To exit, once its standard output has ended."""
+    """Until it exits, once its standard output has ended."""
     settle: float = SETTLE_SECONDS
-    """To end altogether, once one of its pipes has; it counts as living on afterwards."""
+    """Until its other pipes end, once one has; after that it counts as still running."""
 
 
 @final
 @attrs.frozen
 class Outcome:
-    """How the conversation with a program finished, while the port was still there to be told."""
+    """How the conversation with a program finished, if the port had not disconnected before."""
 
     finish: Finish
     error: PortError | None
-    """What nonsense it sent."""
+    """What was wrong with its output."""
     returncode: int | None
-    """Its exit status, or the negative number of the signal that ended it; None while it lives on."""
+    """Its exit status, or minus the number of the signal that ended it; None if it is running."""
     stderr: tuple[str, ...]
     """The last lines it wrote to standard error."""
 
@@ -67,7 +70,7 @@ Judge = Callable[[Outcome], PortError | None]
 
 @final
 class LastLines:
-    """The last lines of a text that arrives in pieces; a line may be cut, and nothing grows."""
+    """The last lines of a text that arrives in pieces. Long lines are cut, so memory is bounded."""
 
     def __init__(self, on_line: Callable[[str], object] | None = None) -> None:
         self._lines: collections.deque[str] = collections.deque(maxlen=_LINES)
@@ -75,7 +78,7 @@ class LastLines:
         self._on_line = on_line
 
     def receive_data(self, data: bytes | bytearray) -> None:
-        """Take a piece; ``b""`` says that the text has ended."""
+        """Take a piece; ``b""`` means that the text has ended."""
         *lines, rest = (self._rest + data).split(b"\n")
         if rest and (not data or len(rest) > _LINE_BYTES):
             lines, rest = [*lines, rest], b""
@@ -95,7 +98,7 @@ async def start_program(arguments: Sequence[str], folder: Path) -> trio.Process:
     """Start a program with pipes, in ``folder`` and in our own process group, as browsers do.
 
     Raises:
-        OSError: as the operating system refuses.
+        OSError: the operating system refuses.
     """
     return await trio.lowlevel.open_process(
         list(arguments), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -111,17 +114,18 @@ async def run_process(
     judge: Judge,
     on_stderr: Callable[[str], object] | None = None,
 ) -> None:
-    """Carry frames between ``end`` and a program, tell the end how that finished, and end the program.
+    """Carry frames between ``end`` and a program until one side has finished, then end the program.
 
-    It owns both: ``end`` is closed and the process is gone afterwards, however this ends; a cancelled call takes the
-    time that ``patience`` grants. Never raises for the program's faults.
+    It owns both: afterwards ``end`` is closed and the process is gone, however this ends.
+    A cancelled call takes as long as ``patience`` allows. Never raises because of what
+    the program did.
 
     Args:
         end: the far end of the port's connection.
         process: from `start_program`.
-        decoder: for what the program sends.
+        decoder: decodes the program's output.
         patience: how long everything may take.
-        judge: says what the port is told about how the program ended.
+        judge: returns the port's error, given how the program ended.
         on_stderr: called with every line that the program writes to standard error.
     """
     await _Conversation(end, process, patience, judge, LastLines(on_stderr)).run(decoder)
@@ -130,7 +134,7 @@ async def run_process(
 @final
 @attrs.define(slots=True, eq=False)
 class _Conversation:
-    """A process while it is talked to, and its end."""
+    """The conversation with a process, and the end of the process."""
 
     end: End
     process: trio.Process
@@ -162,7 +166,7 @@ class _Conversation:
                     talk.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True):
-                    await self._tell(carrier)
+                    await self._report(carrier)
                     await self._end_process(receive_some)
                     await self._close()
 
@@ -195,26 +199,27 @@ class _Conversation:
 
     @enable_ki_protection
     async def _watch_stdin(self, carrier: Carrier) -> None:
-        """Notice that the program closed its standard input, although nothing is written to it."""
+        """Notice that the program closed its standard input, even if nothing is written to it."""
         if sys.platform == "linux" and self.patience.watches:
-            # Nothing ever comes from this end of a pipe, so it is readable only when the other end has been closed.
+            # Nothing can ever be read from this end of a pipe, so it is readable only once
+            # the other end is closed.
             await trio.lowlevel.wait_readable(self.stdin.fileno())
             carrier.lose_writing()
 
     @enable_ki_protection
     async def _watch_exit(self, carrier: Carrier) -> None:
-        """Notice that the program has gone, although something that it started holds its pipes."""
+        """Notice that the program has exited, even if a child of it still holds its pipes."""
         if self.patience.watches:
             await self.process.wait()
             carrier.lose_writing()
 
-    async def _tell(self, carrier: Carrier) -> None:
-        """Close the end, with what the judge says, as soon as it is known how the program fares."""
+    async def _report(self, carrier: Carrier) -> None:
+        """Close the end, with the judge's error, once it is known what became of the program."""
         if self.end.peer_gone or carrier.finish is Finish.LEFT:
             self.end.close()
             return
         if not isinstance(carrier.error, FrameTooLargeError) and carrier.finish is not Finish.UNWRITABLE:
-            if self.patience.watches:  # One that leaves after its last message may wait for this.
+            if self.patience.watches:  # The program may wait for this before it exits.
                 await self.stdin.aclose()
             with trio.move_on_after(self.patience.status):
                 await self.process.wait()
@@ -225,9 +230,9 @@ class _Conversation:
         self.end.close(self.judge(outcome))
 
     async def _end_process(self, receive_some: ReceiveSome) -> None:
-        """Close its standard input, wait, warn, wait, kill: until the process is gone."""
+        """Close its standard input, wait, send SIGTERM, wait, kill: until the process is gone."""
         if self.patience.closes_both:
-            # First, so that a program that answers its end of file finds that nobody listens.
+            # First, so that a program that answers its end of file finds that nobody reads.
             await self.stdout.aclose()
         await self.stdin.aclose()
         async with trio.open_nursery() as nursery:
@@ -246,13 +251,13 @@ class _Conversation:
 
     @enable_ki_protection
     async def _drain(self, receive_some: ReceiveSome) -> None:
-        """Throw away what the program still writes, so that it can come to its end."""
+        """Throw away what the program still writes, so that it can finish."""
         with contextlib.suppress(trio.BrokenResourceError):
             while await receive_some():
                 pass
 
     async def _close(self) -> None:
-        """Close the pipes. A child of the program may hold standard error open: it is not waited for."""
+        """Close the pipes. If a child of the program holds standard error open, do not wait for it."""
         with trio.move_on_after(self.patience.settle):
             await self.stderr_ended.wait()
         self.stderr_scope.cancel()

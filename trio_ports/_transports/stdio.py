@@ -1,8 +1,9 @@
-"""Standard input and output: descriptors as sources and sinks of bytes, and how they are kept for the protocol.
+"""Standard input and output: read and write descriptors, and reserve them for the protocol.
 
-Descriptors come in three kinds. Pipes, sockets and terminals can be polled: no thread is ever parked in a read. Files
-and ``/dev/null`` cannot be polled and never make anybody wait. On Windows pipes can't be polled and do make one wait:
-there each read and write is a call in a thread, which is abandoned when the caller is cancelled.
+There are three kinds of descriptors. Pipes, sockets and terminals can be polled, so no
+thread is ever blocked in a read. Files and ``/dev/null`` cannot be polled, but never make
+anybody wait. On Windows, pipes cannot be polled and do make one wait: there each read and
+write is a call in a thread, which is abandoned when the caller is cancelled.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _PIPE_BYTES: Final = 256 * 1024
 
 @final
 class Waiting(enum.Enum):
-    """How one waits until a descriptor can be read or written."""
+    """How to wait until a descriptor can be read or written."""
 
     POLL = "poll"
     NEVER = "never"
@@ -47,7 +48,7 @@ def way_of(fd: int) -> Waiting:
 
 @contextlib.contextmanager
 def prepared(fd: int, way: Waiting) -> Generator[None]:
-    """Make ``fd`` fit for waiting that way, as long as the block lasts: its flags are restored at the end."""
+    """Prepare ``fd`` for waiting that way; its flags are restored at the end of the block."""
     if _WINDOWS:
         importlib.import_module("msvcrt").setmode(fd, getattr(os, "O_BINARY", 0))
     if way is not Waiting.POLL:
@@ -63,7 +64,7 @@ def prepared(fd: int, way: Waiting) -> Generator[None]:
 
 
 def widen(fd: int) -> None:
-    """Let more fit into a pipe, where the system allows it: large messages then take fewer turns."""
+    """Make a pipe hold more, if the system allows it: large messages then take fewer writes."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         fcntl: Any = importlib.import_module("fcntl")
         if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < _PIPE_BYTES:
@@ -72,7 +73,7 @@ def widen(fd: int) -> None:
 
 @final
 class DescriptorSource:
-    """Reads bytes from a descriptor, which stays the caller's to close."""
+    """Reads bytes from a descriptor, which the caller has to close."""
 
     __slots__ = ("_fd", "_size", "_way")
 
@@ -82,12 +83,13 @@ class DescriptorSource:
         self._size = _LEAST_READ
 
     async def receive_some(self) -> bytes:
-        """Return what can be read, ``b""`` at its end. A checkpoint; a cancelled call has read nothing.
+        """Return the bytes that can be read, ``b""`` at end of file. A checkpoint.
 
-        The exception is a thread's read: cancelled, it goes on unseen, and what it reads is lost.
+        A cancelled call has read nothing, except in a thread: there the read goes on, and
+        its bytes are lost.
 
         Raises:
-            trio.BrokenResourceError: if reading fails.
+            trio.BrokenResourceError: reading failed.
         """
         while True:
             if self._way is Waiting.POLL:
@@ -100,17 +102,17 @@ class DescriptorSource:
                 else:
                     data = os.read(self._fd, self._size)
             except BlockingIOError:
-                continue  # Somebody who shares the descriptor was faster.
+                continue  # Another reader of the same descriptor was faster.
             except OSError as error:
                 raise trio.BrokenResourceError(f"reading failed: {error}") from error
-            # A read that was filled says that more is waiting: large messages take fewer turns with larger reads.
+            # If a read was filled, more is waiting: larger reads then need fewer turns.
             self._size = min(self._size * 2, _MOST_READ) if len(data) == self._size else _LEAST_READ
             return data
 
 
 @final
 class DescriptorSink:
-    """Writes bytes to a descriptor, which stays the caller's to close."""
+    """Writes bytes to a descriptor, which the caller has to close."""
 
     __slots__ = ("_fd", "_way")
 
@@ -119,10 +121,12 @@ class DescriptorSink:
         self._way = way
 
     async def send_all(self, data: bytes) -> None:
-        """Write all of ``data``. A checkpoint only if it has to wait; a cancelled call may have written a part.
+        """Write all of ``data``. A checkpoint only if it has to wait.
+
+        A cancelled call may have written a part of it.
 
         Raises:
-            trio.BrokenResourceError: if writing fails; nobody reads any more.
+            trio.BrokenResourceError: writing failed, because nobody reads any more.
         """
         try:
             if self._way is Waiting.THREAD:
@@ -160,33 +164,34 @@ def _write_all(fd: int, data: bytes) -> None:
 
 @contextlib.contextmanager
 def sealed_descriptors() -> Generator[tuple[int, int]]:
-    """Keep standard input and output for the protocol, and return their new descriptors.
+    """Reserve standard input and output for the protocol, and return their new descriptors.
 
-    For everybody else, child processes and C libraries included, descriptor 0 is at its end from now on, and
-    descriptor 1 is standard error, or nowhere without one. It stays so after the block: what is printed then must not
+    For all other code, including child processes and C libraries, descriptor 0 is at end
+    of file from now on, and descriptor 1 is standard error, or leads nowhere if there is
+    none. This stays so after the block, because output that is printed then must not
     reach the browser either. The new descriptors are closed at the end of the block.
 
     Raises:
         OSError: standard input or output is closed; nothing was changed.
-        RuntimeError: they were taken before.
+        RuntimeError: another block has, or had, them.
     """
     global _taken  # noqa: PLW0603 - there is one standard input
     if _taken:
         raise RuntimeError("this process's standard input and output belong to another port, or did")
-    # Where one was closed when the program started, something else may have its number by now.
+    # If one was closed when the program started, another file may have its number by now.
     if sys.__stdin__ is None or sys.__stdout__ is None:
-        raise OSError(errno.EBADF, "standard input or output is closed: nobody can be talked to")
+        raise OSError(errno.EBADF, "standard input or output is closed")
     os.fstat(0)
     os.fstat(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere == 2:
-        # There was no standard error, and the lowest number that is free is given to whatever is opened next.
+        # There was no standard error, and a file that is opened gets the lowest free number.
         os.set_inheritable(2, True)
         nowhere = os.dup(2)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, nowhere)
         incoming = os.dup(0)
-        if not _WINDOWS:  # There closing waits for the thread that reads.
+        if not _WINDOWS:  # There, closing would wait for the thread that reads.
             stack.callback(os.close, incoming)
         outgoing = os.dup(1)
         stack.callback(os.close, outgoing)

@@ -1,4 +1,4 @@
-"""Streams: a port over anything that carries bytes in both directions, as a socket does."""
+"""Streams: a port over anything that carries bytes in both directions, such as a socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .carried import open_carried_port
 from .carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
 
 GRACE_SECONDS: Final = 3.0
-"""How long what was posted may take to be written, once the port has disconnected."""
+"""How long writing may take, once the port has disconnected."""
 
 
 def open_stream_port(
@@ -38,26 +38,32 @@ def open_stream_port(
 ) -> AbstractAsyncContextManager[Port[Any, Any]]:
     """Open a port over a stream, for a block.
 
-    The stream belongs to the port and is closed at the end, after what was posted has been written, as long as three
-    seconds bring the other side further; cancelled, three seconds in all. The other side of the stream speaks frames:
-    another port, or anything of yours. Its end of file is an orderly end; the port's `error` says so if the stream
-    broke or what came was no frame. The block's own exception leaves it as it is; what a listener raises leaves in an
-    ExceptionGroup.
+    The stream belongs to the port, which closes it at the end. Messages that were posted
+    are written first, as long as the other side takes some of them every three seconds; a
+    block that is cancelled waits for three seconds in all.
+
+    The other side of the stream has to speak frames. It may be another port, or a program
+    of yours. Its end of file is an orderly end. If the stream breaks, or the bytes are
+    not frames, the port's `error` says so. The block's own exception leaves it as it is;
+    a listener's exception leaves in an ExceptionGroup.
 
     Args:
         stream: carries the bytes.
-        name: what the port is called; it is not sent.
+        name: the port's name; it is not sent.
         sender: who is on the other side, if you know.
         dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
-        max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``; the
-            dialect's own unless given. Beyond it the stream is not read.
-        max_message_bytes: the largest encoded message in both directions, in bytes, likewise.
+        max_buffer_size: how many messages may wait in each direction, an int of at least
+            1 or ``math.inf``; the dialect's own unless given. When they are full, nothing
+            more is read from the stream.
+        max_message_bytes: the largest encoded message in both directions, in bytes,
+            likewise.
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
         observer: called with a record of everything that happens to the port.
-        message_type: what every message that arrives is decoded into and checked against.
+        message_type: the type that every arriving message is decoded into and checked
+            against.
 
     Raises:
-        TypeError, ValueError: for arguments that are not as above.
+        TypeError, ValueError: an argument is not as above.
         RuntimeError: outside Trio.
 
     Source: ours.
@@ -81,9 +87,10 @@ def open_stream_port(
 
 
 async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder) -> None:
-    """Carry frames between ``end`` and ``stream``, both of which it owns, until one side is through.
+    """Carry frames between ``end`` and ``stream``, both of which it owns, until one side has finished.
 
-    Never raises for the other side's faults; the end is told. A cancelled call still writes what was posted.
+    Never raises because of what the other side did; the end reports it. A cancelled call
+    still writes what was posted.
     """
     carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
     try:
@@ -98,7 +105,7 @@ async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder)
 
 
 async def take_leave(stream: trio.abc.Stream) -> None:
-    """Close so that the other side gets what was written: a socket closed over unread bytes would throw it away."""
+    """Close so that the other side gets what was written: closing a socket that has unread bytes discards it."""
     with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()

@@ -1,10 +1,12 @@
 """Browsers in several processes, or on several machines, that act as one.
 
-A browser that is opened with ``open_browser(bus=bus)`` shares extensions, tabs and pages with the others on the bus:
-``runtime.connect`` reaches the pages that listen in each of them, and ``tabs.connect`` whatever tab has that number.
+A browser that is opened with ``open_browser(bus=bus)`` shares extensions, tabs and pages
+with the others on the bus: ``runtime.connect`` reaches the pages that listen in each of
+them, and ``tabs.connect`` finds the tab with that number in any of them.
 
-`open_zenoh_bus` joins processes and machines; `MemoryNetwork` joins browsers of one process, and loses, kills and
-splits what a test wants to see lost, killed and split. `open_bus` takes whatever else can carry bytes, as a `Node`.
+`open_zenoh_bus` joins processes and machines. `MemoryNetwork` joins browsers of one
+process, for tests: it drops packets, and kills, hangs and separates browsers on demand.
+`open_bus` takes anything else that can carry bytes, as a `Node`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from .nodes import Arrived, Gone, Joined, Node, NodeEvent
 if TYPE_CHECKING:
     from .zenoh import open_zenoh_bus
 else:
-    # Zenoh is an extra.
+    # Zenoh is an extra, so it may be missing.
     __getattr__ = imported_on_demand(__name__, {"open_zenoh_bus": ".zenoh"})
 
     def __dir__() -> list[str]:

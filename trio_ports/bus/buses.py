@@ -1,4 +1,4 @@
-"""A bus: browsers, in several processes or on several machines, that act as one."""
+"""A bus: joins a browser with others, in several processes or on several machines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .peers import Peer
 from .streams import BusStream
 
 BEAT_SECONDS: Final = 1.0
-"""How soon the loss of a last packet is noticed."""
+"""The time between heartbeats: so soon is the loss of a last packet noticed."""
 
 
 @final
 class Bus:
-    """A browser's way to the others, for ``open_browser(bus=…)``. Made by `open_bus` and those that call it."""
+    """Joins a browser with others, for ``open_browser(bus=…)``. `open_bus` and its callers make it."""
 
     __slots__ = ("_changed", "_ended", "_links", "_node", "_nursery", "_peers", "_scope")
 
@@ -38,7 +38,7 @@ class Bus:
 
     @property
     def name(self) -> str:
-        """What this browser's node is called."""
+        """The name of this browser's node."""
         return self._node.name
 
     @property
@@ -52,9 +52,9 @@ class Bus:
         A connection reaches the nodes that are there when it is opened, and no others.
 
         Raises:
-            TypeError: if ``count`` is not an int.
-            trio.ClosedResourceError: the bus's own block has ended, or does so meanwhile.
-            trio.BrokenResourceError: its node has come to its end, so that nobody will ever be there.
+            TypeError: ``count`` is not an int.
+            trio.ClosedResourceError: the bus's own block has ended, or ends meanwhile.
+            trio.BrokenResourceError: its node has ended, so nobody will ever be there.
         """
         check_type("count", count, int)
         await trio.lowlevel.checkpoint()
@@ -62,7 +62,7 @@ class Bus:
             if self._scope.cancel_called:
                 raise trio.ClosedResourceError(f"{self!r} is closed")
             if self._ended:
-                raise trio.BrokenResourceError(f"the node of {self!r} has come to its end")
+                raise trio.BrokenResourceError(f"the node of {self!r} has ended")
             await self._changed.park()
 
     @asynccontextmanager
@@ -70,12 +70,12 @@ class Bus:
         """Let the others reach a browser for the block; called by `open_browser`.
 
         Args:
-            answer: of the browser, to the others' calls.
-            max_message_bytes: the largest encoded message that it takes.
+            answer: answers the others' calls, for the browser.
+            max_message_bytes: the largest encoded message that the browser accepts.
 
         Raises:
-            trio.BusyResourceError: if another browser is on this bus.
-            trio.ClosedResourceError: after the bus's own block.
+            trio.BusyResourceError: another browser is on this bus.
+            trio.ClosedResourceError: the bus's own block has ended.
         """
         if self._links is not None:
             raise trio.BusyResourceError("another browser is on this bus: open a bus for each")
@@ -96,7 +96,7 @@ class Bus:
 
     @enable_ki_protection
     async def _run(self) -> None:
-        """Be on the bus until `_leave`. Shielded: what is open ends in good order first."""
+        """Stay on the bus until `_leave`. Shielded, so that open streams end in good order first."""
         with self._scope:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._beat)
@@ -111,12 +111,12 @@ class Bus:
 
     @enable_ki_protection
     async def _leave(self) -> None:
-        """Send what is still to be sent, for some seconds at most, and leave."""
+        """Send what is left to send, for at most the grace period, and leave."""
         try:
             with trio.move_on_after(GRACE_SECONDS, shield=True):
                 while not all(peer.is_idle for peer in self._peers.values()):
                     await self._changed.park()
-        finally:  # A KeyboardInterrupt may end the waiting, and nobody else ends what is shielded.
+        finally:  # A KeyboardInterrupt may end the waiting, and nothing else ends a shielded task.
             self._scope.cancel()
             with trio.move_on_after(GRACE_SECONDS, shield=True):
                 await self._node.aclose()
@@ -136,7 +136,7 @@ class Bus:
                     self._lose(peer)
                 case Arrived(peer, data) if peer in self._peers:
                     self._peers[peer].receive_data(data)
-                case _:  # What arrives from somebody who is not there does not count.
+                case _:  # It arrived from a node that is not there, and does not count.
                     pass
 
     def _welcome(self, name: str) -> None:
@@ -177,15 +177,16 @@ class Bus:
 
 @asynccontextmanager
 async def open_bus(node: Node) -> AsyncGenerator[Bus]:
-    """Open a bus over a node of your own, for a block; the node belongs to it and is closed at the end.
+    """Open a bus over a node of your own, for a block, and close the node at the end.
 
     ::
 
         async with open_bus(node) as bus, open_browser(bus=bus) as browser:
             ...
 
-    Leaving the block sends what is still to be sent, for three seconds at most. Should the node come to its end before,
-    the bus has no peers any more. What the node raises otherwise leaves in an ExceptionGroup.
+    Leaving the block first sends what is left to send, for at most three seconds. If the
+    node ends before the block does, the bus has no peers any more. Any other exception of
+    the node leaves in an ExceptionGroup.
 
     Raises:
         RuntimeError: outside Trio.

@@ -1,7 +1,9 @@
-"""Greetings: by which a node finds out who can be reached. Without any waiting.
+"""Greetings: find out which nodes can be reached. Decisions only: nothing here waits.
 
-Zenoh tells of a node before its own routes lead there, and what is sent too soon is lost; what a node said last may
-arrive after the news that it is gone. So a node is there once it has answered, and what it says before is kept.
+Zenoh announces a node before its own routes lead there, so a message that is sent too
+soon is lost. The last message of a node may also arrive after the news that it is gone.
+So a node counts as there once it has answered a question, and what it sends before that
+is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import attrs
 from .nodes import Arrived, Gone, Joined, NodeEvent
 
 MAX_QUESTIONS: Final = 8
-"""How often somebody is asked who has spoken without being announced."""
+"""How often to ask a node that has sent something but was never announced."""
 
 
 @final
@@ -26,7 +28,7 @@ class _Stranger:
 
 @final
 class Greetings:
-    """Who is known to be there, and who has still to answer."""
+    """Which nodes are there, and which have not answered yet."""
 
     __slots__ = ("_known", "_strangers")
 
@@ -36,11 +38,11 @@ class Greetings:
 
     @property
     def has_strangers(self) -> bool:
-        """Somebody has to be asked."""
+        """Whether a node has to be asked."""
         return bool(self._strangers)
 
     def ask(self) -> list[str]:
-        """Return whom to ask now whether it hears this node."""
+        """Return the nodes to send a question to now."""
         for peer, stranger in tuple(self._strangers.items()):
             stranger.questions += 1
             if stranger.questions > MAX_QUESTIONS and not stranger.announced:
@@ -48,19 +50,19 @@ class Greetings:
         return list(self._strangers)
 
     def announce(self, peer: str) -> None:
-        """Take note that a node is said to be there."""
+        """Note that Zenoh has announced a node."""
         if peer not in self._known:
             self._strangers.setdefault(peer, _Stranger()).announced = True
 
     def hear(self, event: Arrived) -> list[NodeEvent]:
-        """Take what a node has said, and return what follows: nothing, until it has answered."""
+        """Take what a node has sent, and return the resulting events: none, until it has answered."""
         if event.peer in self._known:
             return [event]
         self._strangers.setdefault(event.peer, _Stranger()).said.append(event)
         return []
 
     def answer(self, peer: str) -> list[NodeEvent]:
-        """Take note that a node has answered, and return what follows."""
+        """Note that a node has answered, and return the resulting events."""
         stranger = self._strangers.pop(peer, None)
         if stranger is None:
             return []
@@ -68,7 +70,7 @@ class Greetings:
         return [Joined(peer), *stranger.said]
 
     def lose(self, peer: str) -> list[NodeEvent]:
-        """Take note that a node is gone, and return what follows."""
+        """Note that a node is gone, and return the resulting events."""
         self._strangers.pop(peer, None)
         if peer not in self._known:
             return []

@@ -1,4 +1,4 @@
-"""Links: the tasks that carry a connection's end over a stream to another browser, and back."""
+"""Links: the tasks that carry an end of a connection over a stream to another browser."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .peers import Peer
 from .streams import BusStream, error_of
 
 GRACE_SECONDS: Final = 3.0
-"""How long what was posted may take to leave, once its port has gone."""
+"""How long sending may take, once the port has disconnected."""
 
 
 @final
 class Links:
-    """What connects a browser with the others on its bus."""
+    """The links of a browser to the others on its bus."""
 
     __slots__ = ("_answer", "_max_message_bytes", "_nursery", "_peers")
 
@@ -43,7 +43,7 @@ class Links:
         """Open a stream to each of these nodes; see `trio_ports._browser.calls.Elsewhere`."""
         streams: list[BusStream] = []
         for peer, end in ends.items():
-            end.expect_answer()  # Whoever does not read there is that node's business.
+            end.expect_answer()  # That node takes care of receivers that do not read.
             stream = self._peers[peer].open_stream(call)
             streams.append(stream)
             self._nursery.start_soon(self._carry, end, stream, streams)
@@ -58,12 +58,12 @@ class Links:
 
     @enable_ki_protection
     async def _carry(self, end: End, stream: BusStream, streams: Sequence[BusStream] | None) -> None:
-        """Carry frames between ``end``, which it owns, and a stream, until one side is through.
+        """Carry frames between ``end``, which it owns, and a stream, until one side has finished.
 
         Args:
-            end: of a connection here.
-            stream: to another node.
-            streams: all those of the same call, if that comes from here.
+            end: an end of a connection here.
+            stream: leads to another node.
+            streams: all streams of the same call, if the call was made here.
         """
         decoder = FrameDecoder(max_frame_bytes=self._max_message_bytes, names_printed_text=False)
         carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
@@ -79,7 +79,7 @@ class Links:
 
 @enable_ki_protection
 async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream], scope: trio.CancelScope) -> None:
-    """Once it is known whether anybody hears a call there, let it count, or withdraw its end."""
+    """Wait until the other node has answered. If nobody listens there, withdraw the end."""
     try:
         heard = await stream.wait_answered()
     finally:
@@ -96,7 +96,7 @@ async def _hear_answer(end: End, stream: BusStream, streams: Sequence[BusStream]
 
 
 def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
-    """Tell each side how the other one ended."""
+    """Report to each side how the other one ended."""
     if carrier.finish is Finish.LEFT:
         error = end.peer_error
         if error is None and (stream.is_sending or end.lane.used):
@@ -120,7 +120,7 @@ def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
 
 @asynccontextmanager
 async def open_links(peers: Mapping[str, Peer], answer: Answer, max_message_bytes: float) -> AsyncGenerator[Links]:
-    """Connect a browser with the others on a bus for the block; at its end what was posted is given time to leave."""
+    """Link a browser to the others on a bus, for the block. At its end, messages get time to be sent."""
     async with trio.open_nursery() as nursery:
         yield Links(peers, answer, max_message_bytes, nursery)
         nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""A network in memory, for tests: it loses, kills, hangs and splits when it is told to."""
+"""A network in memory, for tests: it drops packets, and kills, hangs and separates nodes on demand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class MemoryNetwork:
         async with network.open_bus("left") as bus, open_browser(bus=bus) as browser:
             ...
 
-    What goes wrong is said by name: `Bus.name`, or the name of a node. Nothing else ever goes wrong.
+    To make something fail, name a node: by `Bus.name` or its own name. Nothing else ever
+    fails.
     """
 
     __slots__ = ("_nodes", "_sides")
@@ -37,10 +38,10 @@ class MemoryNetwork:
         self._sides: dict[str, int] = {}
 
     def open_node(self, label: str = "node") -> MemoryNode:
-        """Open a node; a number that no other one has is added to its label.
+        """Open a node. Its name is the label and a number that no other node has.
 
         Raises:
-            TypeError: if ``label`` is not a text.
+            TypeError: ``label`` is not a string.
             RuntimeError: outside Trio.
         """
         require_trio("network.open_node")
@@ -57,33 +58,33 @@ class MemoryNetwork:
         return open_bus(self.open_node(label))
 
     def drop(self, sender: str, receiver: str) -> None:
-        """Lose the next thing that one node sends to another.
+        """Lose the next packet that one node sends to another.
 
         Raises:
-            ValueError: if there is no such node.
+            ValueError: there is no such node.
         """
         self._find(receiver)
         self._find(sender).drops.append(receiver)
 
     def kill(self, name: str) -> None:
-        """End a node as the end of its process does: what it had not sent is lost, and the others see it gone."""
+        """End a node as if its process were killed: its unsent packets are lost, and it is gone for the others."""
         node = self._find(name)
         self._remove(node)
         node.end()
 
     def hang(self, name: str) -> None:
-        """Stop a node: it neither sends nor receives, and the others do not know it. See `expire`."""
+        """Stop a node: it neither sends nor receives, and the others do not notice. See `expire`."""
         self._find(name).pause()
 
     def expire(self, name: str) -> None:
-        """Let the others have waited long enough for a node: for each other, they and it are gone."""
+        """Let the others give up on a node: from now on they are gone for it, and it for them."""
         node = self._find(name)
         node.is_expired = True
         for other in self._nodes.values():
             self._part(node, other)
 
     def resume(self, name: str) -> None:
-        """Let a node go on that hung. If it was taken for gone, it is there again."""
+        """Let a node that hangs go on. If the others had given up on it, it is there again."""
         node = self._find(name)
         node.is_expired = False
         node.proceed()
@@ -91,7 +92,7 @@ class MemoryNetwork:
             self._join(node, other)
 
     def split(self, names: Iterable[str]) -> None:
-        """Cut the network between these nodes and the others: each side is gone for the other one."""
+        """Cut the network between these nodes and the others: each group is gone for the other."""
         for name in tuple(names):
             self._sides[self._find(name).name] = 1
         for one, other in itertools.combinations(self._nodes.values(), 2):
@@ -99,7 +100,7 @@ class MemoryNetwork:
                 self._part(one, other)
 
     def heal(self) -> None:
-        """Undo `split`: everybody is there again for everybody, apart from those who expired."""
+        """Undo `split`: all nodes are there for each other again, except those that have expired."""
         self._sides = dict.fromkeys(self._sides, 0)
         for one, other in itertools.combinations(self._nodes.values(), 2):
             self._join(one, other)
@@ -110,14 +111,14 @@ class MemoryNetwork:
     # For its nodes --------------------------------------------------------------------------------------------------
 
     def carry(self, sender: MemoryNode, receiver: str, data: bytes) -> None:
-        """Carry something from a node to another, if that is there for it."""
+        """Carry a packet from one node to another, if that one is there for it."""
         if receiver in sender.drops:
             sender.drops.remove(receiver)
         elif receiver in sender.peers:
             self._nodes[receiver].happen(Arrived(sender.name, data))
 
     def leave(self, node: MemoryNode) -> None:
-        """Take a node out that leaves in good order."""
+        """Remove a node that leaves in good order."""
         if node.name in self._nodes:
             self._remove(node)
 
@@ -160,20 +161,20 @@ class MemoryNode:
         self._running = trio.Event()
         self._running.set()
         self.is_expired: bool = False
-        """The others have waited long enough for it."""
+        """The others have given up on it."""
         self.drops: list[str] = []
-        """To whom the next thing that is sent is lost."""
+        """For each name in this list, the next packet to that node is lost."""
         self.peers: set[str] = set()
-        """Who is there."""
+        """The names of the nodes that are there for it."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self._name
 
     @property
     def is_running(self) -> bool:
-        """It does not hang."""
+        """Whether it runs, and does not hang."""
         return self._running.is_set()
 
     async def send(self, peer: str, data: bytes) -> None:
@@ -193,7 +194,7 @@ class MemoryNode:
         await trio.lowlevel.checkpoint()
 
     def happen(self, event: NodeEvent) -> None:
-        """Let this node see an event, as soon as it runs."""
+        """Pass an event to this node, as soon as it runs."""
         if self.is_running:
             self._happening.send_nowait(event)
         else:
@@ -205,14 +206,14 @@ class MemoryNode:
             self._running = trio.Event()
 
     def proceed(self) -> None:
-        """Let it run, and see what has happened meanwhile."""
+        """Let it run, and pass it the events that it has missed."""
         self._running.set()
         held, self._held = self._held, []
         for event in held:
             self._happening.send_nowait(event)
 
     def end(self) -> None:
-        """Let it see nothing any more, after what it has not seen yet."""
+        """Pass it the events that it has missed, and then no more."""
         self.proceed()
         self._happening.close()
 

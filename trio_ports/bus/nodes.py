@@ -1,4 +1,4 @@
-"""Nodes: what a bus is made of. A node sends bytes to others of its kind and says who is there."""
+"""Nodes: a node sends bytes to other nodes, and reports which of them are there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 @final
 @attrs.frozen
 class Joined:
-    """A node is there: it came, or was there before this one."""
+    """Another node is there: it has come, or was there before this one."""
 
     peer: str
     """Its name."""
@@ -19,7 +19,7 @@ class Joined:
 @final
 @attrs.frozen
 class Gone:
-    """A node is there no longer: it left, was killed, hangs, or cannot be reached."""
+    """Another node is gone: it left, was killed, hangs, or cannot be reached."""
 
     peer: str
     """Its name."""
@@ -28,43 +28,45 @@ class Gone:
 @final
 @attrs.frozen
 class Arrived:
-    """A node has sent something."""
+    """Another node has sent something."""
 
     peer: str
     """Its name."""
     data: bytes
-    """What it sent."""
+    """The bytes that it sent."""
 
 
 NodeEvent: TypeAlias = Joined | Gone | Arrived
 
 
 class Node(Protocol):
-    """One member of a bus, for `open_bus`. Made by whoever knows how to carry bytes; it need not know what they mean.
+    """One member of a bus, for `open_bus`. Write one for anything that can carry bytes.
 
-    What is sent to one peer arrives in order. It may be lost, which the bus notices; a loss that comes with a `Gone`
-    is noticed at once, at both sides. A node can be sent to once it has joined, and nothing counts that arrives from
-    one before that, or after it is gone.
+    Packets to one peer arrive in order. A packet may be lost; the bus notices that, and at
+    once, at both sides, if the node reports `Gone`. You can send to another node once it
+    has joined. Packets that arrive from a node before that, or after it is gone, are
+    ignored.
     """
 
     @property
     def name(self) -> str:
-        """What this node is called; no other node of the bus has the name, or ever had it."""
+        """This node's name. No other node of the bus has this name, or ever had it."""
         ...
 
     async def send(self, peer: str, data: bytes) -> None:
-        """Send ``data`` to a node, waiting as long as that cannot take more.
+        """Send ``data`` to a node, waiting while that node cannot take more.
 
-        To one that is gone, it is thrown away. A checkpoint; cancelled, it may have been sent or not.
+        If the node is gone, throw ``data`` away. A checkpoint; after a cancelled call it
+        may or may not have been sent.
         """
 
     async def receive(self) -> NodeEvent:
-        """Wait for the next event: who came, who is gone, what arrived, in the order in which it happened.
+        """Wait for the next event: who has joined, who is gone, what arrived, in order.
 
-        A checkpoint; cancelled, nothing was taken.
+        A checkpoint; a cancelled call has taken nothing.
 
         Raises:
-            trio.EndOfChannel: this node has come to its end, and reaches nobody any more.
+            trio.EndOfChannel: this node has ended, and reaches nobody any more.
         """
         ...
 

@@ -1,6 +1,7 @@
-"""Packets: what one node sends to another at a time, in MessagePack. Source: ours.
+"""Packets: what nodes send to each other, in MessagePack. Source: ours.
 
-A stream has a number in the count of the node that opened it, and is written with a minus by the other one.
+The node that opens a stream numbers it. The other node writes the same number with a
+minus sign.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from .._protocol.messages import Decoder, Encoder
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """Somebody connects: here is a stream for it."""
+    """Open a stream for a connect."""
 
     stream: int
     call: bytes
-    """As `encode_call` has it."""
+    """From `encode_call`."""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Whether somebody hears the call of a stream."""
+    """Answer whether somebody listens to the call of a stream."""
 
     stream: int
     heard: bool
@@ -38,26 +39,26 @@ class Data(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Credit(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """So many more bytes of a stream may be sent."""
+    """Allow that many more bytes to be sent on a stream."""
 
     stream: int
     size: int
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """One side of a stream is through, and neither sends nor takes anything any more."""
+    """One side of a stream has finished: it neither sends nor takes anything any more."""
 
     stream: int
     cause: str | None = None
-    """Why, if with an error: the value of a `Cause`."""
+    """The value of a `Cause`, if it ended with an error."""
     text: str = ""
     """The same for people."""
     vanished: bool = False
-    """The owner went away, instead of asking for a disconnect."""
+    """The end's owner went away, and did not ask for a disconnect."""
 
 
 class Shared(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """The call of a stream is heard elsewhere too."""
+    """Somebody listens to the call of this stream at another node too."""
 
     stream: int
 
@@ -66,14 +67,14 @@ Item: TypeAlias = Open | Answer | Data | Credit | Ended | Shared
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):
-    """Some items, numbered; or none, to say where the count stands."""
+    """Some items, with a number; or no items, to report the number of the next packet."""
 
     epoch: int
-    """The sender's; drawn at random, and never 0."""
+    """The sender's epoch: a random number, never 0."""
     peer_epoch: int
-    """The receiver's, as far as the sender knows; 0 if it does not."""
+    """The receiver's epoch; 0 if the sender does not know it."""
     number: int
-    """How many packets with items came before, since the two epochs met."""
+    """How many packets with items were sent before this one, since the two epochs met."""
     items: tuple[Item, ...]
 
 
@@ -84,12 +85,12 @@ _CALL_DECODER: Final = Decoder(Call)
 
 
 def encode_call(call: Call) -> bytes:
-    """Return a call as JSON, as messages are: MessagePack has no lone surrogates, and no numbers beyond 64 bits."""
+    """Return a call as JSON: MessagePack has no lone surrogates and no numbers beyond 64 bits."""
     return _CALL_ENCODER.encode(call)
 
 
 def decode_call(data: bytes) -> Call | None:
-    """Return the call that is written in ``data``; None if none is."""
+    """Return the call in ``data``; None if ``data`` is not a call."""
     try:
         return _decode_call(data)
     except MalformedMessageError:
@@ -100,7 +101,7 @@ def _decode_call(data: bytes) -> Call:
     call: Call
     try:
         call = _CALL_DECODER.decode(data)
-    except Exception as error:  # noqa: BLE001 - what is rare is looked at again
+    except Exception as error:  # noqa: BLE001 - a rare message is decoded in another way
         call = _CALL_DECODER.decode_unusual(data, error)
     return call
 
@@ -111,7 +112,7 @@ def encode_packet(packet: Packet) -> bytes:
 
 
 def decode_packet(data: bytes) -> Packet | None:
-    """Return the packet that is written in ``data``; None if none is."""
+    """Return the packet in ``data``; None if ``data`` is not a packet."""
     try:
         return _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,11 +1,14 @@
-"""A pairing: the numbering of what passes between this node and one other, by which a loss is noticed.
+"""A pairing: numbers the packets between this node and one other, so that a loss is noticed.
 
-Each side has an *epoch*, a random number, and names both its own and the other's in every packet. Once each has seen
-itself named, the two have met: from then on packets with items are counted. Whoever misses one, or is named by an
-epoch that is over, takes another epoch and has to meet the other again; and so does the other when it sees that. So
-whatever was open between two epochs that had met is over for both, and each is told once.
+Each side has an *epoch*, a random number. Every packet names the sender's epoch and, as
+far as it is known, the receiver's. Once each side has received its own epoch, the two
+have met, and from then on packets with items are counted. If a packet is missing, or
+names an epoch that is over, the receiving side takes a new epoch and has to meet the
+other again; the other side does the same when it sees the new epoch. So everything that
+was open between two epochs is over for both sides, and each notices that once.
 
-Nothing but empty packets is sent before the two have met. A lost one of these is made good by the next.
+Only empty packets are sent before the two have met. If one of these is lost, the next one
+makes up for it.
 """
 
 from __future__ import annotations
@@ -22,14 +25,14 @@ from .packets import Item, Packet, decode_packet, encode_packet
 @final
 @attrs.frozen
 class Reception:
-    """What follows from a packet that has arrived."""
+    """The result of a packet that has arrived."""
 
     is_void: bool = False
-    """What was open between the two is over. This comes first."""
+    """Everything that was open between the two is over. Act on this first."""
     items: Sequence[Item] = ()
-    """What the packet says."""
+    """The items of the packet."""
     tells: bool = False
-    """The peer has to be sent a packet, if only an empty one, to know what is known here."""
+    """The peer needs a packet, at least an empty one, to learn the epochs known here."""
 
 
 def _draw_epoch() -> int:
@@ -49,17 +52,17 @@ class Pairing:
         self._number = 0
         self._received = 0
         self.has_met: bool = False
-        """The peer knows this side, and this side the peer: items may be sent."""
+        """Each side knows the other's epoch: items may be sent."""
 
     def pack(self, items: Sequence[Item]) -> bytes:
-        """Return the bytes of the next packet to the peer; without items, as long as the two have not met."""
+        """Return the bytes of the next packet to the peer. Before the two have met, it has no items."""
         assert self.has_met or not items, "they have not met"
         packet = Packet(self._epoch, self._peer_epoch, self._number, tuple(items))
         self._number += bool(items)
         return encode_packet(packet)
 
     def receive_data(self, data: bytes) -> Reception:
-        """Take a packet that has come from the peer, and say what follows."""
+        """Take a packet from the peer, and return what follows."""
         packet = decode_packet(data)
         if packet is None:
             return self._part(0)
@@ -73,7 +76,7 @@ class Pairing:
         return self._count(packet)
 
     def _hear_of(self, epoch: int) -> Reception:
-        """The peer does not know this side yet, or has forgotten it."""
+        """Take a packet from a peer that does not know this side, or has forgotten it."""
         if epoch == self._peer_epoch:
             return Reception(tells=True)
         return self._part(epoch)
@@ -92,7 +95,7 @@ class Pairing:
         return Reception(items=packet.items)
 
     def _part(self, peer_epoch: int) -> Reception:
-        """Begin again, and tell the peer."""
+        """Begin again, and let the peer know."""
         had_met, self.has_met = self.has_met, False
         if had_met:
             self._epoch = self._draw()

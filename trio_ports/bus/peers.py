@@ -1,4 +1,4 @@
-"""A peer: another node, as this one sees it; what is open with it, and what is on its way to it. It never waits."""
+"""A peer: another node, the streams that are open with it, and the items to be sent to it. It never waits."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Peer:
     """Another node of the bus.
 
     Args:
-        name: of the node.
-        accept: takes the streams that it opens.
+        name: the node's name.
+        accept: takes the streams that the node opens.
     """
 
     __slots__ = (
@@ -48,26 +48,26 @@ class Peer:
         self._items: deque[Item] = deque()
         self._streams: dict[int, BusStream] = {}
         self._numbers = itertools.count(1)
-        self._owes_packet = True  # By which the two meet.
+        self._owes_packet = True  # The first packet, with which the two meet.
         self._has_said = False
         self.gone: trio.CancelScope = trio.CancelScope()
-        """Cancelled when the node is gone: what is sent to it then has no purpose."""
+        """Cancelled when the node is gone, because sending to it then has no purpose."""
         self.woken: trio.Event = trio.Event()
-        """There is something to send; replaced by whoever has sent it."""
+        """Set when there is something to send. The task that has sent it makes a new one."""
 
     @property
     def is_busy(self) -> bool:
-        """Something is open with it."""
+        """Whether a stream is open with it."""
         return bool(self._streams)
 
     @property
     def has_packet(self) -> bool:
-        """Something can be sent to it."""
+        """Whether there is a packet to send to it."""
         return self._owes_packet or (bool(self._items) and self._pairing.has_met)
 
     @property
     def is_idle(self) -> bool:
-        """All that was said to it is sent."""
+        """Whether every item was sent to it."""
         return not self._items and not self.woken.is_set()
 
     def open_stream(self, call: Call) -> BusStream:
@@ -78,7 +78,7 @@ class Peer:
         return stream
 
     def next_packet(self) -> bytes:
-        """Take out what is to be sent next; an empty packet, if nothing is."""
+        """Return the next packet to send; an empty one, if there are no items."""
         self._owes_packet = False
         items: list[Item] = []
         size = 0
@@ -91,7 +91,7 @@ class Peer:
         return self._pairing.pack(items)
 
     def beat(self) -> None:
-        """Say where the count stands, while something is open and once after the last that was said; or who this is."""
+        """Send a heartbeat: while streams are open, once more after the last packet, and until the two have met."""
         if self._streams or self._has_said or not self._pairing.has_met:
             self._has_said = False
             self._owe_packet()
@@ -101,7 +101,7 @@ class Peer:
         self.woken.set()
 
     def receive_data(self, data: bytes) -> None:
-        """Take a packet that has come from it."""
+        """Take a packet that has arrived from it."""
         reception = self._pairing.receive_data(data)
         if reception.is_void:
             self.void()
@@ -113,14 +113,14 @@ class Peer:
             self._receive(item)
 
     def void(self) -> None:
-        """Break everything that is open with it."""
+        """Break every stream that is open with it."""
         streams, self._streams = self._streams, {}
         self._items.clear()
         for stream in streams.values():
             stream.fail()
 
     def _receive(self, item: Item) -> None:
-        number = -item.stream  # What is negative there was opened here.
+        number = -item.stream  # A stream with a negative number there was opened here.
         stream = self._streams.get(number)
         if isinstance(item, Open):
             if stream is None and number < 0:
@@ -131,7 +131,7 @@ class Peer:
 
     def _open(self, item: Open, number: int) -> None:
         call = decode_call(item.call)
-        if call is not None:  # Otherwise it is the peer's mistake, and its stream stays unanswered.
+        if call is not None:  # Otherwise the peer has made a mistake, and gets no answer.
             stream = self._streams[number] = BusStream(number, self._post)
             self._accept(call, stream)
 

@@ -1,4 +1,4 @@
-"""Streams between two nodes: bytes in both directions, each with a window that its reader opens."""
+"""Streams between two nodes: bytes in both directions, each with a window that its reader opens again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BusStream:
     """One side of a stream.
 
     Args:
-        number: the stream's; negative if the peer has opened it.
+        number: the stream's number; negative if the peer has opened it.
         post: sends an item to the peer, later and in order.
     """
 
@@ -53,32 +53,33 @@ class BusStream:
         self._changed = trio.lowlevel.ParkingLot()
         self._answered = trio.Event()
         self.on_shared: Callable[[], None] | None = None
-        """Called when the peer says that its call is heard elsewhere too."""
+        """Called when the peer reports that its call reaches other nodes too."""
         self.shared: bool = False
-        """The peer was told that."""
+        """Whether the peer knows that this node's call reaches other nodes too."""
         self.heard: bool = False
-        """Somebody at the peer hears the call of this stream."""
+        """Whether somebody at the peer listens to the call of this stream."""
         self.broken: bool = False
-        """Everything that was open with the peer is void."""
+        """Whether the connection with the peer has broken."""
         self.ended: bool = False
-        """This side is through."""
+        """Whether this side has finished."""
         self.is_sending: bool = False
-        """Something is not sent yet, or never was because its sending was cancelled."""
+        """Whether some bytes are not sent yet, or never were because sending was cancelled."""
         self.peer_ended: Ended | None = None
-        """How the peer's side ended; None while it goes on."""
+        """How the peer's side finished; None while it goes on."""
 
     @property
     def is_over(self) -> bool:
-        """Both sides are through."""
+        """Whether both sides have finished."""
         return self.broken or (self.ended and self.peer_ended is not None)
 
     async def send_all(self, data: bytes) -> None:
-        """Send ``data``, waiting for the reader to open the window. Once the peer's side is through, throw it away.
+        """Send ``data``, waiting for the reader to open the window.
 
-        Need not be a checkpoint; cancelled, some of it was sent.
+        Once the peer's side has finished, throw ``data`` away. A checkpoint only if it
+        has to wait; a cancelled call may have sent a part.
 
         Raises:
-            trio.BrokenResourceError: if the connection with the peer has broken.
+            trio.BrokenResourceError: the connection with the peer has broken.
         """
         self.is_sending = True
         rest = memoryview(data)
@@ -94,10 +95,10 @@ class BusStream:
         self.is_sending = False
 
     async def receive_some(self) -> bytes:
-        """Return what has arrived, waiting for something; ``b""`` once the peer's side is through. A checkpoint.
+        """Wait for bytes and return them; ``b""`` once the peer's side has finished. A checkpoint.
 
         Raises:
-            trio.BrokenResourceError: if the connection with the peer has broken.
+            trio.BrokenResourceError: the connection with the peer has broken.
         """
         await trio.lowlevel.checkpoint()
         while not self._arrived:
@@ -110,27 +111,27 @@ class BusStream:
         return data
 
     async def wait_answered(self) -> bool:
-        """Wait until it is known whether somebody hears the call of this stream, and say so. A checkpoint."""
+        """Wait for the peer's answer: whether somebody listens to the call of this stream. A checkpoint."""
         await self._answered.wait()
         return self.heard
 
     def answer(self, *, heard: bool) -> None:
-        """Tell the peer whether somebody hears its call."""
+        """Answer the peer whether somebody listens to its call."""
         self._post(Answer(self.number, heard))
         self.ended = not heard
 
     def share(self) -> None:
-        """Tell the peer, once, that the call of this stream is heard elsewhere too."""
+        """Report to the peer, once, that the call of this stream reaches other nodes too."""
         if not self.shared and not self.ended and not self.broken:
             self.shared = True
             self._post(Shared(self.number))
 
     def end(self, error: PortError | None = None, *, vanished: bool = False) -> None:
-        """Be through: what was sent arrives, what arrives is thrown away. Idempotent.
+        """Finish: bytes that were sent still arrive, bytes that arrive are thrown away. Idempotent.
 
         Args:
-            error: what the peer is told; None for an orderly end.
-            vanished: as `End.close` has it.
+            error: the error that the peer gets; None for an orderly end.
+            vanished: as for `End.close`.
         """
         if not self.ended and not self.broken:
             self.ended = True
@@ -143,7 +144,7 @@ class BusStream:
     # What the peer does ---------------------------------------------------------------------------------------------
 
     def receive(self, item: Answer | Data | Credit | Ended | Shared) -> bool:
-        """Take what the peer says of this stream; False if it may not say that."""
+        """Take an item that the peer has sent on this stream; return False if it breaks the rules."""
         match item:
             case Answer(heard=heard):
                 if self.number < 0 or self._answered.is_set():
@@ -178,12 +179,12 @@ class BusStream:
             self._arrived.append(data)
 
     def refuse(self) -> None:
-        """Break off, because the peer said what it may not say."""
+        """End the stream, because the peer broke the rules."""
         self.end(PortError("The other node broke the rules of the bus.", cause=Cause.WIRE_BROKEN))
         self.fail()
 
     def fail(self) -> None:
-        """Note that nothing comes or goes here any more."""
+        """Note that the connection with the peer has broken."""
         self.broken = True
         self._answered.set()
         self._changed.unpark_all()

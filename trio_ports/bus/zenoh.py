@@ -1,7 +1,8 @@
 """Nodes on Zenoh, for browsers in several processes or on several machines. Needs the extra ``bus``.
 
-Zenoh's threads call back from outside, so every event goes through the Trio token; and Zenoh's calls may block, a
-``put`` for seconds if the other process stands still, so they run in worker threads.
+Zenoh calls back from threads of its own, so every event goes through the Trio token.
+Zenoh's calls may block (a ``put`` for seconds, if the other process is stopped), so they
+run in worker threads.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ from .greetings import Greetings
 from .nodes import Arrived, Gone, Joined, NodeEvent
 
 LEASE_SECONDS: Final = 2.0
-"""How long a node may be silent before the others take it for gone."""
+"""How long a node may be silent before it counts as gone."""
 _GREETING_SECONDS: Final = (0.02, 1.0)
-"""How soon a node that has not answered is asked again, at first and in the end."""
+"""How soon a node that has not answered is asked again: at first, and at most."""
 _DROP_SECONDS: Final = 1.0
 _LAST_WORDS_SECONDS: Final = 0.02
 _QUESTION: Final = b"?"
 _ANSWER: Final = b"!"
 _VERSION: Final = "1"
-"""Of what nodes say to each other; others are not seen."""
+"""The version of the packets. Nodes with different versions do not see each other."""
 
 
 @asynccontextmanager
@@ -56,31 +57,36 @@ async def open_zenoh_bus(
     lease_seconds: float = LEASE_SECONDS,
     config: zenoh.Config | None = None,
 ) -> AsyncGenerator[Bus]:
-    """Join the bus of that name on a Zenoh network, for a block.
+    """Join the bus with that name on a Zenoh network, for a block.
 
     ::
 
         async with open_zenoh_bus(listen=["tcp/127.0.0.1:7447"]) as bus, open_browser(bus=bus) as browser:
             ...     # and in the other process: open_zenoh_bus(connect=["tcp/127.0.0.1:7447"])
 
-    Nobody is looked for but where ``connect`` says, and nobody is listened to but where ``listen`` says. Nodes that are
-    connected by way of others see each other too: one that listens, to which all connect, is enough. An address that
-    does not answer yet is tried again until it does. Everybody who reaches one of the addresses may take part: keep
-    them in a network that you trust, or give Zenoh certificates with ``config``.
+    This node connects only to the addresses in ``connect``, and can be reached only at
+    those in ``listen``. Nodes also see each other by way of other nodes: it is enough if
+    one node listens and all others connect to it. An address that does not answer yet is
+    tried again until it does. Any program that can reach one of the addresses may take
+    part: use a network that you trust, or give Zenoh certificates with ``config``.
 
     Args:
-        name: which bus: browsers on others of the same network do not meet.
-        listen: addresses to be reached at, as Zenoh writes them: ``tcp/127.0.0.1:7447``,
-            ``unixsock-stream//run/user/1000/bus``.
-        connect: addresses of others.
-        mode: Zenoh's word for how this node takes part: a ``"router"`` hands on what others say to each other, a
-            ``"peer"`` does not, and a ``"client"`` only ever talks to one router, which must be there already.
-        lease_seconds: how long a node may be silent, because it hangs or its network fails, before it is gone.
-        config: Zenoh's own configuration, taken as it is; then of the above only ``name`` is used.
+        name: which bus; buses with other names on the same network are separate. It may
+            have letters, digits, ``_``, ``-`` and ``.``.
+        listen: the addresses to be reached at, as Zenoh writes them:
+            ``tcp/127.0.0.1:7447``, ``unixsock-stream//run/user/1000/bus``.
+        connect: the addresses of other nodes.
+        mode: Zenoh's word for how this node takes part: a ``"router"`` passes on the
+            packets of others, a ``"peer"`` does not, and a ``"client"`` talks to one
+            router only, which must already be there.
+        lease_seconds: how long a node may be silent, because it hangs or its network
+            fails, before it counts as gone.
+        config: Zenoh's own configuration; if it is given, only ``name`` is used of the
+            arguments above.
 
     Raises:
-        TypeError, ValueError: for arguments that are not as above; a name has letters, digits, ``_``, ``-`` and ``.``.
-        OSError: what Zenoh raised, if it could not be opened; its words are those of the ``__cause__``.
+        TypeError, ValueError: an argument is not as above.
+        OSError: Zenoh could not be opened; the ``__cause__`` is Zenoh's own error.
         RuntimeError: outside Trio.
 
     Source: ours.
@@ -114,7 +120,7 @@ def make_config(listen: Sequence[str], connect: Sequence[str], mode: str, lease_
         "listen/endpoints": _check_addresses("listen", listen),
         "connect/endpoints": _check_addresses("connect", connect),
         "scouting/multicast/enabled": False,
-        "scouting/delay": 0,  # Otherwise it sometimes waits half a second for others to be found.
+        "scouting/delay": 0,  # Otherwise it sometimes waits half a second to find others.
         "transport/link/tx/lease": round(lease_seconds * 1000),
     }
     config = zenoh.Config()
@@ -137,7 +143,7 @@ def _check_addresses(what: str, addresses: Sequence[str]) -> list[str]:
 @final
 @attrs.frozen
 class _Greeting:
-    """Not a message, but a question whether messages arrive, or the answer that they do."""
+    """A question whether this node can be reached, or the answer to one; not a packet."""
 
     peer: str
     word: bytes
@@ -163,11 +169,11 @@ class ZenohNode:
 
     @property
     def name(self) -> str:
-        """What it is called: a random number, so that no other node ever has the name."""
+        """Its name: a random number, so that no other node ever has the same."""
         return self._name
 
     async def open(self, config: zenoh.Config) -> None:
-        """Connect. Cancelled, it comes back once Zenoh has answered, and nothing is left open."""
+        """Connect. A cancelled call returns once Zenoh has answered, and leaves nothing open."""
         try:
             await _in_thread(self._open, config)
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -180,7 +186,7 @@ class ZenohNode:
 
     def _open(self, config: zenoh.Config) -> None:
         session = self._session = zenoh.open(config)
-        # In this order: whoever sees that this node is there can send to it, and this node sees who is there.
+        # In this order: a node that sees this one can send to it, and this node sees the others.
         self._declared = [
             session.declare_subscriber(f"{self._prefix}/to/{self._name}/*", self._called(self._take)),
             session.liveliness().declare_subscriber(f"{self._prefix}/here/*", self._called(self._see), history=True),
@@ -199,7 +205,7 @@ class ZenohNode:
         return zenoh.handlers.Callback(call, dropped.set)
 
     def _happen(self, event: NodeEvent | _Greeting) -> None:
-        with suppress(trio.ClosedResourceError):  # It came while the session closed.
+        with suppress(trio.ClosedResourceError):  # It came while the session was being closed.
             self._happening.send_nowait(event)
 
     def _take(self, sample: zenoh.Sample) -> NodeEvent | _Greeting:
@@ -214,7 +220,7 @@ class ZenohNode:
         return Joined(peer) if sample.kind == zenoh.SampleKind.PUT else Gone(peer)
 
     async def greet(self) -> None:
-        """Ask those who are new until they answer, and answer those who ask. Runs until it is cancelled."""
+        """Ask new nodes until they answer, and answer nodes that ask. Runs until it is cancelled."""
         async with trio.open_nursery() as nursery:
             first, last = _GREETING_SECONDS
             seconds = first
@@ -236,9 +242,9 @@ class ZenohNode:
 
     def _send(self, peer: str, data: bytes, attachment: bytes | None = None) -> None:
         session = self._session
-        if session is None:  # It was closed while this waited for its thread.
+        if session is None:  # It was closed while this call waited for its thread.
             return
-        # The session may close at any moment; what is lost then, or by any other fault of Zenoh's, the bus notices.
+        # The session may close at any moment. The bus notices a packet that is lost then, or by another fault.
         with suppress(zenoh.ZError):
             publisher = self._publishers.get(peer)
             if publisher is None:
@@ -256,7 +262,7 @@ class ZenohNode:
         return self._next.popleft()
 
     def _interpret(self, event: NodeEvent | _Greeting) -> None:
-        """Decide what an event means for whoever receives."""
+        """Decide what an event means for `receive`."""
         match event:
             case Joined(peer):
                 self._greetings.announce(peer)
@@ -287,8 +293,8 @@ class ZenohNode:
         self._happening.close()
 
     def _close_session(self, session: zenoh.Session) -> None:
-        """Close, once Zenoh's threads call nothing here any more: one that calls as Python ends aborts the process."""
-        # Zenoh sends what is withdrawn before what is said; so the last words get a moment to leave.
+        """Close, once Zenoh's threads call nothing here any more: a call while Python exits aborts the process."""
+        # Zenoh may send the news that this node is gone before its last packets. So they get a moment's start.
         time.sleep(_LAST_WORDS_SECONDS)
         for each in self._declared:
             each.undeclare()  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType]
@@ -302,7 +308,7 @@ def _last_part(sample: zenoh.Sample) -> str:
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of Zenoh's, which may block, with room for as many of them as there are peers."""
+    """Call a function of Zenoh's, which may block, in a thread; no other call has to wait for it."""
     return await trio.to_thread.run_sync(
         functools.partial(function, *arguments), limiter=trio.CapacityLimiter(1), abandon_on_cancel=False
     )
