@@ -1,8 +1,9 @@
 """The workshop: every check of the project is a session here, and `nox -l` is the manual.
 
-`nox` without an argument runs each kind of check once, on the newest Python found. `nox -t ci` runs what continuous
-integration runs: the tests on every Python, and those that repeat others at length. So does `nox` where the variable
-`CI` is set, which hosts of continuous integration do. What is tested is the wheel, built once and installed into each
+`nox` without an argument is quick: it runs each kind of check once, on the newest
+Python found. Where the variable `CI` is set, as hosts of continuous integration do, it
+runs everything: the tests on every Python, measured on the newest, and those that
+repeat others at length. What is tested is the wheel, built once and installed into each
 environment; the source tree is never importable from there.
 """
 
@@ -34,8 +35,6 @@ if "PIP_INDEX_URL" in os.environ:
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 MEASURED = ROOT / ".nox" / "measured"
-# Where a browser is missing, the tests that drive it skip: what only they run cannot be asked for there.
-WITHOUT_BROWSER = MEASURED / "without-browser"
 WITH_BROWSERS = ("differential", "laboratory")
 DRIVERS = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -88,14 +87,17 @@ except BrowserNotFoundError as missing:
 FOUND = find_pythons()
 # Last on the PATH: nox finds them by their names, and nothing that was there before changes its meaning.
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *(str(python.parent) for python in FOUND.values())])
-OLDEST_FOUND, NEWEST = next(iter(FOUND)), list(FOUND)[-1]
+NEWEST = list(FOUND)[-1]
+BOTH_ENDS = list(dict.fromkeys([next(iter(FOUND)), NEWEST]))
+chosen = [f"tests-{NEWEST}"]
 if "CI" in os.environ:
-    nox.options.tags = ["ci"]
-else:
-    nox.options.sessions = ["build", "lint", "layers", "types", "docs", f"tests-{NEWEST}", "coverage"]
+    chosen = [f"tests-{python}" for python in FOUND if python != NEWEST]
+    chosen += ["coverage", *(f"repetitions-{python}" for python in BOTH_ENDS)]
+nox.options.sessions = ["build", "lint", "layers", "types", "docs", *chosen]
 # Many tests wait, for a process or a browser, so more of them run at a time than there are processors. Which of them
 # stay together, and which begin, is for `tests/conftest.py` to say.
 IN_PARALLEL = ["-n", str(min(4, os.cpu_count() or 1) + 2)]
+ONCE = ["-m", "not repetition", *IN_PARALLEL, str(ROOT / "tests")]
 
 
 def group(name: str) -> list[str]:
@@ -124,7 +126,7 @@ def from_root(arguments: list[str]) -> list[str]:
     return [*(paths.get(each, each) for each in arguments), *([] if paths else [str(ROOT / "tests")])]
 
 
-@nox.session(tags=["ci"])
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the source archive, and from it the wheel that the other sessions install."""
     session.install(*group("build"))
@@ -151,28 +153,19 @@ def prepare_tests(session: nox.Session) -> None:
     session.env["TRIO_PORTS_TEST_WHEEL"] = "1"
 
 
-@nox.session(python=list(FOUND), requires=["build"], tags=["ci"])
+@nox.session(python=list(FOUND), requires=["build"])
 def tests(session: nox.Session) -> None:
     """Run every test that is not a repetition, against the wheel; arguments after `--` go to pytest instead."""
     prepare_tests(session)
     if session.posargs:
         run_tests(session, *from_root(session.posargs))
-        return
-    chosen = ["-m", "not repetition", *IN_PARALLEL, str(ROOT / "tests")]
-    if session.python == NEWEST:
-        shutil.rmtree(MEASURED, ignore_errors=True)
-        MEASURED.mkdir(parents=True)
-        if (browsers := str(session.run("python", "-P", "-c", LOOK, silent=True))).startswith("missing"):
-            WITHOUT_BROWSER.write_text(browsers, encoding="utf-8")
-        session.env["COVERAGE_FILE"] = str(MEASURED / "data")
-        session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
-        run_tests(session, *chosen, runner=["-m", "coverage", "run", "-m", "pytest"])
     else:
         # What browsers do does not depend on the Python that drives them: once is enough.
-        run_tests(session, *(f"--ignore={ROOT / 'tests' / each}" for each in WITH_BROWSERS), *chosen)
+        left_out = [f"--ignore={ROOT / 'tests' / each}" for each in WITH_BROWSERS if session.python != NEWEST]
+        run_tests(session, *left_out, *ONCE)
 
 
-@nox.session(python=sorted({OLDEST_FOUND, NEWEST}, key=list(FOUND).index), requires=["build"], tags=["ci"])
+@nox.session(python=BOTH_ENDS, requires=["build"])
 def repetitions(session: nox.Session) -> None:
     """Run the tests that repeat others at length: mutants, swarms, random histories, published applications."""
     prepare_tests(session)
@@ -204,19 +197,25 @@ def support_matrix(session: nox.Session) -> None:
     session.run("python", str(ROOT / "tests" / "differential" / "support_matrix.py"), str(ROOT / "docs" / "reference"))
 
 
-@nox.session(requires=[f"tests-{NEWEST}"], tags=["ci"])
+@nox.session(python=NEWEST, requires=["build"])
 def coverage(session: nox.Session) -> None:
-    """Demand that the tests, on the newest Python found, take every branch of the package."""
-    session.install(*group("tests"))
+    """Run the tests of `tests` on the newest Python, and demand that they take every branch of the package."""
+    prepare_tests(session)
+    shutil.rmtree(MEASURED, ignore_errors=True)
+    MEASURED.mkdir(parents=True)
     session.env["COVERAGE_FILE"] = str(MEASURED / "data")
-    if list(MEASURED.glob("data.*")):
-        session.run("coverage", "combine", "--quiet", str(MEASURED))
-    if WITHOUT_BROWSER.exists():
-        session.warn(f"what drives browsers is left out: {WITHOUT_BROWSER.read_text(encoding='utf-8').strip()}")
-    session.run("coverage", "report", *(["--omit", DRIVERS] if WITHOUT_BROWSER.exists() else []))
+    session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
+    run_tests(session, *ONCE, runner=["-m", "coverage", "run", "-m", "pytest"])
+    session.run("coverage", "combine", "--quiet", str(MEASURED))
+    left_out = []
+    if (browsers := str(session.run("python", "-P", "-c", LOOK, silent=True)).strip()).startswith("missing"):
+        # Where a browser is missing, the tests that drive it skip: what only they run cannot be asked for.
+        session.warn(f"what drives browsers is left out: {browsers}")
+        left_out = ["--omit", DRIVERS]
+    session.run("coverage", "report", *left_out)
 
 
-@nox.session(tags=["ci"])
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff; `nox -s format` mends what can be mended."""
     session.install(*group("lint"))
@@ -232,7 +231,7 @@ def format_(session: nox.Session) -> None:
     session.run("ruff", "format", ".")
 
 
-@nox.session(requires=["build"], tags=["ci"])
+@nox.session(requires=["build"])
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name has one."""
     install_wheel(session, *group("types"))
@@ -242,14 +241,14 @@ def types(session: nox.Session) -> None:
     session.run("pyright", "--verifytypes", "trio_ports", "--ignoreexternal")
 
 
-@nox.session(tags=["ci"])
+@nox.session
 def layers(session: nox.Session) -> None:
     """Check that every file imports only from the layers below it."""
     session.install(*group("layers"))
     session.run("lint-imports", "--no-cache")
 
 
-@nox.session(requires=["build"], tags=["ci"])
+@nox.session(requires=["build"])
 def docs(session: nox.Session) -> None:
     """Build the documentation, a warning being an error, and render the news fragments."""
     install_wheel(session, *group("docs"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from support import PATIENCE_SECONDS
 
 SHARED = re.compile(r"\b(differential|laboratory)/(?!test_try|test_browsers).*\[(firefox|chromium)\b")
 """Tests for which one browser of that kind is started, in their folder."""
@@ -25,6 +26,12 @@ def pytest_configure() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture
+def patient_wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is at the other end of a stream may take as long for what was posted as a busy machine needs."""
+    monkeypatch.setattr("trio_ports._transports.streams.GRACE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.hookimpl(optionalhook=True)

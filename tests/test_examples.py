@@ -68,7 +68,7 @@ async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == f"reached by {background.url}\n"
 
 
-def test_the_recipe_for_ports_of_your_own_is_a_test_that_passes() -> None:
+def test_the_recipe_for_ports_of_your_own_is_a_test_that_passes(patient_wires: None) -> None:
     """The first block of the recipe runs as it stands there."""
     recipe = (ROOT / "docs" / "howto" / "test-ports.rst").read_text(encoding="utf-8")
     program = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)[0]

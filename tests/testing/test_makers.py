@@ -50,6 +50,7 @@ REPEATED += ("socket", "child process")
 """What they take of the kit and the ports the others take too."""
 
 
+@pytest.mark.usefixtures("patient_wires")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.repetition] if name in REPEATED else []) for name in PORTS]
 )
