@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._ports.failures import without_lateness
+from .._ports.failures import raise_unless_late
 from .._ports.port import Port
 from .._protocol.messages import Decoder
 from .ports import decode_with, hold, release
@@ -54,12 +54,9 @@ async def _handle(script: Script, handler: Handler, port: Port[Any, Any]) -> Non
                 raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
             await handling
     except (trio.ClosedResourceError, BaseExceptionGroup) as error:
-        rest = without_lateness(error) if script.closed else error
-        try:
-            if rest is not None:
-                raise rest
-        finally:
-            del rest  # Its traceback holds this frame.
+        if not script.closed:
+            raise
+        raise_unless_late(error)
     finally:
         if held:
             release(port)

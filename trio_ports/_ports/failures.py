@@ -101,14 +101,19 @@ def closed_scope_error(text: str) -> trio.ClosedResourceError:
     return error
 
 
-def without_lateness(error: BaseException) -> BaseException | None:
-    """Return what is left of the exception of a closed scope's task without what came of being late.
+def raise_unless_late(error: BaseException) -> None:
+    """Raise what a task of a closed scope is left by, without what came of being late.
 
     A task that was about to run when its scope closed finds its port closed before it finds itself cancelled.
     """
+    rest: BaseException | None = None if _is_late(error) else error
     if isinstance(error, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
-    return None if _is_late(error) else error
+        rest = cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
+    try:
+        if rest is not None:
+            raise rest
+    finally:
+        del error, rest  # Its traceback holds this frame.
 
 
 def _is_late(error: BaseException) -> bool:

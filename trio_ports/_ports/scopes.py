@@ -12,7 +12,7 @@ from trio.lowlevel import RunVar, Task, enable_ki_protection
 
 from .._protocol.errors import PortError
 from .._util import runs_within
-from .failures import without_lateness
+from .failures import raise_unless_late
 
 
 class Member(Protocol):
@@ -109,12 +109,9 @@ class Scope:
             with job.scope:
                 await function(*args)
         except (trio.ClosedResourceError, BaseExceptionGroup) as error:
-            rest = without_lateness(error) if self.ending else error
-            try:
-                if rest is not None:
-                    raise rest
-            finally:
-                del rest  # Its traceback holds this frame.
+            if not self.ending:
+                raise
+            raise_unless_late(error)
         finally:
             del self._jobs[job]
             job.finish()
