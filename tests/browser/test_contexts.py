@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from support import ScriptedError, Witness, each_dialect, open_world, settle
+from support import PATIENCE_SECONDS, ScriptedError, Witness, each_dialect, open_world, settle
 
 from trio_ports import Port
 
@@ -149,7 +149,7 @@ async def test_a_context_s_block_inside_its_own_listener(dialect: Any) -> None:
     async with open_world(dialect=dialect) as world:
         world.background.runtime.on_connect.add_listener(listen)
         world.extension.open_page("other.html").runtime.connect()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             await left.wait()
 
 

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 from support import (
+    PATIENCE_SECONDS,
     ScriptedError,
     Witness,
     each_dialect,
@@ -456,7 +457,7 @@ async def test_a_port_s_block_inside_its_own_listener(nursery: trio.Nursery) -> 
 
     receiver.on_message.add_listener(listen)
     opener.post_message("leave")
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         await left.wait()
 
 

@@ -38,7 +38,7 @@ class Job:
     __slots__ = ("_done", "scope", "task")
 
     def __init__(self) -> None:
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.task: Task | None = None
         """The task, once it runs."""
         self._done: trio.Event | None = None
