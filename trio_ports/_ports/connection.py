@@ -389,6 +389,8 @@ class End:
     def note_delivered(self) -> None:
         """Take note that the other side's end has taken effect here."""
         self.state = advance(self.state, Happening.DELIVERED)
+        if not self.lane.used:
+            self.lane.empty()
 
     def share(self) -> None:
         """Take note that what is sent from here goes to others too: a receiver that never reads holds nobody back."""

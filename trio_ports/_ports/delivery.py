@@ -499,8 +499,6 @@ class Delivery:
         self._over(here=False)
         if self.end.lane.used:
             self.scope.unread.add(self)
-        else:
-            self.end.close()
 
     @disable_ki_protection
     async def _report_end(self, port: Any) -> None:
@@ -510,7 +508,8 @@ class Delivery:
         while self._uninformed:
             listener, *rest = self._uninformed
             self._uninformed = tuple(rest)
-            removed = not self.on_disconnect.has_listener(listener)
+            current = self.on_disconnect.listeners
+            removed = current is not self._informed and not self.on_disconnect.has_listener(listener)
             if self.scope.closed or (removed and not self._options.dialect.calls_removed_listeners):
                 continue  # A context that was closed runs no listeners.
             await self._inform(port, listener)

@@ -189,7 +189,8 @@ class Lane:
         self.sink.close()
         self.head, self.tail = NO_BATCH, None
         self.used = 0
-        self.finish()
+        if not self.over:
+            self.finish()
 
 
 @final

@@ -20,7 +20,7 @@ from .._protocol.errors import PortError
 from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
-from .._util import outside_trio, require_trio
+from .._util import outside_trio
 from .block import Block
 from .connection import End
 from .delivery import Delivery, ShowError
@@ -321,7 +321,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         Calling it again, in on_disconnect, or after the other side has gone does nothing.
         """
-        require_trio("port.disconnect", self._thread)
+        if get_ident() != self._thread or not trio.lowlevel.in_trio_run():
+            raise outside_trio("port.disconnect")
         self._delivery.close()
 
     @enable_ki_protection
