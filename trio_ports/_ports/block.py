@@ -1,4 +1,4 @@
-"""The block of a port: ``async with port:``, a scope narrower than the one that the port was made in."""
+"""The block of a port, ``async with port:``, and the exception that leaves it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .failures import crash_error, join_failures, raise_as_it_is
 
 @final
 class Block:
-    """One ``async with port:``. What the port's listeners raise cancels it and leaves through it."""
+    """One ``async with port:``. An exception of the port's listeners cancels it and leaves through it."""
 
     __slots__ = ("_delivery", "_errors", "_scope")
 
@@ -22,9 +22,9 @@ class Block:
         self._errors: list[BaseException] = []
 
     async def enter(self) -> None:
-        """Begin. A checkpoint; cancelled, it has disconnected the port."""
+        """Enter the block. A checkpoint; a cancelled call has disconnected the port."""
         delivery = self._delivery
-        # Set before the checkpoint: what a listener raises meanwhile is the block's already.
+        # Set before the checkpoint: an exception that a listener raises meanwhile belongs to the block already.
         delivery.on_failure = self._fail
         delivery.entering = True
         try:
@@ -35,15 +35,15 @@ class Block:
             raise
         self._scope.__enter__()
         delivery.entering = False
-        # A pump that found something unheard meanwhile has left it, and finished. What starts here runs after the first
-        # step of the body, which may be to receive.
+        # If a pump found a message that nobody listened for, it left it there and finished. A pump that is started here
+        # runs after the first step of the body, which may be to receive.
         delivery.start_wanted_pump()
 
     async def leave(self, error: BaseException | None) -> None:
-        """End the port, wait for a listener that is running, and raise what its listeners raised."""
+        """Disconnect the port, wait for a listener that is running, and raise the listeners' exceptions."""
         delivery = self._delivery
         delivery.close(crash_error(error))
-        delivery.end.close()  # What was kept after the other side's end is not delivered any more.
+        delivery.end.close()  # Messages that were kept after the other side's end are not delivered any more.
         leaving = error
         try:
             await delivery.wait_listeners(cancelled=error is not None)
@@ -61,13 +61,13 @@ class Block:
             del leaving, error  # Its traceback holds this frame.
 
     def _fail(self, error: BaseException) -> None:
-        """Take what a listener raised, and cancel the block."""
+        """Keep a listener's exception, and cancel the block."""
         self._errors.append(error)
         self._scope.cancel()
 
     def _raise_failures(self, leaving: BaseException | None) -> None:
-        """Raise what the listeners raised, if anything, beside what the block is left by."""
-        self._delivery.on_failure = None  # What listeners raise from now on leaves through the scope.
+        """Raise the listeners' exceptions, if any, together with the exception that leaves the block."""
+        self._delivery.on_failure = None  # From now on, a listener's exception leaves through the scope.
         errors, self._errors = self._errors, []
         if errors:
             text = "listeners of a port failed"

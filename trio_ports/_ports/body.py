@@ -1,8 +1,8 @@
-"""The body of a block that has a nursery round it: its exception is neither wrapped by the nursery nor lost in it.
+"""The body of a block that has a nursery round it: keeps its exception from being wrapped, or lost, in the nursery.
 
-A nursery wraps whatever leaves it in an ExceptionGroup. That is right for what its tasks raise,
-and wrong for what the body of ``async with open_…()`` raises, whose author never saw a nursery.
-Every opener keeps its body's exception in this one way::
+A nursery wraps every exception that leaves it in an ExceptionGroup. That is right for the
+exceptions of its tasks. It is wrong for one from the body of ``async with open_…()``, whose
+author never saw a nursery. Every opener uses this class::
 
     body = Body()
     with body.joined():
@@ -26,7 +26,7 @@ class Body:
     """Keeps the body's exception out of the nursery: a sync context manager round the body."""
 
     failure: BaseException | None = None
-    """What the body raised, without what belongs to cancellation."""
+    """The body's exception, without its cancelled part."""
 
     def __enter__(self) -> None:
         pass
@@ -39,7 +39,7 @@ class Body:
             cancelled, self.failure = split_cancelled(error)
         if cancelled is None or cancelled is error:
             return cancelled is None
-        # Cancellation belongs to whichever scope was cancelled, which may be the nursery's own: it has to pass there.
+        # Cancellation belongs to the scope that was cancelled. That may be the nursery's own, so it has to pass here.
         try:
             raise cancelled
         finally:
@@ -47,7 +47,7 @@ class Body:
 
     @contextlib.contextmanager
     def joined(self) -> Generator[None]:
-        """Round the nursery: raise what the body raised as it is, or in a group with what the tasks raised."""
+        """Put this round the nursery: raises the body's exception as it is, or in a group with those of the tasks."""
         others: BaseException | None = None
         try:
             yield

@@ -1,12 +1,13 @@
 """A connection: its ends, the lanes they send into, and what follows for the others when one of them leaves.
 
-The opener sends into the inboxes of all receivers, each receiver into that of the opener. An
-end is closed by closing the send side of what only it sends into, so that what was posted is
-still delivered, and its own inbox, so that what was on its way to it is gone. The state of an
-end is kept here and nowhere else; `trio_ports._protocol.lifecycle` has the table.
+The opener sends into the inboxes of all receivers, and each receiver sends into the inbox of
+the opener. When an end is closed, it finishes the inboxes that only it sends into, so that
+messages that were posted are still delivered. It empties its own inbox, so messages on their
+way to it are gone. The state of an end is kept here and nowhere else;
+`trio_ports._protocol.lifecycle` has the table.
 
-Who learns what when an end leaves is decided by `Connection`, which touches no end, and carried
-out by the end that leaves.
+When an end leaves, `Connection` decides who learns what, and touches no other end. The end that
+leaves carries this out.
 """
 
 from __future__ import annotations
@@ -24,37 +25,37 @@ from .._protocol.lifecycle import Happening, State, advance
 from .lanes import Direction, Lane
 
 Leaving: TypeAlias = Literal["last", "all", "opener"]
-"""Who learns that one of several receivers has left (rule 26): the opener, once the last has left; everybody; or the
-opener alone, which has lost them all."""
+"""Who learns that one of several receivers has left (rule 26): the opener, once the last one has left; everybody; or
+the opener alone, for which the connection is then over."""
 
 _numbers = itertools.count(1)
 
 
 class Watcher(Protocol):
-    """Whoever owns an end: a port's delivery, or a carrier."""
+    """The owner of an end: a port's delivery, or a carrier."""
 
     def peer_gone(self) -> None:
-        """Take note that the other side has gone. It must not run anybody's listeners."""
+        """Note that the other side has gone. This must not run any listeners."""
 
 
 @final
 @attrs.frozen
 class Consequences:
-    """What follows for the others when an end leaves."""
+    """What follows for the other ends when an end leaves."""
 
     lose_peer: tuple[tuple[End, PortError | None, bool], ...] = ()
-    """Whose other side has gone, why, and whether it vanished."""
+    """The ends that lose their other side, with the error and whether that side vanished."""
     cut_off: tuple[End, ...] = ()
-    """Receivers that stay open, as Chromium has it, and send nowhere from now on."""
+    """Receivers that stay open, as in Chromium, but send nowhere from now on."""
     goes_on: End | None = None
     """The opener, if it goes on with other receivers."""
     makes_room: bool = False
-    """Senders may have waited for the one that left."""
+    """Senders may have waited for the end that left."""
 
 
 @final
 class Connection:
-    """Who is at its ends, and what follows when one of them leaves."""
+    """The ends of a connection, and what follows when one of them leaves."""
 
     __slots__ = ("_disconnects", "_last", "_vanishes", "opener", "receivers")
 
@@ -62,12 +63,12 @@ class Connection:
         self._disconnects: Leaving = receiver_disconnects
         self._vanishes: Leaving = receiver_vanishes
         self._last: tuple[PortError | None, bool] | None = None
-        """How the last receiver left that did so while there were others: its error, and whether it vanished."""
+        """How the last receiver has left: its error, and whether it vanished; None if none has left yet."""
         self.opener: End | None = None
         self.receivers: dict[End, None] = {}
 
     def leave(self, end: End, error: PortError | None, *, vanished: bool) -> Consequences:
-        """Take out an end that leaves, and say what follows."""
+        """Remove an end that leaves, and return what follows."""
         if end is self.opener:
             receivers = self._take_receivers()
             self.opener = None
@@ -86,24 +87,24 @@ class Connection:
         return Consequences(told, cut_off=others)
 
     def withdraw(self, end: End, error: PortError) -> Consequences:
-        """Take out a receiver that never knew of the connection."""
+        """Remove a receiver that never knew of the connection, and return what follows."""
         if end not in self.receivers:
             return Consequences()
         del self.receivers[end]
         if self.receivers:
             return Consequences(goes_on=self.opener, makes_room=True)
-        # If others were there, it ends as if the last of them had been the last of all.
+        # If there were other receivers, the connection ends as it did for the last of them.
         why, vanished = self._last or (error, False)
         return Consequences(self._take_opener(why, vanished=vanished))
 
     def drop_unread(self, lanes: set[Lane]) -> Consequences:
-        """Take out the receivers with these inboxes, which never read and are full."""
+        """Remove the receivers with these inboxes, which are full and were never read, and return what follows."""
         error = PortError("Nobody read here, and the queue was full.", cause=Cause.UNREAD)
         told = tuple((receiver, error, False) for receiver in self.receivers if receiver.lane in lanes)
         for receiver, _, _ in told:
             del self.receivers[receiver]
         if self.receivers:
-            # What does not hold a sender back leaves no room behind when it goes.
+            # These receivers held no sender back, so there is no more room without them.
             return Consequences(told, goes_on=self.opener)
         unread = PortError("Nobody read there, and the queues were full.", cause=Cause.UNREAD)
         return Consequences((*told, *self._take_opener(unread)))
@@ -122,7 +123,7 @@ class Connection:
 
 @final
 class End:
-    """One end of a connection, for whoever owns it: a port, or the task of a transport."""
+    """One end of a connection, for its owner: a port, or the task of a transport."""
 
     __slots__ = (
         "_connection",
@@ -147,20 +148,20 @@ class End:
         self._connection: Connection | None = connection
         """None once nothing can be sent from here any more."""
         self.lane: Lane = lane
-        """What arrives here."""
+        """The inbox: messages arrive here."""
         self.out: Direction = out
-        """What is sent from here."""
+        """The lanes that this end sends into."""
         self.only: Lane | None = out.only()
-        """The one lane that this end sends into, which is quicker; None if there are several, or nobody is there."""
+        """The only lane that this end sends into, as a shortcut; None if there are several, or nobody is there."""
         self.state: State = State.OPEN
         self.peer_error: PortError | None = None
         """Why the other side went; None while it is there and after an orderly end."""
         self.peer_vanished: bool = False
-        """Its owner went away, instead of asking for a disconnect; known of receivers."""
+        """The other side's owner went away, and did not ask for a disconnect."""
         self.watcher: Watcher | None = None
         """Learns, once, that the other side has gone."""
         self.on_sent: Callable[[bytes], None] | None = None
-        """Called with what was sent, when it was: for those who had to wait, that is not when the call returns."""
+        """Called with each message when it is sent, which may be before the call of a waiting task returns."""
 
     @property
     def closed(self) -> bool:
@@ -176,7 +177,7 @@ class End:
 
     @property
     def can_send(self) -> bool:
-        """Somebody is there to send to."""
+        """Whether somebody is there to send to."""
         return self._connection is not None
 
     @enable_ki_protection
@@ -184,8 +185,8 @@ class End:
         """Send an encoded message to every receiver, or to none.
 
         Raises:
-            trio.WouldBlock: if there is no room.
-            trio.BrokenResourceError: if nobody is there any more, or this end is closed.
+            trio.WouldBlock: there is no room.
+            trio.BrokenResourceError: nobody is there any more, or this end is closed.
         """
         if self._connection is None:
             raise trio.BrokenResourceError
@@ -195,7 +196,7 @@ class End:
 
     @enable_ki_protection
     def send_many_nowait(self, frames: list[bytes]) -> int:
-        """Send as many encoded messages as there is room for, and return how many those are.
+        """Send as many encoded messages as there is room for, and return their number.
 
         Raises:
             trio.BrokenResourceError: as `send_nowait`.
@@ -220,7 +221,7 @@ class End:
 
     @enable_ki_protection
     async def send(self, frame: bytes) -> None:
-        """Send an encoded message, waiting for room. A checkpoint; cancelled, nothing was sent."""
+        """Send an encoded message, waiting for room. A checkpoint; a cancelled call has sent nothing."""
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             self.send_nowait(frame)
@@ -231,7 +232,7 @@ class End:
 
     @enable_ki_protection
     def put(self, frame: bytes) -> None:
-        """Send without regard to the bound. A receiver that never listened and is full is disconnected."""
+        """Send without regard to the bound. A full receiver where nobody ever listened is disconnected."""
         connection = self._connection
         if connection is None:
             raise trio.BrokenResourceError
@@ -251,22 +252,22 @@ class End:
 
     @enable_ki_protection
     def put_before_waiting(self, frame: bytes) -> None:
-        """Send beyond the bound: what this end's tasks wait to send, and then ``frame``, which must not overtake it."""
+        """Send beyond the bound: first the messages of this end's waiting tasks, then ``frame``."""
         self.out.admit(self)
         self.put(frame)
 
     @enable_ki_protection
     async def wait_bound(self) -> None:
-        """Wait until what was sent is within the bound, or nobody is there any more. Not a checkpoint if it is."""
+        """Wait until the queue is within the bound, or nobody is there any more. Not a checkpoint if it is already."""
         if self._connection is not None and not self.out.holds(self.out.bound):
             try:
                 await self.out.wait(self, None, self.out.bound)
             except (trio.ClosedResourceError, trio.BrokenResourceError):
-                return  # One of the two ends has gone meanwhile; its state says so.
+                return  # One of the two ends has gone meanwhile, and the states show it.
 
     @enable_ki_protection
     async def wait_taken(self) -> None:
-        """Wait until those who listen at the other side have taken all that was sent. Not a checkpoint if they have.
+        """Wait until the listening receivers have taken every message. Not a checkpoint if they have already.
 
         Raises:
             trio.BrokenResourceError: the other side has gone meanwhile.
@@ -275,13 +276,13 @@ class End:
             await self.out.wait(self, None, 0)
 
     async def wait_idle(self) -> None:
-        """Wait until whoever listens at the other side has come back for another message."""
+        """Wait until the listeners at the other side have finished with the last message."""
         for lane in [lane for lane in self.out.lanes if lane.heard][:1]:
             await lane.wait_idle()
 
     @property
     def unsent(self) -> int:
-        """How many messages that were sent from here wait at the slowest receiver."""
+        """How many messages from here still wait at the slowest receiver."""
         return max((lane.used for lane in self.out.lanes), default=0)
 
     @property
@@ -293,11 +294,11 @@ class End:
 
     @enable_ki_protection
     async def receive(self) -> bytes:
-        """Return the next encoded message. A checkpoint; cancelled, nothing was taken.
+        """Return the next encoded message. A checkpoint; a cancelled call has taken nothing.
 
         Raises:
-            trio.EndOfChannel: if the other side has gone and all it sent was taken.
-            trio.ClosedResourceError: if this end is closed.
+            trio.EndOfChannel: the other side has gone, and all its messages were taken.
+            trio.ClosedResourceError: this end is closed.
         """
         return await self.lane.take()
 
@@ -308,46 +309,46 @@ class End:
 
     @enable_ki_protection
     def receive_many_nowait(self, max_bytes: int) -> list[bytes]:
-        """Return the encoded messages that wait, until they are ``max_bytes`` or more together; maybe none."""
+        """Return waiting messages, encoded, until they are ``max_bytes`` or more together; maybe none."""
         return self.lane.take_many_nowait(max_bytes)
 
     def set_heard(self, heard: bool) -> None:
-        """From now on this end's bound holds senders back, or it does not."""
+        """Set whether this end's bound holds senders back."""
         self.lane.heard = heard
         if self.lane.direction.blocked:
             self.lane.direction.settle()
 
     def hold_sender(self) -> None:
-        """Let this receiver's bound hold the sender back until it is known whether anybody listens here."""
+        """Let this receiver's bound hold the sender back, until it is known whether anybody listens here."""
         self.lane.heard = True
 
     def expect_answer(self) -> None:
-        """Let every receiver's bound hold the sender back until `note_answer`: it is open whether this one is there."""
+        """Let every receiver's bound hold the sender back until `note_answer`, because this one may not be there."""
         self.lane.heard = True
         self.lane.direction.undecided += 1
 
     def note_answer(self) -> int:
-        """Note that it is known whether this receiver is there; return of how many that is known, with this one.
+        """Note that it is known whether this receiver is there; return for how many receivers it is known now.
 
-        Follow it by `withdraw`, if it is not, or by `release_senders`.
+        Call `withdraw` next, if it is not there, or else `release_senders`.
         """
         direction = self.lane.direction
         direction.undecided -= 1
         return len(direction.lanes) - direction.undecided
 
     def release_senders(self) -> None:
-        """Send for those who wait, as far as there is room."""
+        """Send the messages of waiting tasks, as far as there is room."""
         self.lane.direction.settle()
 
     # Ending --------------------------------------------------------------------------------
 
     @enable_ki_protection
     def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:
-        """End this end. What was sent is delivered, what was on its way here is gone. Idempotent.
+        """Close this end. Sent messages are still delivered; messages on their way here are gone. Idempotent.
 
         Args:
-            error: what the other side learns; None for an orderly end.
-            vanished: the owner went away, instead of asking for a disconnect.
+            error: the error that the other side gets; None for an orderly end.
+            vanished: whether the owner went away, and did not ask for a disconnect.
         """
         self.state = advance(self.state, Happening.DISCONNECT)
         connection = self._stop_sending(trio.ClosedResourceError)
@@ -358,7 +359,7 @@ class End:
 
     @enable_ki_protection
     def withdraw(self, error: PortError) -> None:
-        """Take this receiver out, as if it had never been one; if it was the only one, the opener gets ``error``."""
+        """Remove this receiver as if it had never existed; if it was the only one, the opener gets ``error``."""
         connection, self._connection = self._connection, None
         self.close()
         if connection is not None:
@@ -366,7 +367,7 @@ class End:
 
     @enable_ki_protection
     def fail(self, error: PortError) -> None:
-        """Break the connection from here, because of what the other side did: both sides see it end."""
+        """Break the connection because of what the other side did. Both sides get ``error``."""
         connection = self._stop_sending(trio.BrokenResourceError)
         self.lane.empty()
         if connection is not None:
@@ -375,7 +376,7 @@ class End:
 
     @enable_ki_protection
     def lose_peer(self, error: PortError | None, *, vanished: bool = False) -> None:
-        """Take note that the other side has gone."""
+        """Note that the other side has gone."""
         if self.state is not State.OPEN:
             return
         self.state = advance(self.state, Happening.PEER_GONE)
@@ -387,19 +388,19 @@ class End:
             watcher.peer_gone()
 
     def note_delivered(self) -> None:
-        """Take note that the other side's end has taken effect here."""
+        """Note that the other side's end was delivered here."""
         self.state = advance(self.state, Happening.DELIVERED)
         if not self.lane.used:
             self.lane.empty()
 
     def share(self) -> None:
-        """Take note that what is sent from here goes to others too: a receiver that never reads holds nobody back."""
+        """Note that this end's messages go to receivers elsewhere too. One that never reads then holds nobody back."""
         self.out.shared = True
         self.go_on()
         self.out.settle()
 
     def go_on(self) -> None:
-        """Take note of who is there to send to."""
+        """Look again which lanes there are to send into."""
         self.only = self.out.only() if self._connection is not None else None
 
     def cut_off(self) -> None:
@@ -407,7 +408,7 @@ class End:
         self._stop_sending(trio.BrokenResourceError)
 
     def _stop_sending(self, refusal: Callable[[], Exception]) -> Connection | None:
-        """Let nobody send from here, and return the connection that was sent into."""
+        """Let nobody send from here any more, and return the connection, if there was one."""
         connection, self._connection = self._connection, None
         self.only = None
         self.out.refuse(self, refusal)
@@ -435,10 +436,10 @@ def open_connection(
     receiver_disconnects: Leaving = "last",
     receiver_vanishes: Leaving = "last",
 ) -> tuple[End, list[End]]:
-    """Open a connection and return its opener's end and the ends of its receivers. Without receivers it is over.
+    """Open a connection and return its opener's end and the ends of its receivers.
 
     Args:
-        receivers: how many.
+        receivers: how many; without any, nobody is there to send to.
         max_buffer_size: how many messages may wait in each direction.
         receiver_disconnects: what follows when a receiver disconnects; see rule 26.
         receiver_vanishes: what follows when its owner goes away.

@@ -1,15 +1,14 @@
 """The receiving side of a port: delivers messages to listeners or to a reader, and decides when the end is reported.
 
-The pump is the task that calls the listeners. It takes what has arrived in batches and calls
-the listeners of each message, one message after the other; an awaitable that a listener
-returns is awaited before the next, so that a slow listener holds the sender back. Between
-batches it lets other tasks run. A checkpoint for every message would cost more than everything
-else together; none at all would let one busy port starve the rest.
+The pump is the task that calls the listeners. It takes waiting messages in batches, and calls
+the listeners for one message after the other. If a listener returns an awaitable, the pump
+awaits it before the next message, so a slow listener holds the sender back. Between batches,
+other tasks run. A checkpoint for every message would cost more than everything else together;
+without any, one busy port would starve the rest.
 
-There is a pump while there is something for it to do, and never two. It leaves messages that
-somebody may still want where they are: it looks before it takes. It calls the on_disconnect
-listeners too, so that they come after the last message and never inside somebody's
-``disconnect()``.
+There is a pump while it has something to do, and never more than one. It looks before it takes,
+so it never takes a message that somebody may still want. It also calls the on_disconnect
+listeners, so that they run after the last message, and never inside a ``disconnect()``.
 """
 
 from __future__ import annotations
@@ -45,16 +44,17 @@ ShowError = Callable[[PortError | None], None]
 
 @final
 class Delivery:
-    """What a port does with what arrives. It knows the port only to hand it to listeners and observers.
+    """The receiving side of a port. It knows the port only to pass it to listeners and observers.
 
     Args:
-        port: whose receiving side this is.
-        end: of its connection.
+        port: the port whose receiving side this is.
+        end: the port's end of the connection.
         scope: owns the port, and runs its listeners.
         options: how the port behaves.
-        decoder: of its messages.
+        decoder: decodes its messages.
         context: the context variables that its listeners see; the scope's unless given.
-        show_error: gets the error before on_disconnect listeners run, and None afterwards (``runtime.last_error``).
+        show_error: called with the error before each on_disconnect listener, and with None after it, for
+            ``runtime.last_error``.
     """
 
     __slots__ = (
@@ -102,10 +102,10 @@ class Delivery:
         self.error: PortError | None = None
         """Why the other side ended the connection, once that was delivered."""
         self.entering: bool = False
-        """A task is on its way into the port's block, and could not listen or read yet: nothing is dropped meanwhile,
-        and no end reported."""
+        """A task is entering the port's block, and could not listen or read yet. Until then no message is dropped, and
+        no end is reported."""
         self.on_failure: Callable[[BaseException], None] | None = None
-        """Takes what a listener raises; unless given, that leaves through the scope."""
+        """Called with a listener's exception; if it is None, the exception leaves through the scope."""
         self.on_message: Event[Callable[[Any, Any], object]] = Event(
             "on_message", self, Delivery._before_message_listener, arguments=("message", "port")
         )
@@ -118,25 +118,25 @@ class Delivery:
         self._context = context
         self._show_error = show_error
         self._holds: int = 1
-        """How many have called `hold`, and not `release` yet; whoever makes a port is the first."""
+        """How many calls of `hold` have no `release` yet. The code that makes a port holds it first."""
         self._reading: bool = False
         """A task is reading now."""
         self._has_read: bool = False
-        """A task has read once: from then on what arrives is kept for the next one."""
+        """A task has read once. From then on messages are kept for the next reader."""
         self._returning: int = 0
-        """How many tasks are on their way back from sending, and may be about to listen or read."""
+        """How many tasks are returning from ``send``, and may be about to listen or read."""
         self._job: Job | None = None
         """The pump."""
         self._verdict: Verdict | None = None
-        """What was decided of an exception that leaves the pump."""
+        """The decision about an exception that leaves the pump."""
         self._exceeded: bool = False
-        """A listener posted more than there was room for: the next message waits until that is queued."""
+        """A listener has posted beyond the bound. The next message waits until the queue is within it again."""
         self._abandoned: bool = False
         """The scope is ending: nobody will read any more."""
         self._informed: tuple[Callable[[Any], object], ...] = ()
         """The on_disconnect listeners that were called, or will be."""
         self._uninformed: tuple[Callable[[Any], object], ...] = ()
-        """Those of them that were not called yet."""
+        """Those of them that have not been called yet."""
         self._done: trio.Event | None = None
         scope.members[self] = port
         end.watcher = self
@@ -144,19 +144,19 @@ class Delivery:
     # Who takes what arrives ----------------------------------------------------------------
 
     def hold(self) -> None:
-        """Deliver nothing until `release` was called as often."""
+        """Deliver nothing until `release` has been called as often."""
         self._holds += 1
 
     @enable_ki_protection
     def release(self, *, within_task: bool = False) -> None:
-        """Deliver, if nobody else holds this port.
+        """Deliver messages, if nobody else holds this port.
 
         Args:
-            within_task: what this task does next, until it waits, may be to listen or to read.
+            within_task: whether the calling task may listen or read before it next waits.
         """
         self._holds -= 1
         if self._holds == 0:
-            # Where nobody else is sent the same, whether somebody listens makes no difference.
+            # If this is the only receiver, it makes no difference whether somebody listens.
             if not within_task or self.end.lane.direction.only() is not None:
                 self._note_heard()
             else:
@@ -164,21 +164,21 @@ class Delivery:
             self.start_wanted_pump()
 
     def _note_heard(self) -> None:
-        """From now on this port's bound holds senders back if somebody listens or reads here, and not otherwise."""
+        """Let this port's bound hold senders back from now on if somebody listens or has read here."""
         self.end.set_heard(self._has_read or bool(self.on_message.listeners))
 
     async def _note_heard_later(self) -> None:
         self._note_heard()
 
     def _before_message_listener(self, _: Callable[..., object]) -> None:
-        """Begin to deliver; refuse a listener beside a reader."""
+        """Start to deliver messages; refuse a listener while a task reads."""
         if self._reading:
             raise trio.BusyResourceError("one consumer at a time: a task is reading from this port")
         self.end.hold_sender()
         self._start_pump()
 
     def _before_disconnect_listener(self, listener: Callable[..., object]) -> None:
-        """Call a listener that comes after the end, once."""
+        """Arrange that a listener added after the end is called, once."""
         late = self.end.state is State.ENDED and self._options.dialect.tells_late_listeners
         if late and not any(is_same(other, listener) for other in self._informed):
             self._informed = (*self._informed, listener)
@@ -187,13 +187,13 @@ class Delivery:
 
     @property
     def _drops_messages(self) -> bool:
-        """What nobody listens for is dropped on arrival."""
+        """Whether a message that nobody listens for is dropped on arrival."""
         keeps = self._options.dialect.keeps_unheard_messages
         return not (keeps or self._has_read or self.entering or self._returning)
 
     @property
     def _waits_for_reader(self) -> bool:
-        """Somebody has read here, or is about to, and is to take what has arrived before the end is delivered."""
+        """Whether a reader gets to take the messages that are left before the end is delivered."""
         return self.entering or bool(self._has_read and self.end.lane.used)
 
     # A reader ------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ class Delivery:
         end = self.end
         lane = end.lane
         self._has_read = lane.heard = True
-        # A pump may sleep here still, which dropped what nobody listened for, or whose listeners were removed. It would
-        # be handed what this task waits for; woken, it finds that nothing is left for it to do.
+        # A pump may still sleep here, which dropped messages or whose listeners were removed. It would be handed the
+        # message that this task waits for. When it is woken, it finds that it has nothing to do.
         lane.wake()
         while True:
             if end.state is State.ENDED and not lane.used:
@@ -238,7 +238,7 @@ class Delivery:
             return message
 
     def _end_reading(self) -> Exception:
-        """Deliver the other side's end to a reader that has come to it, and return what says so."""
+        """Deliver the other side's end to a reader, and return the exception for it."""
         if self.end.state is State.CLOSED:
             return self.after_close()
         self._deliver_end()
@@ -253,16 +253,16 @@ class Delivery:
         return broken
 
     def _after_last_message(self) -> None:
-        """Everything that arrived was taken: the end can be delivered, or was, and then nothing is needed any more."""
+        """Every message was taken: deliver the end, or close, if it was delivered before."""
         if self.end.state is State.ENDING:
             self._start_pump()
         elif self.end.state is State.ENDED:
             self.end.close()
 
     async def come_back(self) -> None:
-        """Let others run after sending, and drop nothing meanwhile: what comes next may be to read the answer.
+        """Let other tasks run after ``send``, and drop no message meanwhile, as this task may read the answer next.
 
-        In JavaScript, whoever posts and then listens does so in one turn.
+        In JavaScript, a post and a listener added right after it happen in one turn.
         """
         self._returning += 1
         try:
@@ -272,7 +272,7 @@ class Delivery:
             self.start_wanted_pump()  # It runs after this task's next step.
 
     def after_close(self) -> Exception:
-        """Return the error for the use of a port that is over, or whose other side has gone."""
+        """Return the error for using a port that is over, or whose other side has gone."""
         text = self._options.dialect.post_after_close_text
         if self.end.state is State.CLOSED:
             closed_error = closed_scope_error if self.scope.closed else trio.ClosedResourceError
@@ -285,7 +285,7 @@ class Delivery:
     # The pump ------------------------------------------------------------------------------
 
     def start_wanted_pump(self) -> None:
-        """Start the pump, if there is something for it to do."""
+        """Start the pump, if it has something to do."""
         state = self.end.state
         wanted = self.on_message.listeners or self._drops_messages
         if state is State.ENDING or (state is State.OPEN and wanted):
@@ -300,7 +300,7 @@ class Delivery:
 
     @enable_ki_protection
     async def _pump(self, port: Any) -> None:
-        """Call the listeners until there is nothing to do. Cancelled, sync listeners still learn of the end."""
+        """Call the listeners until there is nothing to do. If cancelled, sync listeners still learn of the end."""
         try:
             try:
                 try:
@@ -319,7 +319,7 @@ class Delivery:
             self._pump_finished()
 
     def _leave_by(self, error: BaseException, *, crash: bool) -> None:
-        """End the port, if this is a crash, and raise what a listener raised where that belongs."""
+        """End the port, if this is a crash, and raise the listener's exception where it belongs."""
         try:
             if crash:
                 self.close(crash_error(error), vanished=True)
@@ -332,14 +332,14 @@ class Delivery:
 
     def _pump_finished(self) -> None:
         self._job = None
-        # What came while it reported the end: further listeners for that, or one for the messages that were kept. Of
-        # what a scope that was left has cut short, nothing is delivered after the end.
+        # While it reported the end, more listeners may have been added for it, or for the messages that were kept. If
+        # the scope was left, no message is delivered after the end.
         kept = self.end.state is State.ENDED and self.end.lane.used and not self._abandoned
         if self._uninformed or (kept and self.on_message.listeners):
             self._start_pump()
 
     def may_exceed(self) -> bool:
-        """Say whether the caller is a listener of this port, whose posts may exceed the bound until it returns."""
+        """Return whether the caller is a listener of this port: it may post beyond the bound until it returns."""
         if self._job is None or self._job.task is not trio.lowlevel.current_task():
             return False
         self._exceeded = True
@@ -347,10 +347,10 @@ class Delivery:
 
     @disable_ki_protection
     async def _deliver_messages(self, port: Any, batch: float = BATCH) -> bool:  # noqa: C901, PLR0912, PLR0915
-        """Deliver what arrives until there is nothing more to do for messages; say whether a listener's error leaves.
+        """Deliver messages until there are no more to deliver; return whether a listener's exception leaves.
 
-        One long loop on purpose: this is what every message runs through, and each call taken out of it would cost
-        some four per cent of a message.
+        One long loop on purpose: every message runs through it, and each call would add some four per cent to the time
+        of a message.
         """
         end = self.end
         lane = end.lane
@@ -369,13 +369,13 @@ class Delivery:
                 if lane.used:
                     await trio.lowlevel.checkpoint()
                 else:
-                    frame, message, result, listeners = b"", None, None, ()  # Nothing of the last one is kept.
+                    frame, message, result, listeners = b"", None, None, ()  # Keep nothing of the last one alive.
                     head = await lane.sleep()
                 left = batch
                 continue
             left -= 1
             if not head:
-                # While a listener was awaited, somebody else may have begun another batch.
+                # While a listener was awaited, another task may have begun a new batch.
                 head = lane.head or lane.begin()
             frame = head.popleft()
             lane.used -= 1
@@ -410,7 +410,7 @@ class Delivery:
                 await end.wait_bound()
 
     def _is_done(self) -> bool:
-        """Say whether there is nothing to wait for: the end is to be reported, or nobody wants what arrives."""
+        """Return whether there is nothing to wait for: the end has to be reported, or nobody wants messages."""
         state = self.end.state
         unwanted = not self.on_message.listeners and not self._drops_messages
         if state is State.ENDING:
@@ -421,7 +421,7 @@ class Delivery:
         return unwanted
 
     async def _dispatch(self, port: Any, listeners: tuple[Any, ...], message: Any) -> bool:
-        """Call several listeners with one message; say whether the exception of one leaves."""
+        """Call several listeners with one message; return whether the exception of one leaves."""
         event = self.on_message
         for listener in listeners:
             if self.scope.closed:
@@ -439,7 +439,7 @@ class Delivery:
         return False
 
     def _leaves(self, port: Any, error: BaseException) -> bool:
-        """Decide what becomes of what a listener raised, let the observer know, and say whether it leaves the pump."""
+        """Decide about a listener's exception, report it to the observer, and return whether it leaves the pump."""
         verdict = judge(error, self._options.listener_errors)
         if verdict.reported is not None and self._observer is not None:
             self._observer(ListenerFailed(port, verdict.reported, verdict.ends_port))
@@ -451,14 +451,14 @@ class Delivery:
     # What cannot be delivered --------------------------------------------------------------
 
     def _drop(self, port: Any, frame: bytes) -> None:
-        """Let go of what nobody listens for; what is not a message ends the connection all the same."""
+        """Drop a message that nobody listens for. If it is malformed, it ends the connection all the same."""
         try:
             self.decoder.decode(frame)
         except Exception as refusal:
             try:
                 self.decoder.decode_unusual(frame, refusal)
             except MessageShapeError:
-                pass  # Of another shape or not, it is a message.
+                pass  # It has another shape, but it is a message.
             except MalformedMessageError as error:
                 self._break_off(error)
                 return
@@ -477,19 +477,19 @@ class Delivery:
         if self._observer is not None:
             self._observer(Dropped(self._port(), error.raw))
         if not self._options.dialect.ignores_malformed:
-            # A copy has no traceback, which would keep this port, and what has arrived here, for as long as the error.
+            # A copy has no traceback. A traceback would keep this port and its messages alive as long as the error.
             self.end.fail(copy.copy(error))
 
     # How it ends ---------------------------------------------------------------------------
 
     def peer_gone(self) -> None:
-        """Report the end, once everything that came before is delivered."""
+        """Report the end, once every message before it is delivered."""
         if not self._reading and not self._waits_for_reader:
             self._start_pump()
 
     @enable_ki_protection
     def _deliver_end(self) -> None:
-        """Let the other side's end take effect here. The on_disconnect listeners are left to the pump."""
+        """Deliver the other side's end here, except for the on_disconnect listeners, which the pump calls."""
         if self.end.state is not State.ENDING:
             return
         self.end.note_delivered()
@@ -502,7 +502,7 @@ class Delivery:
 
     @disable_ki_protection
     async def _report_end(self, port: Any) -> None:
-        """Deliver the end, if it is time, and call the on_disconnect listeners, all of them, cancelled or not."""
+        """Deliver the end, if it is due, and call every on_disconnect listener, even if cancelled."""
         if self.end.state is State.ENDING and (self._abandoned or not self._waits_for_reader):
             self._deliver_end()
         while self._uninformed:
@@ -531,9 +531,9 @@ class Delivery:
                 self._show_error(None)
 
     async def _finish_cancelled(self, port: Any) -> None:
-        """Hand what is left to the listeners that do not wait, and report the end to them."""
+        """Deliver the messages that are left, and the end, to the listeners that do not wait."""
         if self.end.state is State.ENDING and self.on_message.listeners:
-            with suppress(trio.Cancelled):  # A listener has posted more than there was room for.
+            with suppress(trio.Cancelled):  # A listener has posted beyond the bound.
                 await self._deliver_messages(port, batch=math.inf)
         if self.end.state is State.ENDING and not (self._verdict is not None and self._verdict.ends_port):
             self._abandoned = True
@@ -541,7 +541,7 @@ class Delivery:
 
     @enable_ki_protection
     def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:
-        """End this side, telling the other ``error``. Nothing happens after the end."""
+        """Disconnect this side; the other side gets ``error``. After the end, nothing happens."""
         if self.end.state is State.OPEN or self.end.state is State.ENDING:
             self.end.close(error if self._options.dialect.tells_crashes else None, vanished=vanished)
             self._over(here=True)
@@ -564,7 +564,7 @@ class Delivery:
     # As its block or its scope ends --------------------------------------------------------
 
     async def wait_listeners(self, *, cancelled: bool) -> None:
-        """Wait for a listener that is running, unless it is the caller; cancelled, or on demand, cancel it first."""
+        """Wait for a listener that is running, unless it is the caller; if ``cancelled``, or cancelled, cancel it."""
         job = self._job
         if job is not None and not runs_within(job.task):
             try:
@@ -572,7 +572,7 @@ class Delivery:
                     await job.wait_done()
             finally:
                 with trio.CancelScope(shield=True):
-                    while self._job is not None:  # One that was cancelled leaves late listeners to another one.
+                    while self._job is not None:  # A cancelled pump leaves late listeners to a new one.
                         self._job.scope.cancel()
                         await self._job.wait_done()
         if cancelled:
@@ -581,7 +581,7 @@ class Delivery:
             await trio.lowlevel.checkpoint()
 
     def begin_settling(self, error: PortError | None) -> None:
-        """End this side, or let the other side's end be delivered if that came first, as far as nobody waits."""
+        """Disconnect, or start to deliver the other side's end if that came first. Never waits."""
         if self.end.state is State.OPEN:
             self.close(error, vanished=True)
         elif self.end.state is State.ENDING:
@@ -592,18 +592,18 @@ class Delivery:
                 self._deliver_end()
                 return
             self._start_pump()
-            if self._job is None:  # It is held, and whoever holds it is not there any more.
+            if self._job is None:  # It is held, and the code that holds it has gone.
                 self.close(error, vanished=True)
 
     async def settle(self, error: PortError | None) -> None:
         """Do the same, and wait for the listeners."""
         self.begin_settling(error)
         while self.end.state is State.ENDING and self._job is not None:
-            await self._job.wait_done()  # One that a listener has failed in leaves the rest to another one.
+            await self._job.wait_done()  # A pump in which a listener fails leaves the rest to a new one.
             self.begin_settling(error)
 
     def discard(self) -> None:
-        """Let go of everything: messages that were kept after the end, and late listeners."""
+        """Throw away the messages that were kept after the end, and the listeners still to be called."""
         self.end.close()
         self._uninformed = ()
 

@@ -23,10 +23,10 @@ class Event(Generic[ListenerT]):
     """Functions that are called, in the order they were added, when something happens.
 
     Args:
-        name: for messages and the repr.
-        owner: what the event belongs to.
-        hook: a method of the owner's class, called with each new listener before it is added; it may refuse by raising.
-        arguments: what listeners are called with, by name; None for an event that does not say.
+        name: the event's name, for error messages and the repr.
+        owner: the object that the event belongs to.
+        hook: a method of the owner's class, called with each new listener before that is added; may raise to refuse it.
+        arguments: the names of the arguments that listeners are called with; None if they are not known.
     """
 
     __slots__ = ("__weakref__", "_arguments", "_hook", "_name", "_owner", "_thread", "listeners")
@@ -43,20 +43,20 @@ class Event(Generic[ListenerT]):
         self._thread = get_ident()
         self._arguments = arguments
         self._hook: Callable[[Any, Any], None] | None = hook
-        # Weak: without this every port would be a cycle of references.
+        # A weak reference: otherwise every port would be part of a reference cycle.
         self._owner = None if owner is None else ref(owner)
         self.listeners: tuple[ListenerT, ...] = ()
-        """Who will be called. A new tuple for every change, so that a dispatch can keep the one it began with."""
+        """The functions to call. Every change makes a new tuple, so a dispatch can keep the one it began with."""
 
     def add_listener(self, listener: ListenerT) -> ListenerT:
-        """Call ``listener`` from the next time on; one that is there already keeps its place and counts once.
+        """Call ``listener`` from the next time on. If it was added before, it keeps its place and counts once.
 
         Returns:
             The listener, so that this works as a decorator.
 
         Raises:
-            TypeError: if ``listener`` cannot be called, or not with what this event calls it with.
-            trio.BusyResourceError: for a port's on_message while a task reads from the port.
+            TypeError: ``listener`` cannot be called, or not with this event's arguments.
+            trio.BusyResourceError: this is a port's on_message, and a task reads from the port.
         """
         require_trio(f"{self._name}.add_listener", self._thread)
         if not self.has_listener(listener):
@@ -68,12 +68,12 @@ class Event(Generic[ListenerT]):
         return listener
 
     def remove_listener(self, listener: Callable[..., Any]) -> None:
-        """Stop calling ``listener``. Removing what was never added does nothing."""
+        """Stop calling ``listener``. If it was never added, nothing happens."""
         require_trio(f"{self._name}.remove_listener", self._thread)
         self.listeners = tuple(other for other in self.listeners if not is_same(other, listener))
 
     def has_listener(self, listener: Callable[..., Any]) -> bool:
-        """Say whether ``listener`` will be called."""
+        """Return whether ``listener`` will be called."""
         return any(is_same(other, listener) for other in self.listeners)
 
     def __repr__(self) -> str:
@@ -81,21 +81,21 @@ class Event(Generic[ListenerT]):
 
 
 def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
-    """Say whether two listeners count as one.
+    """Return whether two listeners count as one.
 
-    Python makes a method anew each time it is asked for, so methods are compared. Nothing else is: two recorders that
-    are lists, or data classes, are equal for as long as neither has recorded anything, and yet both are to be called.
+    Methods are compared with ``==``, because Python makes a new method object for each access. Other callables are
+    not: two recorders that are lists are equal as long as both are empty, and yet both have to be called.
     """
     return one is other or (isinstance(one, _METHODS) and type(one) is type(other) and one == other)
 
 
 def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, *, kind: str = "callable") -> None:
-    """Raise TypeError if ``function`` cannot be called, or says of itself that it cannot with ``arguments``.
+    """Raise TypeError if ``function`` cannot be called, or if its signature does not take ``arguments``.
 
     Args:
-        role: what it is to be, for the message.
-        function: what was given.
-        arguments: what it will be called with, by name; None where that is not known.
+        role: what the function is for, for the error message.
+        function: the object to check.
+        arguments: the names of the arguments that it will be called with; None if they are not known.
         kind: what it must be, in words.
     """
     if not callable(function):
@@ -105,10 +105,10 @@ def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, 
     if arguments is None or _takes(function, len(arguments)):
         return
     try:
-        # Not what a wrapper wraps: it is the wrapper that will be called.
+        # Look at a wrapper itself, not at the function in it: the wrapper is what will be called.
         signature = inspect.signature(function, follow_wrapped=False)
     except Exception:
-        return  # Not everything that can be called can be asked; its call will tell.
+        return  # Some callables have no signature. A wrong one raises when it is called.
     try:
         signature.bind(*arguments)
     except TypeError as error:
@@ -117,13 +117,13 @@ def check_callable(role: str, function: Any, arguments: tuple[str, ...] | None, 
 
 
 def _is_generator(function: Any) -> bool:
-    """Say whether a function has a ``yield`` in it."""
+    """Return whether a function has a ``yield`` in it."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return code is not None and bool(code.co_flags & _GENERATOR)
 
 
 def _takes(listener: Any, count: int) -> bool:
-    """Say whether ``listener`` can be called with so many arguments, as far as that is seen at a glance.
+    """Return whether ``listener`` can be called with so many arguments, as far as a quick look shows.
 
     Reading a signature takes as long as opening a connection, and nearly every listener is a plain function or a method
     with the right number of arguments.

@@ -1,4 +1,7 @@
-"""Failures: decide what of an exception is cancellation, what a crash, and what becomes of it. Others carry it out."""
+"""Failures: decide which part of an exception is cancellation and which a crash, and what becomes of it.
+
+Decisions only: the callers carry them out.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from .._protocol.errors import Cause, PortError
 ListenerErrors: TypeAlias = Literal["raise", "log"]
 
 _OF_CLOSED_SCOPES: Final[WeakSet[Exception]] = WeakSet()
-"""What was raised because a scope has closed, as long as somebody holds it."""
+"""The exceptions that were raised because a scope had closed."""
 
 
 def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """Split an exception into what belongs to cancellation and the rest; what needs no splitting stays itself."""
+    """Split an exception into its cancelled part and the rest; if either is None, the other is ``error`` itself."""
     if isinstance(error, trio.Cancelled):
         return error, None
     if not isinstance(error, BaseExceptionGroup):
@@ -28,15 +31,15 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
 
 
 def is_cancellation(error: BaseException) -> bool:
-    """Say whether nothing is left of an exception without what belongs to cancellation: a nursery raises groups."""
+    """Return whether an exception is nothing but cancellation; it may be a group, from a nursery."""
     return split_cancelled(error)[1] is None
 
 
 def crash_error(error: BaseException | None) -> PortError | None:
-    """Return what the other side learns when a scope ends by ``error``: nothing of what it says.
+    """Return the error that the other side gets when a scope ends with ``error``, without its text.
 
-    A crash is what remains of the exception once every ``trio.Cancelled`` is taken out: a
-    cancellation, whatever its source, is orderly.
+    A crash is what remains of the exception once every ``trio.Cancelled`` is taken out.
+    A cancellation is orderly, whatever its source.
     """
     if error is None or is_cancellation(error):
         return None
@@ -46,18 +49,18 @@ def crash_error(error: BaseException | None) -> PortError | None:
 @final
 @attrs.frozen
 class Verdict:
-    """What becomes of an exception that left a listener."""
+    """What becomes of a listener's exception."""
 
     reported: Exception | None
-    """What the observer gets, which logs it."""
+    """The exception that the observer gets, to log it."""
     raised: BaseException | None
-    """What leaves through the port's block or scope, if anything."""
+    """The exception that leaves through the port's block or scope."""
     ends_port: bool
-    """It does so as a failure, not as a cancellation: the port ends as a crash."""
+    """Whether that is a failure, and no cancellation: then the port ends as a crash."""
 
 
 def judge(error: BaseException, listener_errors: ListenerErrors) -> Verdict:
-    """Decide what becomes of an exception that left a listener. Source: rule 31."""
+    """Decide what becomes of a listener's exception. Source: rule 31."""
     cancelled, failure = split_cancelled(error)
     if failure is None:
         return Verdict(None, error, ends_port=False)
@@ -68,9 +71,9 @@ def judge(error: BaseException, listener_errors: ListenerErrors) -> Verdict:
 
 
 def join_failures(text: str, own: BaseException | None, others: BaseException) -> BaseException:
-    """Return what leaves a block whose body was left by ``own`` and whose tasks by ``others``.
+    """Return the exception that leaves a block: its body raised ``own``, and its tasks raised ``others``.
 
-    Failures are never lost: two of them leave in a group, and one leaves as it is, whatever was cancelled beside it.
+    No failure is lost. Two failures leave in a group, and one leaves as it is, whatever was cancelled beside it.
     """
     own_failure = None if own is None else split_cancelled(own)[1]
     other_failure = split_cancelled(others)[1]
@@ -85,7 +88,7 @@ def join_failures(text: str, own: BaseException | None, others: BaseException) -
 
 
 def raise_as_it_is(error: BaseException) -> NoReturn:
-    """Raise an exception that was kept: without a word about what was being handled meanwhile."""
+    """Raise an exception that was kept, with its own context instead of the exception being handled."""
     context = error.__context__
     try:
         raise error
@@ -95,16 +98,16 @@ def raise_as_it_is(error: BaseException) -> NoReturn:
 
 
 def closed_scope_error(text: str) -> trio.ClosedResourceError:
-    """Return the error for the use of something whose scope has closed. A task of a closed scope may leave by it."""
+    """Return the error for using something whose scope has closed. A task of that scope may fail with it."""
     error = trio.ClosedResourceError(text)
     _OF_CLOSED_SCOPES.add(error)
     return error
 
 
 def raise_unless_late(error: BaseException) -> None:
-    """Raise what a task of a closed scope is left by, without what came of being late.
+    """Raise the exception of a closed scope's task, without the errors that come from being late.
 
-    A task that was about to run when its scope closed finds its port closed before it finds itself cancelled.
+    A task that was about to run when its scope closed notices that its port is closed before it is cancelled.
     """
     rest: BaseException | None = None if _is_late(error) else error
     if isinstance(error, BaseExceptionGroup):

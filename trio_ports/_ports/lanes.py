@@ -1,17 +1,17 @@
-"""Lanes: the inboxes of a connection, Trio memory channels of encoded messages, and who waits for room in them.
+"""Lanes: the inboxes of a connection. They are Trio memory channels, and keep the bound and the senders that wait.
 
-The channels are unbounded; the bound is kept here. It has to be: a message goes to several
-receivers or to none of them, and what a port's own listener posts may exceed the bound until
-the listener returns. A sender that waits stands in the direction's queue with its message in
-hand, as in Trio's own channels, so that nothing overtakes it.
+The channels are unbounded, and the bound is kept here. A channel's own bound would not do:
+a message goes to several receivers or to none, and a port's own listener may exceed the bound
+until it returns. A sender that waits stands in the direction's queue with its message in hand,
+as in Trio's own channels, so that no message overtakes it.
 
-What travels in the channels are batches: a message joins the last batch as long as nobody has
-taken that out, and only the first goes through the channel. A burst costs a third less that
-way, and arrives as it was posted.
+The items in the channels are batches. A message joins the last batch as long as that is still
+in the channel, so only the first message of a burst goes through the channel itself. That makes
+a burst a third faster, and keeps the order.
 
-A pump, a reader and a transport wait for a message in one way, in `Lane.sleep`. Whoever sleeps
-there has emptied the lane, so a new message can be handed over directly and needs no channel:
-that takes a fifth off a round trip.
+A pump, a reader and a transport all wait for a message in `Lane.sleep`. A task that sleeps there
+has emptied the lane, so a new message can be handed to it directly, without the channel. That
+takes a fifth off a round trip.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection, resch
 Batch: TypeAlias = deque[bytes]
 
 NO_BATCH: Final[Batch] = deque()
-"""What an inbox begins with: it costs nothing, and nothing is ever added to it."""
+"""The batch of a new inbox: it costs nothing, because nothing is ever added to it."""
 
 
 class Sender(Protocol):
-    """Whoever waits for room: an end."""
+    """An end, as seen from here: something that may have to wait for room."""
 
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound."""
@@ -45,7 +45,7 @@ class Lane:
     __slots__ = ("bound", "direction", "head", "heard", "idle", "over", "sink", "sleeper", "source", "tail", "used")
 
     def __init__(self, direction: Direction) -> None:
-        # Without the type in brackets, which takes a tenth of the time that it takes to open a connection.
+        # Without [Batch]: that alone would take a tenth of the time of opening a connection.
         self.source: trio.MemorySendChannel[Batch]
         self.sink: trio.MemoryReceiveChannel[Batch]
         self.source, self.sink = trio.open_memory_channel(math.inf)
@@ -58,13 +58,13 @@ class Lane:
         self.used: int = 0
         """How many messages are waiting, in the channel and in ``head``."""
         self.heard: bool = False
-        """Somebody listens or reads here, or did once: this lane's bound holds the sender back."""
+        """Whether somebody listens or has read here: then this lane's bound holds the sender back."""
         self.over: bool = False
-        """Nothing more will come."""
+        """Whether no more messages will come."""
         self.sleeper: Task | None = None
         """The task that waits for a message or for the end."""
         self.idle: trio.Event | None = None
-        """Set when whoever takes messages here comes back for another one, and there is none."""
+        """Set when the task that takes messages here comes back for another one, and there is none."""
 
     # Putting in ----------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Lane:
         self.used += len(frames)
 
     def finish(self) -> None:
-        """Nobody sends into this lane any more; what is in it can still be taken."""
+        """Note that no more messages will come; those in the lane can still be taken."""
         self.source.close()
         self.over = True
         self.direction.lanes.pop(self, None)  # Leaves no cycle of references.
@@ -107,9 +107,9 @@ class Lane:
 
     @enable_ki_protection
     async def sleep(self) -> Batch:
-        """Wait, at an empty lane, for `wake`, and return the batch of messages that have come: maybe none.
+        """Wait for `wake`, at an empty lane, and return the batch of new messages, which may be empty.
 
-        A checkpoint; cancelled, nobody sleeps here.
+        A checkpoint; after a cancelled call, nobody sleeps here.
         """
         if self.head is NO_BATCH:
             self.head = deque()
@@ -125,14 +125,14 @@ class Lane:
         return Abort.SUCCEEDED
 
     def wake(self) -> None:
-        """Wake whoever sleeps here."""
+        """Wake the task that sleeps here, if there is one."""
         task = self.sleeper
         if task is not None:
             self.sleeper = None
             reschedule(task)
 
     async def wait_idle(self) -> None:
-        """Wait until whoever takes messages here has come back for another one. Not a checkpoint if that is so."""
+        """Wait until the task that takes messages here sleeps. Not a checkpoint if it does already."""
         if self.sleeper is None:
             self.idle = trio.Event()
             await self.idle.wait()
@@ -142,7 +142,7 @@ class Lane:
 
     @enable_ki_protection
     async def take(self) -> bytes:
-        """Wait for a message and take it out. A checkpoint; cancelled, nothing was taken.
+        """Wait for a message and take it out. A checkpoint; a cancelled call has taken nothing.
 
         Raises:
             trio.EndOfChannel, trio.ClosedResourceError: as `End.receive`.
@@ -155,7 +155,7 @@ class Lane:
         while not (self.over or self.used):
             batch = await self.sleep()
         if batch and not self.used:
-            return batch.popleft()  # It was handed over, and then a disconnect has emptied the lane.
+            return batch.popleft()  # It was handed over before a disconnect emptied the lane.
         return self.take_nowait()
 
     def take_nowait(self) -> bytes:
@@ -167,7 +167,7 @@ class Lane:
         return frame
 
     def take_many_nowait(self, max_bytes: int) -> list[bytes]:
-        """Take out what waits, until it is ``max_bytes`` or more; maybe nothing."""
+        """Take out waiting messages until they are ``max_bytes`` or more together; maybe none."""
         frames: list[bytes] = []
         while self.used and max_bytes > 0:
             frame = (self.head or self.begin()).popleft()
@@ -179,13 +179,13 @@ class Lane:
         return frames
 
     def begin(self) -> Batch:
-        """Take the next batch out of the channel: no message joins it any more."""
+        """Take the next batch out of the channel, so that no more messages join it."""
         self.head = batch = self.sink.receive_nowait()
         self.tail = None
         return batch
 
     def empty(self) -> None:
-        """Close the inbox: what is in it is gone."""
+        """Close the inbox, and throw away the messages in it."""
         self.sink.close()
         self.head, self.tail = NO_BATCH, None
         self.used = 0
@@ -203,42 +203,42 @@ class Direction:
         self.bound: float = bound
         self.lanes: dict[Lane, None] = {Lane(self): None for _ in range(lanes)}
         self.shared: bool = False
-        """What is sent here is sent to others as well."""
+        """Whether the same messages are sent to receivers elsewhere as well."""
         self.undecided: int = 0
-        """Of how many lanes it is not known yet whether anybody is there: until it is, each one's bound counts."""
+        """For how many lanes it is not known yet whether anybody is there; until then, the bound of each counts."""
         self.blocked: OrderedDict[Task, tuple[Sender, bytes | None, float]] = OrderedDict()
-        """Who waits, with the message in hand, if any, until so many wait to be taken, at most."""
+        """The tasks that wait: the sender, its message if any, and how many messages may be left for it to go on."""
 
     def only(self) -> Lane | None:
-        """Return the one lane that is sent into; None if there are several, here or elsewhere."""
+        """Return the only lane of this direction; None if there are several, here or elsewhere."""
         return next(iter(self.lanes)) if len(self.lanes) == 1 and not self.shared else None
 
     def counts(self, lane: Lane) -> bool:
-        """Say whether a lane's bound holds the sender back, though there are others."""
+        """Return whether a lane's bound holds the sender back, even though there are other lanes."""
         return lane.heard or self.undecided > 0
 
     def holds(self, most: float) -> bool:
-        """Say whether at most so many messages wait. Among several receivers, one that never read does not count."""
+        """Return whether at most so many messages wait. Among several receivers, one that never read does not count."""
         only = self.only()
         if only is not None:
             return only.used <= most
         return all(not self.counts(lane) or lane.used <= most for lane in self.lanes)
 
     def has_room(self) -> bool:
-        """Say whether another message fits."""
+        """Return whether there is room for another message."""
         return self.holds(self.bound - 1)
 
     @enable_ki_protection
     async def wait(self, end: Sender, frame: bytes | None, most: float) -> None:
-        """Wait in the queue until at most so many messages wait to be taken, then send ``frame``, if there is one.
+        """Wait in the queue until at most ``most`` messages wait to be taken, then send ``frame``, if there is one.
 
-        Cancelled, it was not sent.
+        A cancelled call has sent nothing.
         """
         task = trio.lowlevel.current_task()
 
         def abort(_: RaiseCancelT) -> Abort:
             del self.blocked[task]
-            self.settle()  # Whoever stood behind may need less room: a listener whose excess is queued needs none.
+            self.settle()  # The next task may need less room: a listener only waits to get back to the bound.
             return Abort.SUCCEEDED
 
         self.blocked[task] = (end, frame, most)
@@ -246,7 +246,7 @@ class Direction:
 
     @enable_ki_protection
     def settle(self) -> None:
-        """Send for those who wait, first come first served, as far as there is room."""
+        """Send the messages of waiting tasks, first come first served, as far as there is room."""
         while self.blocked:
             task, (end, frame, most) = next(iter(self.blocked.items()))
             if not self.holds(most):
@@ -255,21 +255,21 @@ class Direction:
 
     @enable_ki_protection
     def admit(self, sender: Sender) -> None:
-        """Send for those who wait on behalf of ``sender``, beyond the bound: what comes now must not overtake them."""
+        """Send what waits on behalf of ``sender``, beyond the bound, so that its next message cannot overtake it."""
         for task in [task for task, (end, _, _) in self.blocked.items() if end is sender]:
-            if task in self.blocked:  # What was sent before may have ended the connection.
+            if task in self.blocked:  # The message before may have ended the connection.
                 self._serve(task, sender, self.blocked[task][1])
 
     @enable_ki_protection
     def refuse(self, sender: Sender, error: Callable[[], Exception]) -> None:
-        """Raise ``error`` in everybody who waits on behalf of ``sender``."""
+        """Raise ``error`` in every task that waits on behalf of ``sender``."""
         for task, (end, _, _) in tuple(self.blocked.items()):
             if end is sender:
                 del self.blocked[task]
                 reschedule(task, outcome.Error(error()))
 
     def _serve(self, task: Task, end: Sender, frame: bytes | None) -> None:
-        """Send for a task that waits, and let it go on."""
+        """Send the message of a waiting task, and let the task go on."""
         del self.blocked[task]
         if frame is not None:
             end.put(frame)

@@ -1,7 +1,7 @@
-"""What can be observed of ports: one function, called with one record for each thing that happens.
+"""Observers: a function that is called with a record of everything that happens to ports.
 
-Without an observer a port pays for one comparison. Tracing, logging and the tests' tools are observers. An observer is
-called in the middle of things: it must use no port. What it raises is logged, and disturbs nobody.
+Without an observer, this costs a port one comparison. Logging and the tests' tools are observers. An observer is called
+while a port is at work, so it must not use any port. If it raises an exception, that is logged and has no other effect.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._protocol.errors import PortError
 @final
 @attrs.frozen(eq=False)
 class Opened:
-    """A port exists."""
+    """A port was opened."""
 
     port: Any
     """The `Port`."""
@@ -39,7 +39,7 @@ class Posted:
 @final
 @attrs.frozen(eq=False)
 class Delivered:
-    """A message is about to be handed to the port's listeners or reader."""
+    """A message is about to be passed to the port's listeners or reader."""
 
     port: Any
     frame: bytes
@@ -48,7 +48,7 @@ class Delivered:
 @final
 @attrs.frozen(eq=False)
 class Dropped:
-    """A message arrived that nobody will see: nobody listened (in the dialects that drop), or it was no JSON."""
+    """An arrived message was dropped: nobody listened (in the browsers' dialects), or it was not JSON."""
 
     port: Any
     frame: bytes
@@ -61,20 +61,20 @@ class Disconnected:
 
     port: Any
     error: PortError | None
-    """Why, where the other side ended it with an error."""
+    """Why, if the other side ended it with an error."""
     here: bool
-    """This side ended it; otherwise the other side did, and on_disconnect is about to fire."""
+    """Whether this side disconnected; otherwise the other side did, and on_disconnect is about to fire."""
 
 
 @final
 @attrs.frozen(eq=False)
 class ListenerFailed:
-    """A listener raised."""
+    """A listener raised an exception."""
 
     port: Any
     error: Exception
     raised: bool = False
-    """It leaves through the scope that owns the port; otherwise ``listener_errors="log"`` keeps the port alive."""
+    """Whether it leaves through the scope that owns the port; otherwise it is logged, and the port goes on."""
 
 
 Observation: TypeAlias = Opened | Posted | Delivered | Dropped | Disconnected | ListenerFailed
@@ -82,7 +82,7 @@ Observer: TypeAlias = Callable[[Observation], None]
 
 
 def joined(observers: Sequence[Observer]) -> Observer:
-    """Make one observer of some, and log what one of them raises."""
+    """Return one observer that calls several, and logs the exception of any of them."""
 
     def observe(observation: Observation) -> None:
         for observer in observers:
@@ -95,7 +95,7 @@ def joined(observers: Sequence[Observer]) -> Observer:
 
 
 def log_failures(observation: Observation) -> None:
-    """Log what listeners raise, as browsers do: the observer that is there wherever listeners' errors are logged."""
+    """Log listeners' exceptions, as browsers do: the observer for ``listener_errors="log"``."""
     if isinstance(observation, ListenerFailed) and not observation.raised:
         log = logging.getLogger("trio_ports")
         log.error("A listener of %r failed.", observation.port, exc_info=observation.error)

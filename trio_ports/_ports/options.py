@@ -1,4 +1,4 @@
-"""What every opener takes: a dialect, limits, an observer. Checked once, here, and kept in one record."""
+"""The options that every opener takes: a dialect, limits, an observer. Checked here, and kept in one record."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Options:
     observer: Observer | None
     encoder: Encoder
     reading: Reading
-    """How arrived bytes are read."""
+    """How arrived bytes are decoded."""
 
     def decoder(self, message_type: Any) -> Decoder:
-        """Make the decoder of a port; TypeError if nothing can be decoded into ``message_type``."""
+        """Return a decoder for a port; raise TypeError if msgspec cannot decode into ``message_type``."""
         return _untyped_decoder(self.reading) if message_type is Any else Decoder(message_type, self.reading)
 
 

@@ -1,4 +1,4 @@
-"""A pair of ports: the smallest use, two tasks and nothing else."""
+"""A pair of ports, joined in one program: two tasks, and nothing else."""
 
 from __future__ import annotations
 
@@ -36,27 +36,28 @@ def open_port_pair(
 ) -> tuple[Port[Any, Any], Port[Any, Any]]:
     """Open a connection and return both of its ends: the opener's, and the receiver's, which has ``sender``.
 
-    The ports belong to ``nursery``: it stays open until both are over, and one whose other side has gone is not over
-    while somebody who reads there has not come to the end. So disconnect both, or use ``async with``. Cancelling it
-    ends both, in good order, whatever cancelled it; what their listeners raise leaves through it.
-    Sync; nothing is delivered before the caller reaches a checkpoint.
+    The ports belong to ``nursery``, which stays open until both are over. A port that somebody has read from is over
+    only once its last message was taken, even if the other side has gone. So disconnect both, or use ``async with``.
+    Cancelling the nursery ends both ports, in good order. A listener's exception leaves through the nursery.
+
+    Nothing is delivered before the caller reaches a checkpoint.
 
     Args:
         nursery: runs the listeners.
-        name: what both ends are called.
-        sender: who the opener is, for the receiver: nothing known of it (an empty MessageSender) unless given. The
-            opener's own is None in any case.
+        name: the name of both ends.
+        sender: the receiver's ``sender``, which describes the opener; an empty MessageSender unless given. The
+            opener's own ``sender`` is always None.
         dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
         max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``;
             the dialect's own (1,024 in ``"trio"``) unless given.
         max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"``.
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
         observer: called with a record of everything that happens to the two ports.
-        message_type: what every message that arrives, at either end, is decoded into and checked against.
+        message_type: the type that every message, at either end, is decoded into and checked against.
 
     Raises:
-        TypeError, ValueError: for arguments that are not as above.
-        RuntimeError: outside Trio, or if the nursery is closed.
+        TypeError, ValueError: an argument is not as above.
+        RuntimeError: outside Trio, or the nursery is closed.
 
     Source: ours; rules 1 to 32 hold for the pair.
     """
@@ -72,7 +73,7 @@ def open_port_pair(
         observer=observer,
     )
     decoder = options.decoder(message_type)
-    scope = scope_of(nursery)  # First: a nursery that is closed refuses, and there never was a port.
+    scope = scope_of(nursery)  # First: if the nursery is closed this raises, and no port exists.
     near, (far,) = open_connection(
         max_buffer_size=options.max_buffer_size,
         receiver_disconnects=options.dialect.receiver_disconnects,

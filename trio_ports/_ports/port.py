@@ -49,11 +49,11 @@ class PortStatistics:
     """How full a port is, for debugging; see `Port.statistics`."""
 
     state: str
-    """``"open"``, ``"ending"`` (the other side has gone, and this was not delivered yet), ``"ended"``, ``"closed"``."""
+    """``"open"``, ``"ending"`` (the other side has gone; that is not delivered yet), ``"ended"`` or ``"closed"``."""
     messages_waiting: int
-    """How many messages have arrived and were not taken."""
+    """How many messages have arrived and not been taken yet."""
     messages_unsent: int
-    """How many messages were posted here and not taken by the slowest receiver."""
+    """How many messages posted here the slowest receiver has not taken yet."""
     max_buffer_size: float
     """How many may wait in each direction."""
     tasks_waiting_send: int
@@ -64,12 +64,12 @@ class PortStatistics:
 class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
     """One end of a named, two-way connection that ends exactly once.
 
-    Made by ``connect``, ``on_connect``, `open_port_pair` and the other openers; not by you. Use it JavaScript's way
+    You get ports from ``connect``, ``on_connect``, `open_port_pair` and the other openers. Use JavaScript's methods
     (`post_message`, `on_message`, `on_disconnect`, `disconnect`) or Trio's (`send`, `receive`, ``async for``,
-    ``async with``): one style of consumer at a time.
+    ``async with``), but do not read and listen at the same time.
 
     A port belongs to the scope that it was made in: a context of a browser, or the nursery given to the opener.
-    ``async with port:`` narrows that to the block. When the scope ends, however it ends, the port is disconnected.
+    ``async with port:`` narrows this to the block. When the scope ends, for whatever reason, the port disconnects.
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         context: contextvars.Context | None = None,
         show_error: ShowError | None = None,
     ) -> None:
-        # A port that is held delivers nothing until its delivery is released.
+        # If ``held`` is true, the port delivers nothing until its delivery is released.
         self._end = end
         self._options = options
         self._encoder = options.encoder
@@ -118,15 +118,15 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     @property
     def on_message(self) -> Event[Callable[[ReceiveT, Port[SendT, ReceiveT]], object]]:
-        """Its listeners are called with ``(message, port)`` for every message.
+        """The event whose listeners are called with ``(message, port)`` for every message.
 
-        A sync listener is called by a task of the owner; an async one is awaited before the next message.
+        A task of the owner calls them, and awaits an async one before the next message.
         """
         return self._delivery.on_message
 
     @property
     def on_disconnect(self) -> Event[Callable[[Port[SendT, ReceiveT]], object]]:
-        """Its listeners are called with ``(port)``, once, when the *other* side has ended the connection."""
+        """The event whose listeners are called with ``(port)``, once, when the *other* side has disconnected."""
         return self._delivery.on_disconnect
 
     @property
@@ -136,14 +136,14 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     @property
     def sender(self) -> MessageSender | None:
-        """Who opened the connection: on a receiving end; None on the opener's."""
+        """Who opened the connection, on a receiving end; None on the opener's end."""
         return self._sender
 
     @property
     def error(self) -> PortError | None:
-        """Why the other side ended the connection: None until then, and after an orderly end.
+        """Why the other side ended the connection; None until then, and after an orderly end.
 
-        In the dialect ``chrome`` always None; there ``runtime.last_error`` has it while on_disconnect listeners run.
+        In the dialect ``chrome`` it is always None; ``runtime.last_error`` has it while on_disconnect listeners run.
         """
         return self._delivery.error if self._options.dialect.keeps_error else None
 
@@ -170,18 +170,17 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     @enable_ki_protection
     def post_message(self, message: SendT) -> None:
-        """Send ``message``: it is encoded now and arrives after what was posted before. Never waits.
+        """Encode ``message`` now, and send it after the messages posted before. Never waits.
 
-        Between the other side's disconnect and its delivery here, nothing happens: it is fire and forget. A listener
-        of this port may post more than there is room for; the next message is then dispatched once all is queued.
+        Between the other side's disconnect and its delivery here, this does nothing. A listener of this port may post
+        beyond the bound; the next message is then dispatched once the queue is within the bound again.
 
         Raises:
-            NotSerializableError: if ``message`` is not JSON; nothing was sent.
-            MessageTooLargeError: if it is larger than this connection carries; nothing was sent.
-            trio.WouldBlock: if there is no room; nothing was sent. Use `send` to wait.
-            trio.ClosedResourceError: if this side has disconnected.
-            trio.BrokenResourceError: if the other side has, and this was delivered; from `error`.
-
+            NotSerializableError: ``message`` is not JSON; nothing was sent.
+            MessageTooLargeError: ``message`` is larger than this connection carries; nothing was sent.
+            trio.WouldBlock: there is no room; nothing was sent. Use `send` to wait.
+            trio.ClosedResourceError: this side has disconnected.
+            trio.BrokenResourceError: the other side has, and that was delivered; raised from `error`.
             RuntimeError: outside Trio, or in another thread.
 
         Source: rules 12, 16, 17 and 23.
@@ -221,8 +220,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         Raises:
             NotSerializableError, MessageTooLargeError: as `post_message`.
-            trio.ClosedResourceError: if this side has disconnected, before or meanwhile.
-            trio.BrokenResourceError: if the other side has gone, even if that was not delivered yet; from its error.
+            trio.ClosedResourceError: this side has disconnected, before or meanwhile.
+            trio.BrokenResourceError: the other side has gone, even if that is not delivered yet; raised from its error.
         """
         if get_ident() != self._thread:
             raise outside_trio("port.send")
@@ -249,7 +248,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             await self._send_unusual(frame)
 
     def _post_unusual(self, frame: bytes) -> None:
-        """Send to several receivers, or beyond the bound, or raise why not; nothing, if nobody is there any more."""
+        """Send to several receivers, or beyond the bound, or raise. Do nothing if nobody is there any more."""
         end = self._end
         if end.state is State.CLOSED or end.state is State.ENDED:
             raise self._delivery.after_close()
@@ -265,7 +264,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             end.put_before_waiting(frame)
 
     async def _send_unusual(self, frame: bytes) -> None:
-        """Send to several receivers, or once there is room, or raise why not."""
+        """Send to several receivers, or wait for room, or raise."""
         end = self._end
         if end.state is not State.OPEN:
             raise self._delivery.after_close()
@@ -283,7 +282,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             await trio.lowlevel.checkpoint()  # This receiver's posts are swallowed (rule 26, Chromium).
 
     def _sent(self, frame: bytes) -> None:
-        assert self._observer is not None, "the end calls this for an observer's sake only"
+        assert self._observer is not None, "the end calls this only if there is an observer"
         self._observer(Posted(self, frame))
 
     # Receiving --------------------------------------------------------------------------------------------------
@@ -293,11 +292,11 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         """Return the next message. A checkpoint; a cancelled call has taken nothing.
 
         Raises:
-            trio.EndOfChannel: if the other side ended the connection in good order, after its last message.
-            trio.BrokenResourceError: if it ended with an error, after its last message; from `error`.
-            trio.ClosedResourceError: if this side has disconnected, before or meanwhile.
-            trio.BusyResourceError: if another task is reading, or on_message has listeners.
-            MessageShapeError: if the message is not of the ``message_type`` asked for; the port lives on.
+            trio.EndOfChannel: the other side has ended the connection in good order, and its last message was taken.
+            trio.BrokenResourceError: the same, but it ended with an error; raised from `error`.
+            trio.ClosedResourceError: this side has disconnected, before or meanwhile.
+            trio.BusyResourceError: another task is reading, or on_message has listeners.
+            MessageShapeError: the message is not of the ``message_type`` asked for; the port goes on.
         """
         message: ReceiveT = await self._delivery.receive()
         return message
@@ -317,9 +316,9 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
     @enable_ki_protection
     def disconnect(self) -> None:
-        """End the connection. The other side gets what was posted, then on_disconnect; this side gets nothing more.
+        """End the connection. The other side gets the posted messages and then on_disconnect; this side gets nothing.
 
-        Calling it again, in on_disconnect, or after the other side has gone does nothing.
+        A second call, a call in on_disconnect, or one after the other side has gone does nothing.
         """
         if get_ident() != self._thread or not trio.lowlevel.in_trio_run():
             raise outside_trio("port.disconnect")
@@ -334,8 +333,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
     async def wait_disconnected(self) -> None:
         """Wait until the connection is over here: the other side's end was delivered, or this side disconnected.
 
-        A checkpoint. Never raises for the other side's end; see `error`. Where a task reads from this port, the end
-        is delivered after the last message: keep reading, or disconnect.
+        A checkpoint. Never raises because of the other side's end; see `error`. If a task reads from this port, the
+        end is delivered after the last message: keep reading, or disconnect.
         """
         await self._delivery.wait_over()
 
@@ -343,12 +342,12 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
     async def __aenter__(self) -> Self:
         """Narrow the port's scope to a block. A checkpoint; a cancelled call has disconnected the port.
 
-        Leaving the block disconnects. Leaving it by an exception is a crash: the other side's `error` is set, without
-        a word of it. A listener's exception cancels the block and leaves through it, in an ExceptionGroup; the
-        block's own exception leaves as it is. Leaving waits for a listener that is running.
+        Leaving the block disconnects. Leaving it by an exception is a crash: the other side gets an `error`, but not
+        the exception's text. A listener's exception cancels the block and leaves through it, in an ExceptionGroup;
+        the block's own exception leaves as it is. Leaving waits for a listener that is running.
 
         Raises:
-            trio.BusyResourceError: if the port has a block already.
+            trio.BusyResourceError: the port has a block already.
         """
         if self._block is not None:
             raise trio.BusyResourceError("this port has a block already, or has had one")

@@ -1,4 +1,4 @@
-"""A scope: what ports belong to. It runs their listeners as tasks of a nursery, and its end is their end."""
+"""A scope owns ports: it runs their listeners as tasks of a nursery, and ends them when it ends."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .failures import raise_unless_late
 
 
 class Member(Protocol):
-    """What belongs to a scope: an end that is owned by a port."""
+    """A member of a scope: the receiving side of a port."""
 
     def close(self, error: PortError | None = None, *, vanished: bool = False) -> None:
-        """End this side, telling the other ``error``."""
+        """Disconnect this side; the other side gets ``error``."""
 
     def begin_settling(self, error: PortError | None) -> None:
-        """End this side, or let the other side's end be delivered if that came first, as far as nobody waits."""
+        """Disconnect, or start to deliver the other side's end if that came first. Never waits."""
 
     async def settle(self, error: PortError | None) -> None:
         """Do the same, and wait for the listeners."""
 
     def discard(self) -> None:
-        """Let go of what is kept for late readers and listeners."""
+        """Throw away what is kept for late readers and listeners."""
 
 
 @final
 class Job:
-    """A task of a scope, from the moment it is asked for."""
+    """A task of a scope, from the moment it is started."""
 
     __slots__ = ("_done", "scope", "task")
 
@@ -50,25 +50,25 @@ class Job:
         await self._done.wait()
 
     def finish(self) -> None:
-        """Take note that the task has finished."""
+        """Note that the task has finished."""
         if self._done is not None:
             self._done.set()
 
 
 @final
 class Scope:
-    """A scope that owns ports: tasks in somebody's nursery, and the ports that end with it."""
+    """A scope: its tasks, in a nursery, and the ports that it owns."""
 
     __slots__ = ("_context", "_empty", "_jobs", "closed", "ending", "members", "nursery", "unread")
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery: trio.Nursery = nursery
         self.members: dict[Member, object] = {}
-        """What is not over, in the order it was opened; and what is kept alive for it."""
+        """The members that are not over, in the order of opening, each with the object it keeps alive."""
         self.unread: WeakSet[Member] = WeakSet()
-        """What is over and still has messages to read, as long as somebody holds it."""
+        """The members that are over but still have messages to read, as long as somebody refers to them."""
         self.ending: bool = False
-        """Its members settle: it is about to be closed, and others may be closed already."""
+        """Whether its members are being settled, because it is about to be closed."""
         self.closed: bool = False
         self._jobs: dict[Job, None] = {}
         self._empty: trio.Event | None = None
@@ -81,20 +81,20 @@ class Scope:
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> Job | None:
-        """Run a task of this scope; None if the scope is not there any more to run one.
+        """Start a task of this scope; return None if the scope is closed.
 
         Args:
-            function: what the task calls.
-            args: what it is called with.
-            context: the task's context variables: those of whoever made the scope unless given, and never of whoever
-                happened to post or disconnect.
+            function: the async function that the task calls.
+            args: its arguments.
+            context: the task's context variables: unless given, those of the task that made the scope, and never
+                those of a task that happens to post or disconnect.
         """
         if self.closed:
             return None
         job = Job()
         try:
             (context or self._context).run(self._start, job, function, args)
-        except RuntimeError:  # The nursery is gone, and with it everybody who could still be notified.
+        except RuntimeError:  # The nursery is closed, so nobody is left to be notified.
             return None
         self._jobs[job] = None
         return job
@@ -117,7 +117,7 @@ class Scope:
             job.finish()
 
     def forget(self, member: Member) -> None:
-        """Take note that a member is over."""
+        """Note that a member is over."""
         self.members.pop(member, None)
         if not self.members and self._empty is not None:
             self._empty.set()
@@ -130,11 +130,11 @@ class Scope:
 
     @enable_ki_protection
     def close(self, error: PortError | None = None) -> None:
-        """End every member, telling the other sides ``error``, and cancel every task. Sync and idempotent."""
+        """Disconnect every member, with ``error`` for the other sides, and cancel every task. Idempotent."""
         if self.closed:
             return
         self.ending = self.closed = True
-        # First, so that a task that waits in a port sees that it is cancelled, and not that its port is closed.
+        # First: a task that waits in a port is to be cancelled, and not to see that its port is closed.
         for job in tuple(self._jobs):
             job.scope.cancel()
         for member in tuple(self.members):
@@ -143,10 +143,10 @@ class Scope:
             member.discard()
 
     async def wait_idle(self) -> None:
-        """Wait, shielded, until the tasks of this scope have finished that run now.
+        """Wait, shielded, until the tasks that run in this scope now have finished.
 
-        Not when called from one of them, or below one. What they start meanwhile is not waited
-        for: a listener that connects anew for each connection that ends would go on for ever.
+        If one of them is the caller, or above the caller, do not wait. New tasks are not
+        waited for: a listener that reconnects whenever a connection ends would go on for ever.
         """
         jobs = tuple(self._jobs)
         if not any(runs_within(job.task) for job in jobs):
@@ -157,9 +157,9 @@ class Scope:
 
     @enable_ki_protection
     async def settle(self, error: PortError | None = None) -> None:
-        """Let every member whose other side has gone say so to its sync listeners, and end the others.
+        """Report the end to the sync listeners of every member whose other side has gone; disconnect the others.
 
-        For a scope whose nursery is cancelled: an async listener before a sync one meets that first.
+        For a scope whose nursery is cancelled; its async listeners are cancelled at once.
         """
         self.ending = True
         with trio.CancelScope(shield=True):
@@ -173,9 +173,9 @@ _KEPT: Final[RunVar[dict[trio.Nursery, Scope]]] = RunVar("trio_ports scopes")
 
 @enable_ki_protection
 def scope_of(nursery: trio.Nursery) -> Scope:
-    """Return the scope of the ports that belong to ``nursery`` itself. It must get a member before others run.
+    """Return the scope of the ports that belong to ``nursery`` itself. Add a member before other tasks run.
 
-    One task keeps the nursery open until all of them are over, and ends them if it is cancelled.
+    One task keeps the nursery open until all its ports are over, and ends them if it is cancelled.
 
     Raises:
         RuntimeError: the nursery is closed.
@@ -199,9 +199,9 @@ async def _keep(scope: Scope, kept: dict[trio.Nursery, Scope]) -> None:
         await scope.wait_empty()
     except trio.Cancelled:
         with trio.CancelScope(shield=True):
-            await trio.lowlevel.checkpoint()  # Whoever is about to use a port learns first that it is cancelled.
-        del kept[scope.nursery]  # What is opened from now on is not ended here.
-        scope.unread.clear()  # What was over before keeps what there is to read.
+            await trio.lowlevel.checkpoint()  # A task that is about to use a port is to be cancelled before that.
+        del kept[scope.nursery]  # Ports that are opened from now on get another scope.
+        scope.unread.clear()  # Ports that were over before keep their messages.
         for member in tuple(scope.members):
             member.begin_settling(None)
         await scope.settle()

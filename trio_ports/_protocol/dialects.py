@@ -235,7 +235,7 @@ CHROME: Final = Dialect(
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (TRIO, FIREFOX, CHROME)}
 
 NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
-"""The same for *absent* and *forbidden*, in every dialect, so that nobody can find out."""
+"""The same for *absent* and *forbidden*, in every dialect, so that callers cannot find out which."""
 
 
 def find_dialect(name: str) -> Dialect:

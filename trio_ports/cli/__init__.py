@@ -1,4 +1,4 @@
-"""The command line, `trio-ports`: each sub-command is a module of its own, imported when it is called for."""
+"""The command line, `trio-ports`: each sub-command is a module of its own, imported when it is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 INTERRUPTED: Final = 130
-"""128 and the number of SIGINT, as shells count."""
+"""128 plus the number of SIGINT, as shells do it."""
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     try:
         status = _run()
     except* KeyboardInterrupt:
-        pass  # Before or after a command's own watch; whatever ran has been ended on the way here.
+        pass  # It came before or after the command itself watched for it. Everything that ran has ended by now.
     sys.exit(status)
 
 

@@ -1,4 +1,4 @@
-"""The command `trio-ports check`: check a native application, and write the report for people or for programs."""
+"""The command `trio-ports check`: check a native application, and write a report for people or programs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ USAGE: Final = 2
     "rules",
     multiple=True,
     type=click.Choice([str(rule) for rule in sorted({check.rule for check in CHECKS})]),
-    help="Check this rule only; repeatable.",
+    help="Check this rule only; may be repeated.",
 )
-@click.option("--strict", is_flag=True, help="Let warnings count as failures.")
+@click.option("--strict", is_flag=True, help="Count warnings as failures.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def check(
     *,
@@ -48,11 +48,13 @@ def check(
     patience: float,
     strict: bool,
 ) -> None:
-    """Check that a native application speaks the wire as browsers do.
+    """Check that a native application talks to a browser by the rules.
 
-    COMMAND starts the application, in any language; a browser's arguments are added. An echo, a program that sends
-    back what it gets, can be asked most. Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND
-    cannot be started. Options come before COMMAND; whatever follows it is passed to the application.
+    COMMAND starts the application, which may be in any language; a browser's arguments
+    are added. An echo, a program that sends back what it gets, can be checked most
+    thoroughly. Ends with 0 if nothing failed, with 1 if something did, and with 2 if
+    COMMAND cannot be started. Options come before COMMAND; everything after it is passed
+    to the application.
     """
     if junit is not None and not junit.parent.is_dir():
         raise click.BadParameter(f"there is no folder {junit.parent}", param_hint="--junit")
@@ -98,14 +100,14 @@ def check(
 
 
 def _why(error: OSError, program: Path) -> str:
-    """Return why a program cannot be started, with advice where the system's words mislead."""
+    """Return why a program cannot be started, with a hint if the system's message is misleading."""
     if program.is_dir():
         return "It is a folder"
     hint = ""
     if isinstance(error, FileNotFoundError) and program.is_file() and program.parent == Path():
         hint = f" on the PATH (the one in this folder is ./{program})"
     elif isinstance(error, FileNotFoundError) and program.is_file():
-        hint = " (it is there: the interpreter that its first line names is not)"
+        hint = " (the file exists, but the interpreter that its first line names does not)"
     elif isinstance(error, PermissionError):
         hint = " (try chmod +x)"
     elif error.errno == errno.ENOEXEC:
@@ -158,7 +160,7 @@ def as_junit(report: ApplicationReport) -> str:
 
 
 def _printable(text: str) -> str:
-    """Escape the letters that XML or a terminal cannot show."""
+    """Escape the characters that XML or a terminal cannot show."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
@@ -181,5 +183,5 @@ def _summary(report: ApplicationReport) -> Text:
     text.append(f"{manner}. {count['pass']} passed, {count['fail']} failed, {count['warn']} warnings")
     text.append(f", {count['skip']} skipped." if count["skip"] else ".")
     if count["skip"] and report.manner != "echo":
-        text.append(" An echo made with the same library would tell more.")
+        text.append(" An echo made with the same library could be checked more fully.")
     return text

@@ -13,18 +13,18 @@ COMMANDS: Final = {
     "check": "check:check",
     "relay": "relay:relay",
 }
-"""Where each sub-command is: a module below this package, and its name there."""
+"""For each sub-command, its module in this package and its name there."""
 
 
 class LazyGroup(click.Group):
-    """Sub-commands that are imported when they are wanted, so that none pays for what another one needs."""
+    """Imports a sub-command when it is used, so that none has to wait for another one's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - The signature is click's.
         """Return the names, in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - The same.
-        """Import a sub-command; None if there is none of that name."""
+        """Import a sub-command; return None if there is none with that name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")

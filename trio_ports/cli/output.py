@@ -1,4 +1,4 @@
-"""Standard output, which may be a terminal or a pipe, narrow, colourless, not UTF-8, or gone."""
+"""Standard output, which may be a terminal or a pipe, narrow, without colours, not in UTF-8, or closed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NARROWEST: Final = 20
 
 @final
 class Output:
-    """Standard output. Writing never raises: it may happen in the middle of a port's work.
+    """Standard output. Writing never raises, because observers of ports write too.
 
     Attributes:
-        is_terminal: somebody is looking.
-        error: why nothing more can be written; None as long as it can.
-        on_lost: called once, when that happens.
+        is_terminal: whether it is a terminal, and not a pipe or a file.
+        error: why nothing can be written any more; None as long as writing works.
+        on_lost: called once, when writing fails for the first time.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Output:
         self._rendered = io.StringIO()
         self._console = Console(
             file=self._rendered,
-            force_terminal=Console(file=self._stream).is_terminal,  # FORCE_COLOR and its like count.
+            force_terminal=Console(file=self._stream).is_terminal,  # FORCE_COLOR and the like are respected.
             legacy_windows=False,
         )
         self.error: OSError | None = None
@@ -43,7 +43,7 @@ class Output:
 
     @property
     def width(self) -> float:
-        """How many characters a line may have; a pipe takes what comes."""
+        """How many characters a line may have: any number in a pipe."""
         return max(self._console.width, NARROWEST) if self.is_terminal else math.inf
 
     def either(self, wanted: str, plain: str) -> str:
@@ -55,7 +55,7 @@ class Output:
         return wanted
 
     def write_text(self, text: Text) -> None:
-        """Write a line for people: styled and wrapped in a terminal, as it is in a pipe."""
+        """Write a line for people: with colours and wrapped in a terminal, unchanged in a pipe."""
         for line in self._wrap(text):
             self._console.print(line, highlight=False, soft_wrap=True)
         self.write(self._rendered.getvalue())
@@ -63,7 +63,7 @@ class Output:
         self._rendered.truncate()
 
     def write(self, text: str) -> None:
-        """Write ``text`` now. What the encoding lacks is escaped."""
+        """Write ``text`` at once. Characters that the encoding does not have are escaped."""
         if self.error is not None:
             return
         try:
@@ -74,17 +74,17 @@ class Output:
             self.on_lost()
 
     def abandon(self) -> None:
-        """Let what could not be written go nowhere, so that the interpreter does not try again at its end."""
+        """Discard the text that could not be written, so that the interpreter does not try again when it exits."""
         with suppress(OSError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
 
     def _wrap(self, text: Text) -> list[Text]:
-        """Break a line that is too long; what follows its first part is indented."""
+        """Break a line that is too long, and indent all parts but the first."""
         if len(text) <= self.width:
             return [text]
         width = int(self.width)
         first, *_ = text.wrap(self._console, width)
-        told = len(text) - len(text.plain[len(first) :].lstrip())
-        rest = text[told:].wrap(self._console, width - INDENT)
+        start = len(text) - len(text.plain[len(first) :].lstrip())
+        rest = text[start:].wrap(self._console, width - INDENT)
         return [first, *(Text(" " * INDENT) + line for line in rest)]

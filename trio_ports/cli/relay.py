@@ -19,22 +19,23 @@ from .._protocol.manifests import is_application_name
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the application's socket is, if it was told of a folder.",
+    help="The folder with the application's socket, if it was given one.",
 )
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None) -> None:
-    """Connect the browser that starts this to an application that runs.
+    """Connect the browser that starts this to an application that is already running.
 
-    A native manifest names this command with the application's NAME; the browser adds its own ARGUMENTS. The
-    application listens with open_native_listener(). Ends with 0 if the conversation ended in good order, with 1 if the
-    application was lost, and with 69 if nobody listens.
+    A native manifest names this command and the application's NAME; the browser adds its
+    own ARGUMENTS. The application listens with open_native_listener(). Ends with 0 if the
+    conversation ended in good order, with 1 if the application was lost, and with 69 if
+    nobody listens.
     """
     if not is_application_name(name, "firefox"):
         raise click.BadParameter(str(bad_name(name)), param_hint="NAME")
     if os.isatty(0):
         raise click.UsageError(
-            "standard input is a terminal: a browser starts the relay, or trio_ports.native.connect_native() does"
+            "standard input is a terminal: start the relay from a browser or with trio_ports.native.connect_native()"
         )
     try:
         status = trio.run(functools.partial(run_relay, name, arguments, folder=folder))

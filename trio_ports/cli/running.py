@@ -1,4 +1,4 @@
-"""Run a command in Trio until it is done, a signal stops it, or nobody reads what it writes any more."""
+"""Run a command in Trio until it has finished, a signal stops it, or nobody reads its output any more."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import trio
 from .output import Output
 
 BROKEN_PIPE: Final = 141
-"""128 and the number of SIGPIPE: what a program without Python round it would have ended with."""
+"""128 plus the number of SIGPIPE: the status of a program that SIGPIPE ends."""
 
 
 def run(program: Callable[[], Awaitable[int]], output: Output) -> int:
-    """Run ``program`` and return the exit status: its own, or why it was cancelled."""
+    """Run ``program`` and return the exit status: its own, or one that says why it was cancelled."""
     status = trio.run(_supervise, program, output)
     if output.error is None:
         return status
@@ -29,10 +29,10 @@ def run(program: Callable[[], Awaitable[int]], output: Output) -> int:
 
 
 async def _supervise(program: Callable[[], Awaitable[int]], output: Output) -> int:
-    """Run ``program``, cancelled by a signal or by the loss of its output.
+    """Run ``program``; cancel it on a signal, or when its output is lost.
 
-    Signals are received, not raised: a KeyboardInterrupt could strike anywhere, and the scopes shall end in order. A
-    second one finds the handlers as they were.
+    Signals are received and not raised, because a KeyboardInterrupt could come at any
+    point, and the scopes have to end in order. A second signal has its usual effect.
     """
     status = 1
     async with trio.open_nursery() as nursery:
@@ -53,6 +53,6 @@ async def _supervise(program: Callable[[], Awaitable[int]], output: Output) -> i
 
 
 def _wanted_signals() -> list[signal.Signals]:
-    """Return the signals that ask a program to stop, without those that its parent made it ignore."""
+    """Return the signals that ask a program to stop, except those that its parent told it to ignore."""
     present = [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")]
     return [number for number in present if signal.getsignal(number) is not signal.SIG_IGN]

@@ -1,7 +1,7 @@
 """The command `trio-ports try`: the demonstration in a real browser that is already on this machine.
 
-The browser gets a throw-away profile with an extension and a native application in it. Nothing of the user's is read
-or written, and nothing is left.
+The browser gets a temporary profile with an extension and a native application in it.
+Nothing of the user's is read or written, and everything is removed at the end.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ if TYPE_CHECKING:
 
 GREETING: Final = {"greeting": "hi from content script"}
 PLACES: Final = {"background": "a", "content script": "t1/a"}
-"""The contexts that talk, as people and as histories call them."""
+"""The contexts that talk: their names for people, and in histories."""
 EXPECTED: Final[dict[str, list[object]]] = {
     "background": ["port-from-cs", GREETING, "pong", [1, None, "ü"], None],
     "content script": [GREETING],
 }
-"""What each of them has to report: the connection's name, the messages, and the end without an error."""
+"""What each of them has to report: the connection's name, the messages, and an end without an error."""
 CONVERSATION: Final[tuple[Move, ...]] = (
-    # A name of its own: "message" would be one function with what the application's answers are heard by.
+    # The listener has a name of its own. As "message" it would be the same function as the
+    # listener for the application's answers.
     turn("a", listen(add_listener("on_message", "echo", echo(), port=None), hear(None)[1], heard=False)),
     turn("t1/a", connect("p", name="port-from-cs"), hear("p"), post(GREETING, "p")),
     turn("a", connect_native("ping_pong", "ping_pong"), hear("ping_pong"), post("ping", "ping_pong")),
@@ -65,13 +66,15 @@ CONVERSATION: Final[tuple[Move, ...]] = (
 @click.option(
     "--browser", "kind", type=click.Choice(["firefox", "chromium"]), required=True, help="Which browser to start."
 )
-@click.option("--headless", is_flag=True, help="Without a window: for machines. Ends after the conversation.")
+@click.option("--headless", is_flag=True, help="Do not open a window, and end after the conversation.")
 def try_browser(kind: BrowserKind, headless: bool) -> None:
     """Watch ports and a native application talk in a real browser.
 
-    The browser starts with a profile of its own, an extension and the application ping_pong in it, and what they say is
-    shown as it happens. With a window it stays open until you close it, or until Ctrl-C. Everything is removed at the
-    end. Ends with 0 if all went as it should, and with 1 if not. It needs the extra: pip install trio_ports[browsers]
+    The browser starts with a profile of its own, which has an extension and the
+    application ping_pong. Their messages are shown as they happen. With a window, the
+    browser stays open until you close it or press Ctrl-C. Everything is removed at the
+    end. Ends with 0 if everything went as it should, and with 1 if not. It needs an
+    extra: pip install trio_ports[browsers]
     """
     require_websockets()
     if not headless and not has_display():
@@ -101,7 +104,7 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     except* BrowserError as group:
         problems = leaves_of(group)
     if any(isinstance(each, BrowserGoneError) for each in problems) and complete:
-        problems = []  # Somebody had seen enough, and closed it.
+        problems = []  # The user has closed it after the conversation.
     if problems:
         raise click.ClickException(str(problems[0]))
     if status == 0:
@@ -111,7 +114,7 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
 
 
 def require_websockets() -> None:
-    """Raise an error that says how to install what the laboratory needs, unless it is there."""
+    """Raise an error that says how to install the extra, if it is missing."""
     try:
         import_module("websockets.trio.server")
     except ModuleNotFoundError as error:
@@ -122,7 +125,7 @@ def require_websockets() -> None:
 
 @asynccontextmanager
 async def open_player(kind: BrowserKind, *, headless: bool) -> AsyncGenerator[LaboratoryPlayer]:
-    """Start a browser, for a block, with a player in it."""
+    """Start a browser with a player in it, for a block."""
     from .._laboratory.laboratory import open_laboratory
     from .._laboratory.player import LaboratoryPlayer
 
@@ -131,14 +134,14 @@ async def open_player(kind: BrowserKind, *, headless: bool) -> AsyncGenerator[La
 
 
 def has_display() -> bool:
-    """Say whether windows can be opened, as far as the environment shows."""
+    """Return whether windows can be opened, as far as the environment shows."""
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    """Return the exceptions in a group, and in the groups in it."""
+    """Return the exceptions in a group and in its subgroups."""
     leaves: list[BaseException] = []
     for each in group.exceptions:
         nested: Any = each
@@ -147,7 +150,7 @@ def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
 
 
 async def converse(player: LaboratoryPlayer, output: Output) -> bool:
-    """Have the extension's content script, its background and the application talk; return whether all was reported."""
+    """Let the content script, the background and the application talk; return whether all was as expected."""
     laboratory = player.laboratory
     identity = laboratory.extension_id("a")
     allowed: dict[str, Any] = {"allowed_extensions": [identity]}
@@ -166,13 +169,13 @@ async def converse(player: LaboratoryPlayer, output: Output) -> bool:
 
 
 def value_of(record: dict[str, Any]) -> Any:
-    """Return what a record is about: a connection's name, a message, or an error."""
+    """Return the content of a record: a connection's name, a message, or an error."""
     return {"on_connect": record.get("name"), "on_message": record.get("message")}.get(
         record["event"], record.get("error")
     )
 
 
 def describe_record(place: str, record: dict[str, Any]) -> Text:
-    """Write for people what a listener was called with."""
+    """Describe for people what a listener was called with."""
     value = json.dumps(value_of(record), ensure_ascii=False)
     return Text.assemble((f"{place:>14} ", "bold"), f"{record['port']}.{record['event']} ", (value, "green"))

@@ -37,7 +37,7 @@ async def test_silence(autojump_clock: trio.testing.MockClock) -> None:
     async def scene(stage: Stage) -> None:
         await stage.heard("background", "hello")
 
-    assert await troubles(scene) == [f"waited {PATIENCE_SECONDS} s in vain for background to hear 'hello'"]
+    assert await troubles(scene) == [f"waited {PATIENCE_SECONDS} s in vain for background to get 'hello'"]
     assert trio.current_time() - PATIENCE_SECONDS < 10
 
 
@@ -48,7 +48,7 @@ async def test_no_end(cause: Cause | None, how: str, autojump_clock: trio.testin
     async def scene(stage: Stage) -> None:
         await stage.told_end("background", cause=cause)
 
-    assert await troubles(scene) == [f"waited {PATIENCE_SECONDS} s in vain for background to be told of an end {how}"]
+    assert await troubles(scene) == [f"waited {PATIENCE_SECONDS} s in vain for background to learn of an end {how}"]
 
 
 async def test_scene_that_fails() -> None:
@@ -71,7 +71,7 @@ async def test_waiting_in_vain() -> None:
 
     (trouble, *_) = await troubles(scene)
     assert trouble.startswith("waited in vain: page learned that background has gone (Could not establish connection.")
-    assert trouble.endswith("and not page to hear 'hello'")
+    assert trouble.endswith("and not page to get 'hello'")
 
 
 async def test_surprises_and_strangers() -> None:
@@ -91,7 +91,7 @@ async def test_surprises_and_strangers() -> None:
 
     found = await troubles(scene)
     assert any(text.startswith("nobody expected MessageDelivered(") for text in found)
-    assert any(text.startswith("nobody knows whose <Port") for text in found)
+    assert any(text.startswith("no script has <Port") for text in found)
 
 
 async def test_port_that_never_ends() -> None:

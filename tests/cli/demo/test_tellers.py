@@ -77,6 +77,6 @@ async def test_trouble(told) -> None:
 
 
 async def test_unknown_step(told) -> None:
-    """A step that nobody knows how to tell is a mistake in the demo."""
+    """A step without a text is a mistake in the demo."""
     with pytest.raises(NotImplementedError):
         told(Step())

@@ -48,10 +48,8 @@ def test_a_warning_and_a_skip() -> None:
     """Skipped checks are counted, and the status is 0."""
     done = check("--rule", "12", "--rule", "38", "--patience", "5", *command("pong"))
     assert done.returncode == 0
-    assert (
-        done.stdout.splitlines()[-1]
-        == "It answers. 1 passed, 0 failed, 0 warnings, 1 skipped. An echo made with the same library would tell more."
-    )
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("It answers. 1 passed, 0 failed, 0 warnings, 1 skipped. An echo made with the same library")
 
 
 def test_reports_for_programs(tmp_path: Path) -> None:
@@ -105,7 +103,11 @@ def test_a_script_that_is_not_there() -> None:
     ("text", "mode", "why"),
     [
         ("", 0o644, "Permission denied (try chmod +x)"),
-        ("#!/nowhere/at/all", 0o755, "No such file or directory (it is there: the interpreter that its first line"),
+        (
+            "#!/nowhere/at/all",
+            0o755,
+            "No such file or directory (the file exists, but the interpreter that its first line",
+        ),
         ("1", 0o755, "Exec format error (a script needs a first line"),
     ],
 )

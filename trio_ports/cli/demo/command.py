@@ -27,9 +27,9 @@ from .steps import (
 from .tellers import JsonTeller, TextTeller
 
 PAUSE_SECONDS: Final = 0.15
-"""How long the user of the scenes takes to think, where somebody is looking."""
+"""How long the user in the scenes thinks, if the output goes to a terminal."""
 PATIENCE_SECONDS: Final = 60
-"""How long a scene may take, pauses not counted, before what it waits for counts as not happening. On a busy machine
+"""How long a scene may take, without pauses, until it counts as failed. On a busy machine
 the native application of a scene may take ten seconds to start."""
 
 
@@ -42,15 +42,16 @@ the native application of a scene may take ten seconds to start."""
     type=click.Choice(["trio", "firefox", "chrome"]),
     default="trio",
     show_default=True,
-    help="Whose rules the ports obey.",
+    help="The rules that the ports obey.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one event a line, for programs.")
-@click.option("--fast", is_flag=True, help="Leave out the pauses that are made in a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per line, for programs.")
+@click.option("--fast", is_flag=True, help="Do not pause between steps.")
 def demo(names: tuple[str, ...], dialect: DialectName, as_json: bool, fast: bool) -> None:
     """Play the scenes of the documentation of runtime.Port.
 
-    Content scripts, background pages, extensions and a native application open ports, talk, and disconnect; each step
-    is told as it happens. Ends with 0 if all went as it should, and with 1 if not.
+    Content scripts, background pages, extensions and a native application open ports,
+    talk, and disconnect. Each step is shown as it happens. Ends with 0 if everything went
+    as it should, and with 1 if not.
     """
     output = Output()
     pause = PAUSE_SECONDS if output.is_terminal and not (as_json or fast) else 0
@@ -66,7 +67,7 @@ def demo(names: tuple[str, ...], dialect: DialectName, as_json: bool, fast: bool
 async def play(
     scenes: list[Scene], *, dialect: DialectName, tell: Callable[[Step], object], pause_seconds: float = 0
 ) -> bool:
-    """Play scenes one after the other; say whether all that should happen did, and nothing else."""
+    """Play scenes one after the other; return whether exactly the expected steps happened."""
     tell(DemoBegan(dialect, [scene.name for scene in scenes]))
     ended: list[SceneEnded] = []
     for number, scene in enumerate(scenes, start=1):
@@ -91,7 +92,7 @@ async def play(
 
 
 async def play_scene(scene: Scene, stage: Stage) -> None:
-    """Play a scene; what goes wrong is told as trouble."""
+    """Play a scene, and report as trouble whatever goes wrong."""
     try:
         with trio.fail_after(PATIENCE_SECONDS):
             await scene.play(stage)
@@ -106,13 +107,13 @@ async def play_scene(scene: Scene, stage: Stage) -> None:
 
 
 def leaves(error: BaseException) -> list[str]:
-    """Return the exceptions in a group, however deep, as text; or the one that is none."""
+    """Return the exceptions in a group, however deep, as text; or the one exception, if it is not a group."""
     nested: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     return [leaf for each in nested for leaf in leaves(each)] or [repr(error)]
 
 
 def summary(stage: Stage) -> SceneEnded:
-    """Count what was told on a stage."""
+    """Count the steps of a stage."""
 
     def number(kind: type[Step], **fields: object) -> int:
         return sum(is_like(step, kind, **fields) for step in stage.steps)

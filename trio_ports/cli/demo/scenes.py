@@ -22,7 +22,7 @@ EXTENSION_IDS: Final[dict[DialectName, str]] = {
     "firefox": "ping_pong@example.org",
     "chrome": CHROMIUM_ID,
 }
-"""What an extension may be called: native manifests allow Firefox's ids and Chromium's in different fields."""
+"""The extension's id in each dialect: native manifests have different fields for Firefox's ids and Chromium's."""
 
 
 async def greeting(stage: Stage) -> None:

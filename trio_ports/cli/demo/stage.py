@@ -1,4 +1,4 @@
-"""A stage: where a scene is played. It observes the ports, tells what they do, and knows whether all went well."""
+"""A stage, where a scene is played: observes the ports, reports their steps, and checks that all went well."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NOBODY: Final = "somebody"
 
 
 class InVainError(Exception):
-    """What a scene waits for will not come: a connection has ended with an error instead."""
+    """What a scene waits for will not happen: a connection has ended with an error instead."""
 
 
 @attrs.define
 class Part:
-    """A port's part in the scene."""
+    """The role of a port in the scene."""
 
     number: int
     sender: MessageSender | None
@@ -48,10 +48,10 @@ class Stage:
     """Where one scene is played.
 
     Args:
-        scene: its name.
-        dialect: for the scene's browser.
+        scene: the scene's name.
+        dialect: the dialect of the scene's browser.
         tell: called with each step as it happens; it must not raise.
-        pause_seconds: how long the user takes to think.
+        pause_seconds: how long the user thinks before each action.
     """
 
     def __init__(
@@ -61,24 +61,24 @@ class Stage:
         self.dialect: DialectName = dialect
         self.ok: bool = True
         self.waits_for: str = "nothing"
-        """What the scene is waiting for, as a clause."""
+        """What the scene is waiting for, as part of a sentence."""
         self.steps: list[Step] = []
-        """What was told so far."""
+        """The steps so far."""
         self._tell = tell
         self._pause_seconds = pause_seconds
         self._parts: dict[Port[Any, Any], Part] = {}
         self._surprises: list[Step] = []
-        """What scripts heard, as long as the scene has not asked for it."""
+        """What scripts have received and the scene has not asked for yet."""
         self._news = trio.Event()
 
     # For the browser ------------------------------------------------------------------------------------------------
 
     def observe(self, observation: Observation) -> None:
-        """Tell what happened to a port. The observer of the scene's browser."""
+        """Report what happened to a port. This is the observer of the scene's browser."""
         port: Port[Any, Any] = observation.port
         if isinstance(observation, Opened):
             self._parts[port] = Part(len(self._parts) + 1, port.sender)
-            return  # Told when the script that has it is known.
+            return  # It is reported once it is known which script has it.
         part = self._parts[port]
         match observation:
             case Posted(frame=frame):
@@ -105,7 +105,7 @@ class Stage:
     # For the scene --------------------------------------------------------------------------------------------------
 
     def follow(self, port: Port[Any, Any], who: str, whom: str) -> None:
-        """Say whose a new port is, and who is on the other side."""
+        """Note which script has a new port, and who is on the other side."""
         part = self._parts[port]
         part.who, part.whom = who, whom
         known = None if part.sender is None else {k: v for k, v in _plain(part.sender).items() if v is not None}
@@ -113,7 +113,7 @@ class Stage:
         self.tell(PortOpened(self.scene, part.number, port.name, side, who, whom, sender=known))
 
     async def user(self, text: str, *does: Callable[[], object]) -> None:
-        """Let the user think for a moment, and then do something."""
+        """Let the user do something, after a pause."""
         await trio.sleep(self._pause_seconds)
         self.tell(UserActed(self.scene, text))
         for each in does:
@@ -122,33 +122,33 @@ class Stage:
     async def heard(self, who: str, *messages: Any) -> None:
         """Wait until a script has got these messages."""
         for message in messages:
-            await self._find(f"{who} to hear {message!r}", MessageDelivered, whom=who, message=message)
+            await self._find(f"{who} to get {message!r}", MessageDelivered, whom=who, message=message)
 
     async def told_end(self, who: str, *, cause: Cause | None = None) -> None:
-        """Wait until a script is told that a connection is over, for this cause."""
+        """Wait until a script learns that a connection has ended, with this cause."""
         value = None if cause is None else cause.value
         how = "in good order" if value is None else f"by {value}"
-        await self._find(f"{who} to be told of an end {how}", PortDisconnected, who=who, cause=value)
+        await self._find(f"{who} to learn of an end {how}", PortDisconnected, who=who, cause=value)
 
     # For whoever runs the scene -------------------------------------------------------------------------------------
 
     def tell(self, step: Step) -> None:
-        """Tell a step."""
+        """Report a step."""
         self.steps.append(step)
         self._tell(step)
 
     def trouble(self, text: str) -> None:
-        """Tell what went wrong."""
+        """Report what went wrong."""
         self.ok = False
         self.tell(Trouble(self.scene, text))
 
     def check_end(self) -> None:
-        """After the scene: see that nothing happened that it did not ask for, and that each port ended once."""
+        """Check, after the scene, that nothing unexpected happened and that each port ended once."""
         for step in self._surprises:
             self.trouble(f"nobody expected {step}")
         for port, part in self._parts.items():
             if part.who is NOBODY:
-                self.trouble(f"nobody knows whose {port!r} is")
+                self.trouble(f"no script has {port!r}")
             if part.ends != 1:
                 self.trouble(f"the port of {part.who} to {part.whom} ended {part.ends} times")
 
@@ -159,10 +159,10 @@ class Stage:
         self._news = trio.Event()
 
     async def _find(self, what: str, kind: type[Step], **fields: object) -> None:
-        """Wait for a surprise of this kind with these fields, which then is none any more.
+        """Wait for a step of this kind with these fields, and take it out of the surprises.
 
         Raises:
-            InVainError: if there is another one that says why it will not come.
+            InVainError: another step shows that it will not happen.
         """
         self.waits_for = what
         await trio.lowlevel.checkpoint()
@@ -177,7 +177,7 @@ class Stage:
 
 
 def is_like(step: Step, kind: type[Step], **fields: object) -> bool:
-    """Say whether a step is of this kind and has these fields."""
+    """Return whether a step is of this kind and has these fields."""
     return isinstance(step, kind) and all(getattr(step, name) == value for name, value in fields.items())
 
 

@@ -1,4 +1,4 @@
-"""What is told of a scene, one record a step. With ``--json`` these are the lines; their fields are a promise."""
+"""The steps of a scene, one record each. With ``--json`` these are the lines, and their fields will stay."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class PortOpened(Step, frozen=True, tag="opened"):
 
     scene: str
     port: int
-    """A number, unique in the scene."""
+    """The port's number, unique in the scene."""
     name: str
     side: Literal["opener", "receiver"]
     who: str
-    """Whose port it is."""
+    """The script that has the port."""
     whom: str
     """Who is on the other side."""
     sender: dict[str, Any] | None
-    """What a receiver is told of the opener, without what is unknown."""
+    """The known fields of a receiver's sender; None for an opener."""
 
 
 class MessagePosted(Step, frozen=True, tag="posted"):
@@ -54,12 +54,12 @@ class MessagePosted(Step, frozen=True, tag="posted"):
 
     scene: str
     port: int
-    """The sender's."""
+    """The number of the sender's port."""
     name: str
     who: str
-    """Who sends."""
+    """The sender."""
     whom: str
-    """To whom."""
+    """The receiver."""
     message: Any
 
 
@@ -68,12 +68,12 @@ class MessageDelivered(Step, frozen=True, tag="delivered"):
 
     scene: str
     port: int
-    """The receiver's."""
+    """The number of the receiver's port."""
     name: str
     who: str
-    """Who sent it."""
+    """The sender."""
     whom: str
-    """Who gets it."""
+    """The receiver."""
     message: Any
 
 
@@ -84,11 +84,11 @@ class PortDisconnected(Step, frozen=True, tag="disconnected"):
     port: int
     name: str
     who: str
-    """Whose port it is."""
+    """The script that has the port."""
     whom: str
     """Who is, or was, on the other side."""
     here: bool
-    """This side ended it; otherwise this side is told that the other one did."""
+    """Whether this side disconnected; otherwise the other side did."""
     cause: str | None
     """One of the values of `trio_ports.Cause`; null after an orderly end."""
     error: str | None
@@ -96,7 +96,7 @@ class PortDisconnected(Step, frozen=True, tag="disconnected"):
 
 
 class Trouble(Step, frozen=True, tag="trouble"):
-    """Something should have happened and did not, or the other way round."""
+    """Something did not happen that should have, or the other way round."""
 
     scene: str
     text: str
@@ -107,12 +107,12 @@ class SceneEnded(Step, frozen=True, tag="scene-ended"):
 
     scene: str
     ok: bool
-    """All that should happen did, and nothing else."""
+    """Whether exactly the expected steps happened."""
     connections: int
     posted: int
     delivered: int
     disconnected: int
-    """How many ports, of either side, ended."""
+    """How many ports ended, on both sides."""
 
 
 class DemoEnded(Step, frozen=True, tag="demo-ended"):

@@ -1,4 +1,4 @@
-"""Tellers: they write down each step as it happens, for people or for programs."""
+"""Tellers: write each step as it happens, for people or for programs."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ from .steps import (
 
 NAME_WIDTH: Final = 15
 WIDE: Final = 72
-"""Below this many characters a line, names are not put into columns."""
+"""On narrower terminals, in characters, names are not put into columns."""
 USER: Final = "the user"
 
 
 @final
 class JsonTeller:
-    """Writes one JSON object a line: the step's fields, ``event`` first, ``seconds`` since the beginning last."""
+    """Writes one JSON object per line: ``event`` first, then the step's fields, ``seconds`` last."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._seconds = stopwatch()
 
     def tell(self, step: Step) -> None:
-        """Write a step. In ASCII, so that no terminal's encoding can spoil it."""
+        """Write a step, in ASCII, so that every terminal's encoding has the characters."""
         line: dict[str, Any] = {**msgspec.to_builtins(step), "seconds": round(self._seconds(), 6)}
         self._output.write(json.dumps(line) + "\n")
 
 
 @final
 class TextTeller:
-    """Writes one line a step: who, to whom, and what.
+    """Writes one line per step: who, to whom, and what.
 
-    A message is told when it is posted. One from outside of this process, whose posting nobody here sees, is told when
-    it is delivered.
+    A message is shown when it is posted. If it comes from outside this process, nobody
+    here sees it posted, so it is shown when it is delivered.
     """
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._seconds = stopwatch()
         self._scripts: set[str] = set()
-        """Those that have a port in the scene."""
+        """The scripts that have a port in the scene."""
         self._column = NAME_WIDTH if output.width >= WIDE else 0
         self._arrow = output.either("→", "->")
         self._end = output.either("×", "x")
@@ -69,7 +69,7 @@ class TextTeller:
     @singledispatchmethod
     def tell(self, step: Step) -> None:
         """Write a step."""
-        raise NotImplementedError(f"nobody knows how to tell {step}")
+        raise NotImplementedError(f"there is no text for {step}")
 
     @tell.register
     def _(self, step: DemoBegan) -> None:
@@ -145,22 +145,22 @@ class TextTeller:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Return a function that says how many seconds have passed."""
+    """Return a function that returns how many seconds have passed."""
     began = trio.current_time()
     return lambda: trio.current_time() - began
 
 
 def called(step: PortOpened | PortDisconnected) -> str:
-    """Return what a connection is called."""
+    """Return the name of a connection, in quotes, or what to say instead."""
     return f'"{step.name}"' if step.name else "a port"
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number of things, in words that fit."""
+    """Return a number and a noun, in the plural if needed."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def describe(sender: dict[str, Any]) -> str:
-    """Say where an opener is, as far as its receivers are told."""
+    """Describe where an opener is, as far as its receivers know."""
     tab = sender.get("tab")
     return f"(tab {tab['id']}, {sender['url']})" if tab else f"({sender['url']})"
