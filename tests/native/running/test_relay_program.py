@@ -302,7 +302,7 @@ def test_a_terminal_is_no_browser() -> None:
         os.close(controller)
         os.close(terminal)
     assert ran.returncode == 2
-    assert "a browser starts the relay" in ran.stderr
+    assert "start the relay from a browser" in ran.stderr
 
 
 def test_the_arguments_of_a_browser_are_no_options(folder: Path) -> None:
