@@ -21,6 +21,7 @@ from trio.testing import assert_checkpoints
 from trio_ports import (
     Cause,
     Port,
+    open_browser,
     open_port_pair,
 )
 
@@ -554,3 +555,36 @@ async def test_a_handler_beside_a_listener_that_has_the_block() -> None:
             opener.disconnect()
             await settle()
             assert ports.pop().statistics().state in ("ended", "closed")
+
+
+@pytest.mark.parametrize("event", ["on_message", "on_disconnect"])
+async def test_no_cancellation_of_a_listener_leaves_the_block(event: str) -> None:
+    """A listener that is cancelled and fails while it cleans up: only its failure is an exception of the block."""
+
+    async def clean_up_badly() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ScriptedError
+
+    async def listen(*args: object) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(clean_up_badly)
+            nursery.start_soon(trio.sleep_forever)
+
+    async with open_browser() as browser:
+        extension = browser.install("notes@example.org")
+        background, page = extension.open_page(), extension.open_page()
+
+        @page.runtime.on_connect.add_listener
+        def answer(port: Port) -> None:
+            port.post_message(1)
+            port.disconnect()
+
+        port = background.runtime.connect()
+        getattr(port, event).add_listener(listen)
+        with pytest.RaisesGroup(pytest.RaisesGroup(ScriptedError)):
+            async with port:
+                await settle()
+                background.close()
+                await trio.sleep_forever()

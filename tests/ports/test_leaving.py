@@ -41,7 +41,7 @@ def test_every_receiver_loses_the_opener() -> None:
     """With the error that the opener left with, and once."""
     connection, opener, ends = connect(3)
     first = connection.leave(opener, CRASH, vanished=True)
-    assert learns(first) == {end.name: (CRASH, True) for end in ends}
+    assert learns(first) == {end.name: (CRASH, False) for end in ends}
     assert learns(connection.leave(opener, None, vanished=False)) == {}
     assert all(learns(connection.leave(end, None, vanished=False)) == {} for end in ends)
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from support import ScriptedError, settle
 
-from trio_ports import ListenerFailed, Port, Posted, open_port_pair
+from trio_ports import Disconnected, ListenerFailed, Port, Posted, open_browser, open_port_pair
 
 
 async def test_an_observer_that_raises(nursery: trio.Nursery, caplog: pytest.LogCaptureFixture) -> None:
@@ -63,3 +63,40 @@ async def test_an_observer_sees_who_had_to_wait(nursery: trio.Nursery) -> None:
     assert posted == [b"1", b"2"]
     opener.disconnect()
     receiver.disconnect()
+
+
+async def test_an_observer_sees_a_port_that_nobody_else_holds() -> None:
+    """Its scope lets go of it when it is over, and only then."""
+    ended: list[Any] = []
+
+    def observe(observation: Any) -> None:
+        if isinstance(observation, Disconnected):
+            ended.append(observation.port)
+
+    async with trio.open_nursery() as nursery:
+        open_port_pair(nursery, "forgotten", observer=observe)
+        await settle()
+        nursery.cancel_scope.cancel()
+    assert [port.name for port in ended] == ["forgotten", "forgotten"]
+
+
+async def test_an_observer_that_disconnects() -> None:
+    """It should use no port; if it ends one while a message goes out that somebody has no room for, that is the end."""
+    openers: list[Port] = []
+
+    def observe(observation: Any) -> None:
+        if isinstance(observation, Posted) and observation.frame == b"3":
+            openers[0].disconnect()
+
+    async with open_browser(max_buffer_size=2, observer=observe) as browser:
+        extension = browser.install("notes@example.org")
+        background, *pages = (extension.open_page() for _ in range(3))
+        ended: list[Port] = []
+        for page in pages:
+            page.runtime.on_connect.add_listener(lambda port: port.on_disconnect.add_listener(ended.append))
+        openers.append(background.runtime.connect())
+        await settle()
+        for number in (1, 2, 3):
+            openers[0].post_message(number)
+        await settle()
+        assert [port.error for port in ended] == [None, None]

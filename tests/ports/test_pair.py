@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
+import gc
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -220,3 +223,47 @@ async def test_a_pair_in_a_cancelled_nursery_is_over_at_once() -> None:
         nursery.cancel_scope.cancel()
         opener, receiver = open_port_pair(nursery)
     assert sorted(port.statistics().state for port in (opener, receiver)) == ["closed", "ended"]
+
+
+async def test_listeners_have_the_context_variables_of_whoever_opened_the_pair(nursery: trio.Nursery) -> None:
+    """Not those of whoever opened another pair in the same nursery, even where the opener has none at all."""
+    variable = contextvars.ContextVar[str]("variable", default="none")
+    seen: list[str] = []
+
+    async def open_one(value: str | None) -> None:
+        if value is not None:
+            variable.set(value)
+        opener, receiver = open_port_pair(nursery)
+        receiver.on_message.add_listener(lambda message, port: seen.append(variable.get()))
+        opener.post_message(1)
+        await settle()
+        opener.disconnect()
+
+    async with trio.open_nursery() as openers:
+        for value in ("one", None, "two"):
+            contextvars.Context().run(openers.start_soon, open_one, value)
+            await trio.lowlevel.checkpoint()
+    assert sorted(seen) == ["none", "one", "two"]
+
+
+async def test_the_first_pair_of_a_nursery_keeps_nobodys_context_variables(nursery: trio.Nursery) -> None:
+    """Once it is over, although other pairs of the nursery live on."""
+    variable = contextvars.ContextVar[Any]("variable")
+    gone: list[weakref.ref[Any]] = []
+
+    async def open_first() -> None:
+        value = frozenset({"a value of the first opener"})
+        gone.append(weakref.ref(value))
+        variable.set(value)
+        opener, _ = open_port_pair(nursery)
+        await settle()
+        opener.disconnect()
+
+    async with trio.open_nursery() as openers:
+        openers.start_soon(open_first)
+        await trio.lowlevel.checkpoint()
+        kept, _ = open_port_pair(nursery)
+    await settle()
+    gc.collect()
+    assert gone[0]() is None
+    kept.disconnect()

@@ -72,7 +72,7 @@ class Connection:
         if end is self.opener:
             receivers = self._take_receivers()
             self.opener = None
-            return Consequences(tuple((receiver, error, vanished) for receiver in receivers))
+            return Consequences(tuple((receiver, error, False) for receiver in receivers))
         if end not in self.receivers:
             return Consequences()
         del self.receivers[end]
@@ -233,8 +233,7 @@ class End:
     @enable_ki_protection
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound. A full receiver where nobody ever listened is disconnected."""
-        connection = self._connection
-        if connection is None:
+        if self._connection is None:
             raise trio.BrokenResourceError
         unread: set[Lane] = set()
         if self.only is not None:
@@ -247,8 +246,8 @@ class End:
                     unread.add(lane)
         if self.on_sent is not None:
             self.on_sent(frame)
-        if unread:
-            _carry_out(connection.drop_unread(unread))
+        if unread and self._connection is not None:  # An observer may have disconnected.
+            _carry_out(self._connection.drop_unread(unread))
 
     @enable_ki_protection
     def put_before_waiting(self, frame: bytes) -> None:

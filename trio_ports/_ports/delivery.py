@@ -547,11 +547,12 @@ class Delivery:
             self._over(here=True)
 
     def _over(self, *, here: bool) -> None:
+        port = self._port()  # First, as the scope may be the last to refer to it.
         self.scope.forget(self)
         if self._done is not None:
             self._done.set()
         if self._observer is not None:
-            self._observer(Disconnected(self._port(), self.error, here))
+            self._observer(Disconnected(port, self.error, here))
 
     async def wait_over(self) -> None:
         """Wait until this port is over. A checkpoint."""

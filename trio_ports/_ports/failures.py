@@ -67,7 +67,7 @@ def judge(error: BaseException, listener_errors: ListenerErrors) -> Verdict:
     reported = failure if isinstance(failure, Exception) else None
     if reported is not None and listener_errors == "log":
         return Verdict(reported, cancelled, ends_port=False)
-    return Verdict(reported, error, ends_port=True)
+    return Verdict(reported, failure, ends_port=True)
 
 
 def join_failures(text: str, own: BaseException | None, others: BaseException) -> BaseException:

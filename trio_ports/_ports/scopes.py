@@ -61,7 +61,7 @@ class Scope:
 
     __slots__ = ("_context", "_empty", "_jobs", "closed", "ending", "members", "nursery", "unread")
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, context: contextvars.Context | None = None) -> None:
         self.nursery: trio.Nursery = nursery
         self.members: dict[Member, object] = {}
         """The members that are not over, in the order of opening, each with the object it keeps alive."""
@@ -72,7 +72,7 @@ class Scope:
         self.closed: bool = False
         self._jobs: dict[Job, None] = {}
         self._empty: trio.Event | None = None
-        self._context = contextvars.copy_context()
+        self._context = contextvars.copy_context() if context is None else context
 
     @enable_ki_protection
     def start_soon(
@@ -93,7 +93,8 @@ class Scope:
             return None
         job = Job()
         try:
-            (context or self._context).run(self._start, job, function, args)
+            # An empty context is false.
+            (self._context if context is None else context).run(self._start, job, function, args)
         except RuntimeError:  # The nursery is closed, so nobody is left to be notified.
             return None
         self._jobs[job] = None
@@ -137,7 +138,7 @@ class Scope:
         # First: a task that waits in a port is to be cancelled, and not to see that its port is closed.
         for job in tuple(self._jobs):
             job.scope.cancel()
-        for member in tuple(self.members):
+        for member, _kept_alive in tuple(self.members.items()):
             member.close(error, vanished=True)
         for member in tuple(self.unread):
             member.discard()
@@ -163,7 +164,7 @@ class Scope:
         """
         self.ending = True
         with trio.CancelScope(shield=True):
-            for member in tuple(self.members):
+            for member, _kept_alive in tuple(self.members.items()):
                 await member.settle(error)
             await self.wait_idle()
 
@@ -187,8 +188,10 @@ def scope_of(nursery: trio.Nursery) -> Scope:
         _KEPT.set(kept)
     scope = kept.get(nursery)
     if scope is None:
-        scope = Scope(nursery)
-        nursery.start_soon(_keep, scope, kept)
+        # An empty context: whoever opens the first pair may be gone long before the last one is over.
+        context = contextvars.Context()
+        scope = Scope(nursery, context)
+        context.run(nursery.start_soon, _keep, scope, kept)
         kept[nursery] = scope
     return scope
 
@@ -202,7 +205,7 @@ async def _keep(scope: Scope, kept: dict[trio.Nursery, Scope]) -> None:
             await trio.lowlevel.checkpoint()  # A task that is about to use a port is to be cancelled before that.
         del kept[scope.nursery]  # Ports that are opened from now on get another scope.
         scope.unread.clear()  # Ports that were over before keep their messages.
-        for member in tuple(scope.members):
+        for member, _kept_alive in tuple(scope.members.items()):
             member.begin_settling(None)
         await scope.settle()
         scope.close()
