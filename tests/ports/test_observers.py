@@ -9,7 +9,17 @@ import pytest
 import trio
 from support import ScriptedError, settle
 
-from trio_ports import Disconnected, ListenerFailed, Port, Posted, open_browser, open_port_pair
+from trio_ports import (
+    Cause,
+    Delivered,
+    Disconnected,
+    ListenerFailed,
+    Port,
+    PortError,
+    Posted,
+    open_browser,
+    open_port_pair,
+)
 
 
 async def test_an_observer_that_raises(nursery: trio.Nursery, caplog: pytest.LogCaptureFixture) -> None:
@@ -100,3 +110,20 @@ async def test_an_observer_that_disconnects() -> None:
             openers[0].post_message(number)
         await settle()
         assert [port.error for port in ended] == [None, None]
+
+
+async def test_an_interrupt_between_two_listeners() -> None:
+    """What is raised while a port's own code runs ends the port as a crash, and leaves through its scope."""
+    ends: list[PortError | None] = []
+
+    def observe(observation: Any) -> None:
+        if isinstance(observation, Delivered):
+            raise KeyboardInterrupt
+
+    with pytest.RaisesGroup(KeyboardInterrupt):
+        async with trio.open_nursery() as nursery:
+            opener, receiver = open_port_pair(nursery, observer=observe)
+            opener.on_disconnect.add_listener(lambda port: ends.append(port.error))
+            receiver.on_message.add_listener(lambda message, port: None)
+            opener.post_message(1)
+    assert [error and error.cause for error in ends] == [Cause.CRASHED]

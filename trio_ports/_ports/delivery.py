@@ -294,9 +294,7 @@ class Delivery:
     @enable_ki_protection
     def _start_pump(self) -> None:
         if self._job is None and self._holds == 0 and self.end.state is not State.CLOSED:
-            port = self._port()
-            if port is not None:
-                self._job = self.scope.start_soon(self._pump, port, context=self._context)
+            self._job = self.scope.start_soon(self._pump, self._port(), context=self._context)
 
     @enable_ki_protection
     async def _pump(self, port: Any) -> None:

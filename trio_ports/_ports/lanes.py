@@ -256,9 +256,8 @@ class Direction:
     @enable_ki_protection
     def admit(self, sender: Sender) -> None:
         """Send what waits on behalf of ``sender``, beyond the bound, so that its next message cannot overtake it."""
-        for task in [task for task, (end, _, _) in self.blocked.items() if end is sender]:
-            if task in self.blocked:  # The message before may have ended the connection.
-                self._serve(task, sender, self.blocked[task][1])
+        while task := next((task for task, (end, _, _) in self.blocked.items() if end is sender), None):
+            self._serve(task, sender, self.blocked[task][1])
 
     @enable_ki_protection
     def refuse(self, sender: Sender, error: Callable[[], Exception]) -> None:

@@ -55,3 +55,10 @@ def test_a_file_that_is_missing_for_another_reason() -> None:
     program = "import sys; sys.exit('cannot read settings.toml')"
     report = check_application([sys.executable, "-c", program, "settings.toml"], strict=False)
     assert report.broken_rules == (35,)
+
+
+def test_a_program_that_answers_once_and_leaves() -> None:
+    """One that says something else than it was sent and ends is no echo, and is not waited for."""
+    program = "import os, struct\nos.read(0, 65536)\nos.write(1, struct.pack('=I', 13) + b'{\"other\": 1} ')\n"
+    report = check_application([sys.executable, "-c", program], rules=[13], strict=False)
+    assert report.manner == "answers"
