@@ -233,7 +233,8 @@ class End:
     @enable_ki_protection
     def put(self, frame: bytes) -> None:
         """Send without regard to the bound. A full receiver where nobody ever listened is disconnected."""
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             raise trio.BrokenResourceError
         unread: set[Lane] = set()
         if self.only is not None:
@@ -246,8 +247,8 @@ class End:
                     unread.add(lane)
         if self.on_sent is not None:
             self.on_sent(frame)
-        if unread and self._connection is not None:  # An observer may have disconnected.
-            _carry_out(self._connection.drop_unread(unread))
+        if unread and self.can_send:  # An observer may have disconnected.
+            _carry_out(connection.drop_unread(unread))
 
     @enable_ki_protection
     def put_before_waiting(self, frame: bytes) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeGuard, final
 from weakref import ref
 
 import trio
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from trio.lowlevel import disable_ki_protection, enable_ki_protection, wait_task_rescheduled
 
 from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import State
@@ -308,7 +308,8 @@ class Delivery:
                     self._verdict = Verdict(None, error, ends_port=False)
                 if self._verdict is not None and not self._verdict.ends_port:
                     await self._finish_cancelled(port)
-            except BaseException as error:  # Interrupted between two listeners.
+            except BaseException as error:  # Interrupted between two listeners, or on the way to sleep.
+                self.end.lane.sleeper = None
                 self._verdict = Verdict(None, error, ends_port=True)
             if self._verdict is not None and self._verdict.raised is not None:
                 self._leave_by(self._verdict.raised, crash=self._verdict.ends_port)
@@ -358,6 +359,8 @@ class Delivery:
         direction = lane.direction
         blocked = direction.blocked
         head = lane.head
+        abort_sleep = lane.abort_sleep
+        task = trio.lowlevel.current_task()
         left = batch
         while True:
             listeners = event.listeners
@@ -368,7 +371,8 @@ class Delivery:
                     await trio.lowlevel.checkpoint()
                 else:
                     frame, message, result, listeners = b"", None, None, ()  # Keep nothing of the last one alive.
-                    head = await lane.sleep()
+                    head = lane.begin_sleep(task)
+                    await wait_task_rescheduled(abort_sleep)
                 left = batch
                 continue
             left -= 1
