@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from support import ScriptedError, Witness, World, each_dialect, open_world, settle
+from support import ScriptedError, Witness, each_dialect, open_world, settle
 from trio.testing import assert_checkpoints
 
 from trio_ports import Cause, Port
@@ -121,32 +121,28 @@ async def test_serve_cancelled_between_a_connection_and_its_handler() -> None:
     assert port.error is None
 
 
-async def test_a_handler_that_finds_its_port_closed_before_its_cancellation() -> None:
-    """It was woken in the tick in which its context closed: that is no failure of it. Its own disconnect is."""
-    for own in (False, True):
-        async with open_world() as world:
-            going_on = trio.Event()
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_handler_that_uses_its_closed_port(own: bool) -> None:
+    """It has ended, and neither failed nor ended another: whether its context closed or it disconnected itself."""
+    async with open_world() as world, trio.open_nursery() as nursery:
+        going_on = trio.Event()
 
-            async def handler(port: Port, own: bool = own, going_on: trio.Event = going_on) -> None:
-                await going_on.wait()
-                if own:
-                    port.disconnect()
-                port.post_message("answer")
-
-            async def serve(world: World = world, going_on: trio.Event = going_on, own: bool = own) -> None:
-                async with trio.open_nursery() as nursery:
-                    await nursery.start(world.background.runtime.serve, handler)
-                    world.page.runtime.connect()
-                    await settle()
-                    going_on.set()
-                    if not own:
-                        world.background.close()
-
+        async def handler(port: Port) -> None:
+            await going_on.wait()
             if own:
-                with pytest.RaisesGroup(pytest.RaisesGroup(trio.ClosedResourceError)):
-                    await serve()
-            else:
-                await serve()
+                port.disconnect()
+            port.post_message("answer")
+
+        await nursery.start(world.background.runtime.serve, handler)
+        port = world.page.runtime.connect()
+        await settle()
+        going_on.set()
+        if not own:
+            world.background.close()
+        await settle()
+        assert (port.statistics().state, port.error) == ("ended", None)
+        assert bool(nursery.child_tasks) == own
+        nursery.cancel_scope.cancel()
 
 
 async def test_serve_typed() -> None:

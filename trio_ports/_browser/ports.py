@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._ports.connection import End, open_connection
-from .._ports.failures import crash_error, judge
+from .._ports.failures import crash_error, judge, without_own_end
 from .._ports.observers import ListenerFailed
 from .._ports.options import Options
 from .._ports.port import Port
@@ -52,9 +52,12 @@ def decode_with(port: Port[Any, Any], decoder: Decoder) -> None:
 
 def judge_listener(port: Port[Any, Any], error: BaseException, options: Options) -> BaseException | None:
     """Report what an on_connect listener raised to the observer; crash its port and return it if it leaves."""
-    verdict = judge(error, options.listener_errors)
+    failure = without_own_end(error, port._delivery.end)
+    if failure is None:
+        return None  # The port is over, and so is its listener (rule 43).
+    verdict = judge(failure, options.listener_errors)
     if verdict.reported is not None and options.observer is not None:
         options.observer(ListenerFailed(port, verdict.reported, verdict.ends_port))
     if verdict.ends_port:
-        port._delivery.close(crash_error(error), vanished=True)
+        port._delivery.close(crash_error(failure), vanished=True)
     return verdict.raised

@@ -138,9 +138,12 @@ class Runtime:
     ) -> None:
         """Run ``handler(port)`` as a task for every connection, and disconnect its port when it returns.
 
-        Runs until it is cancelled or the context closes; then the handlers are cancelled. What a handler raises is a
-        crash of its port and leaves through here. Start it with ``await nursery.start(context.runtime.serve, handler)``
-        and no connection is missed.
+        Runs until it is cancelled or the context closes; then the handlers are cancelled. Start it with
+        ``await nursery.start(context.runtime.serve, handler)`` and no connection is missed.
+
+        A handler that its own port's end interrupts has ended, and concerns nobody else (rule 43). To end one
+        conversation, call ``port.disconnect()`` and return. What a handler raises otherwise is a crash of its port and
+        leaves through here, which cancels the other handlers.
 
         Args:
             handler: an async function.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import raise_unless_late
+from .._ports.handlers import Handler, run_handler
 from .._ports.port import Port
 from .._protocol.messages import Decoder
 from .ports import decode_with, hold, release
 from .script import ConnectEvent, Script
-
-Handler: TypeAlias = Callable[[Port[Any, Any]], Awaitable[object]]
 
 
 @enable_ki_protection
@@ -49,10 +47,7 @@ async def _handle(script: Script, handler: Handler, port: Port[Any, Any]) -> Non
         async with port:
             held = False
             release(port, within_task=True)
-            handling = handler(port)
-            if not isinstance(cast("object", handling), Awaitable):
-                raise TypeError(f"handler must be an async function: {handler!r} returned {handling!r}")
-            await handling
+            await run_handler(handler, port)
     except (trio.ClosedResourceError, BaseExceptionGroup) as error:
         if not script.closed:
             raise

@@ -7,7 +7,7 @@ from typing import final
 import trio
 
 from .delivery import Delivery
-from .failures import crash_error, join_failures, raise_as_it_is
+from .failures import crash_error, join_failures, raise_as_it_is, without_own_end
 
 
 @final
@@ -39,14 +39,19 @@ class Block:
         # runs after the first step of the body, which may be to receive.
         delivery.start_wanted_pump()
 
-    async def leave(self, error: BaseException | None) -> None:
-        """Disconnect the port, wait for a listener that is running, and raise the listeners' exceptions."""
+    async def leave(self, error: BaseException | None) -> bool:
+        """Disconnect the port, wait for a listener that is running, and raise the listeners' exceptions.
+
+        Returns:
+            Whether ``error`` stops here, because it only says that this port is over (rule 43).
+        """
         delivery = self._delivery
-        delivery.close(crash_error(error))
+        own = without_own_end(error, delivery.end) if delivery.ends_block else error
+        delivery.close(crash_error(own))
         delivery.end.close()  # Messages that were kept after the other side's end are not delivered any more.
-        leaving = error
+        leaving = own
         try:
-            await delivery.wait_listeners(cancelled=error is not None)
+            await delivery.wait_listeners(cancelled=own is not None)
         except BaseException as interruption:
             leaving = interruption
         delivery.discard()
@@ -56,9 +61,10 @@ class Block:
             finally:
                 self._raise_failures(leaving)
             if leaving is not None and leaving is not error:
-                raise leaving
+                raise_as_it_is(leaving)
+            return leaving is None
         finally:
-            del leaving, error  # Its traceback holds this frame.
+            del leaving, own, error  # Its traceback holds this frame.
 
     def _fail(self, error: BaseException) -> None:
         """Keep a listener's exception, and cancel the block."""

@@ -31,7 +31,7 @@ from .._protocol.messages import Decoder
 from .._util import runs_within
 from .connection import End
 from .events import Event, is_same
-from .failures import Verdict, closed_scope_error, crash_error, judge, raise_as_it_is
+from .failures import Verdict, closed_scope_error, crash_error, judge, note_end, raise_as_it_is, without_own_end
 from .observers import Delivered, Disconnected, Dropped, ListenerFailed
 from .options import Options
 from .scopes import Job, Scope
@@ -77,6 +77,7 @@ class Delivery:
         "_verdict",
         "decoder",
         "end",
+        "ends_block",
         "entering",
         "error",
         "on_disconnect",
@@ -104,6 +105,8 @@ class Delivery:
         self.entering: bool = False
         """A task is entering the port's block, and could not listen or read yet. Until then no message is dropped, and
         no end is reported."""
+        self.ends_block: bool = False
+        """The end of this port ends its block in good order, even if it raised an error there (rule 43)."""
         self.on_failure: Callable[[BaseException], None] | None = None
         """Called with a listener's exception; if it is None, the exception leaves through the scope."""
         self.on_message: Event[Callable[[Any, Any], object]] = Event(
@@ -247,10 +250,10 @@ class Delivery:
 
     def _end_of_messages(self) -> Exception:
         if self.error is None:
-            return trio.EndOfChannel("the other side of the port has disconnected")
+            return note_end(trio.EndOfChannel("the other side of the port has disconnected"), self.end)
         broken = trio.BrokenResourceError(str(self.error))
         broken.__cause__ = self.error
-        return broken
+        return note_end(broken, self.end)
 
     def _after_last_message(self) -> None:
         """Every message was taken: deliver the end, or close, if it was delivered before."""
@@ -276,11 +279,11 @@ class Delivery:
         text = self._options.dialect.post_after_close_text
         if self.end.state is State.CLOSED:
             closed_error = closed_scope_error if self.scope.closed else trio.ClosedResourceError
-            return closed_error(text or "this side of the port has disconnected")
+            return note_end(closed_error(text or "this side of the port has disconnected"), self.end)
         why = self.end.peer_error
         error = trio.BrokenResourceError(text or str(why or "the other side of the port has disconnected"))
         error.__cause__ = why
-        return error
+        return note_end(error, self.end)
 
     # The pump ------------------------------------------------------------------------------
 
@@ -403,7 +406,7 @@ class Delivery:
                     if result is not None and _is_awaitable(result):
                         await result
                 except BaseException as error:
-                    if self._leaves(port, error):
+                    if self._interrupts(port, error):
                         return True
             elif await self._dispatch(port, listeners, message):
                 return True
@@ -436,9 +439,14 @@ class Delivery:
                 if result is not None and _is_awaitable(result):
                     await result
             except BaseException as error:
-                if self._leaves(port, error):
+                if self._interrupts(port, error):
                     return True
         return False
+
+    def _interrupts(self, port: Any, error: BaseException) -> bool:
+        """Do as `_leaves` does, unless the end of this port only interrupted a listener of messages (rule 43)."""
+        rest = without_own_end(error, self.end)
+        return rest is not None and self._leaves(port, rest)
 
     def _leaves(self, port: Any, error: BaseException) -> bool:
         """Decide about a listener's exception, report it to the observer, and return whether it leaves the pump."""

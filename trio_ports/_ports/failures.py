@@ -6,7 +6,7 @@ Decisions only: the callers carry them out.
 from __future__ import annotations
 
 from typing import Final, Literal, NoReturn, TypeAlias, cast, final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import attrs
 import trio
@@ -17,6 +17,9 @@ ListenerErrors: TypeAlias = Literal["raise", "log"]
 
 _OF_CLOSED_SCOPES: Final[WeakSet[Exception]] = WeakSet()
 """The exceptions that were raised because a scope had closed."""
+_END_TYPES: Final = (trio.ClosedResourceError, trio.BrokenResourceError, trio.EndOfChannel)
+_OF_ENDS: Final[WeakKeyDictionary[BaseException, object]] = WeakKeyDictionary()
+"""The exceptions that were raised because a port was over, each with the port's end of the connection."""
 
 
 def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
@@ -95,6 +98,28 @@ def raise_as_it_is(error: BaseException) -> NoReturn:
     finally:
         error.__context__ = context
         del error, context  # Its traceback holds this frame.
+
+
+def note_end(error: Exception, end: object) -> Exception:
+    """Note that ``error`` is raised because the port of ``end`` is over, and return it."""
+    _OF_ENDS[error] = end
+    return error
+
+
+def without_own_end(error: BaseException | None, end: object) -> BaseException | None:
+    """Return what remains of an exception without the errors that the end of one port raised. Source: rule 43.
+
+    The code that a port was handed to, and that the port's end interrupts, has ended and not failed.
+    """
+
+    def is_own(each: BaseException) -> bool:
+        # Exceptions of other types cannot even be looked up: few of Python's own have weak references.
+        return isinstance(each, _END_TYPES) and _OF_ENDS.get(each) is end
+
+    if not isinstance(error, BaseExceptionGroup):
+        return None if error is not None and is_own(error) else error
+    own, rest = cast("BaseExceptionGroup[BaseException]", error).split(is_own)
+    return error if own is None else rest
 
 
 def closed_scope_error(text: str) -> trio.ClosedResourceError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any, Final
+from typing import Any
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._protocol.dialects import DialectName
-from .._protocol.senders import MessageSender
+from .._protocol.senders import UNKNOWN_SENDER, MessageSender
 from .._util import check_type, require_trio
 from .connection import open_connection
 from .failures import ListenerErrors
@@ -17,8 +17,6 @@ from .observers import Observer
 from .options import make_options
 from .port import Port
 from .scopes import scope_of
-
-UNKNOWN_SENDER: Final = MessageSender()
 
 
 @enable_ki_protection

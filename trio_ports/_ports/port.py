@@ -95,10 +95,12 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         name: str = "",
         sender: MessageSender | None = None,
         held: bool = False,
+        ends_block: bool = False,
         context: contextvars.Context | None = None,
         show_error: ShowError | None = None,
     ) -> None:
-        # If ``held`` is true, the port delivers nothing until its delivery is released.
+        # If ``held`` is true, the port delivers nothing until its delivery is released. ``ends_block`` (rule 43) is
+        # true of every port that somebody else has opened, and so of one with a sender.
         self._end = end
         self._options = options
         self._encoder = options.encoder
@@ -108,6 +110,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         self._thread = get_ident()
         self._block: Block | None = None
         self._delivery = Delivery(self, end, scope, options, decoder, context=context, show_error=show_error)
+        self._delivery.ends_block = ends_block or sender is not None
         if self._observer is not None:
             self._observer(Opened(self, end.number))
             end.on_sent = self._sent
@@ -356,8 +359,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         return self
 
     @enable_ki_protection
-    async def __aexit__(
+    async def __aexit__(  # type: ignore[override]  # trio's returns None
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    ) -> bool | None:
         assert self._block is not None
-        await self._block.leave(error)
+        return await self._block.leave(error)

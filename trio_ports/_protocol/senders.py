@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 import attrs
 
@@ -43,3 +43,7 @@ class MessageSender:
     """The native application that opened the connection."""
     user_script_world_id: str | None = None
     """The user-script world that opened the connection."""
+
+
+UNKNOWN_SENDER: Final = MessageSender()
+"""The sender at a receiving end of which nothing is known."""

@@ -21,7 +21,13 @@ Carry: TypeAlias = Callable[[End], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def open_carried_port(
-    carry: Carry, options: Options, decoder: Decoder, *, name: str = "", sender: MessageSender | None = None
+    carry: Carry,
+    options: Options,
+    decoder: Decoder,
+    *,
+    name: str = "",
+    sender: MessageSender | None = None,
+    ends_block: bool = False,
 ) -> AsyncGenerator[Port[Any, Any]]:
     """Open a port for the block, and run ``carry`` with its far end.
 
@@ -37,13 +43,15 @@ async def open_carried_port(
         decoder: decodes the messages that arrive.
         name: the port's name.
         sender: the port's sender.
+        ends_block: the error that the port's end raises in the block goes no further, as
+            it is with a port that has a sender.
     """
     near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
     body = Body()
     with body.joined():
         async with trio.open_nursery() as nursery:
             scope = Scope(nursery)
-            port: Port[Any, Any] = Port(near, scope, options, decoder, name=name, sender=sender)
+            port: Port[Any, Any] = Port(near, scope, options, decoder, name=name, sender=sender, ends_block=ends_block)
             entered = False
             try:
                 with body:

@@ -83,7 +83,8 @@ def open_stream_port(
     async def carry(end: End) -> None:
         await carry_stream(end, stream, FrameDecoder(max_frame_bytes=options.max_message_bytes))
 
-    return open_carried_port(carry, options, options.decoder(message_type), name=name, sender=sender)
+    decoder = options.decoder(message_type)
+    return open_carried_port(carry, options, decoder, name=name, sender=sender, ends_block=True)
 
 
 async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder) -> None:

@@ -23,6 +23,7 @@ from trio_ports import (
     ApplicationNameError,
     Cause,
     FrameTooLargeError,
+    MessageSender,
     MessageShapeError,
     MessageTooLargeError,
     Opened,
@@ -107,7 +108,7 @@ async def test_each_connection_is_a_port_with_its_sender(folder: Path) -> None:
         assert second.sender is not None
         assert (first.sender.id, first.sender.origin) == (FIREFOX_ID, None)
         assert (second.sender.id, second.sender.origin) == (CHROMIUM_ID, f"chrome-extension://{CHROMIUM_ID}")
-        assert third.sender is None
+        assert third.sender == MessageSender()
         assert repr(listener).startswith("<NativeListener 'com.example.app' (3 ports)")
 
 

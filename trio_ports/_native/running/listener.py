@@ -17,7 +17,9 @@ from trio.lowlevel import enable_ki_protection
 
 from ..._ports.body import Body
 from ..._ports.connection import End, open_connection
+from ..._ports.events import check_callable
 from ..._ports.failures import ListenerErrors, crash_error
+from ..._ports.handlers import Handler, run_handler
 from ..._ports.observers import Observer
 from ..._ports.options import Options, make_options
 from ..._ports.port import Port
@@ -62,10 +64,11 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     """Where browsers reach a native application that runs already. Made by `open_native_listener`.
 
     Every connection of every browser is a port of its own, with a `sender` of its own.
-    Take the ports with `accept`, with ``async for port in listener``, or with
-    ``trio.serve_listeners(handler, [listener])``. They belong to the block of
-    `open_native_listener`; inside ``async with port:`` a port belongs to that block
-    instead.
+    Take the ports with `serve`, or one by one with `accept` and ``async for port in
+    listener``. They belong to the block of `open_native_listener`; inside ``async with
+    port:`` a port belongs to that block instead. ``trio.serve_listeners`` takes this
+    listener too: let its handler begin with ``async with port:``, or a browser that
+    leaves early ends the whole server.
     """
 
     __slots__ = (
@@ -114,6 +117,32 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         _, sender = read_arguments(arguments)
         terms = self._terms
         return Port(near, self._scope, terms.options, terms.decoder, name=terms.application, sender=sender)
+
+    async def serve(self, handler: Handler, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run ``handler(port)`` for every connection, each in a task and inside ``async with port:``.
+
+        Runs until the listener is closed, and then waits for the handlers that are still
+        at work. A handler that its own port's end interrupts has ended, and concerns
+        nobody else (rule 43). To end one conversation, call ``port.disconnect()`` and
+        return. What a handler raises otherwise is a crash of its port and leaves through
+        here, which cancels the other handlers.
+
+        Args:
+            handler: an async function.
+            task_status: for ``await nursery.start(listener.serve, handler)``.
+
+        Raises:
+            trio.ClosedResourceError: the listener is closed already.
+            TypeError: ``handler`` is not an async function of a port.
+        """
+        check_callable("handler", handler, ("port",), kind="an async function")
+        if self._listening.cancel_called:
+            raise trio.ClosedResourceError("this listener is closed")
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            with contextlib.suppress(trio.ClosedResourceError):
+                async for port in self:
+                    nursery.start_soon(_handle, handler, port)
 
     async def aclose(self) -> None:
         """Stop listening, and give up the name and the socket. A checkpoint; a cancelled call has done so all the same.
@@ -177,6 +206,11 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         return far
 
 
+async def _handle(handler: Handler, port: Port[Any, Any]) -> None:
+    async with port:
+        await run_handler(handler, port)
+
+
 @contextlib.asynccontextmanager
 async def open_native_listener(
     application: str,
@@ -194,7 +228,7 @@ async def open_native_listener(
     ::
 
         async with open_native_listener("com.example.app") as listener:
-            await trio.serve_listeners(talk, [listener])
+            await listener.serve(talk)
 
     The application's manifest names a relay, ``trio-ports relay com.example.app``,
     which a browser starts for every connection. Relays find this program by a socket in
