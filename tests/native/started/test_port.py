@@ -175,7 +175,7 @@ def test_end_of_file_ends_the_conversation_at_once() -> None:
     with host("port.post_message([m async for m in port]); await port.wait_disconnected()", options="") as it:
         out, error, status = it.finish(encode(1) + encode(2))
         assert status == 0
-        assert (out, error) == (b"", "")
+        assert (out, error) == (b"", "the program goes on\n")
     with host("got = [m async for m in port]; print(got, port.error, port.statistics().state)") as it:
         _, error, status = it.finish(encode(1) + encode(2))
         assert "[1, 2] None ended" in error
