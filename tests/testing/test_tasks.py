@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from trio_ports.testing._conformance.players.in_process import BlockTask
 from trio_ports.testing._conformance.players.notation import ScriptedError
-from trio_ports.testing._conformance.players.tasks import BlockTask
 
 
 async def test_what_leaves_a_block() -> None:

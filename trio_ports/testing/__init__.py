@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from ._conformance.check import Report, check_browser, check_port
     from ._conformance.compare.compare import Difference
     from ._conformance.history import moves
-    from ._conformance.history.generate import histories
+    from ._conformance.history.generate import Scope, histories
     from ._conformance.history.moves import History, Move, describe_history
-    from ._conformance.history.scope import Scope
     from ._conformance.options import Limits
     from ._conformance.play import RuleBrokenError
     from ._conformance.players.browser import BrowserPlayer, open_browser_player
@@ -37,39 +36,27 @@ if TYPE_CHECKING:
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, misframing, stalling, trickling
 else:
-    _load = imported_on_demand(
-        __name__,
-        {
-            name: home
-            for home, names in {
-                "._applications.check": (
-                    "ApplicationBrokenError",
-                    "ApplicationReport",
-                    "Finding",
-                    "check_application",
-                    "examine_application",
-                ),
-                ".recorder": ("ConversationRecorder",),
-                "._conformance.check": ("Report", "check_browser", "check_port"),
-                "._conformance.history": ("moves",),
-                "._conformance.history.generate": ("histories",),
-                ".driver": ("Driver", "DriverTask"),
-                "._conformance.history.moves": ("History", "Move", "describe_history"),
-                "._conformance.compare.compare": ("Difference",),
-                "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
-                "._conformance.players.ends": ("PortPlayer", "open_port_player"),
-                "._conformance.players.player": ("Player",),
-                "._conformance.rules": ("RULES", "Rule"),
-                "._conformance.history.scope": ("Scope",),
-                ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
-                ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
-                "._conformance.options": ("Limits",),
-                "._conformance.play": ("RuleBrokenError",),
-                "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
-            }.items()
-            for name in names
-        },
-    )
+    _HOMES = {
+        "._applications.check": "ApplicationBrokenError ApplicationReport Finding "
+        "check_application examine_application",
+        "._conformance.check": "Report check_browser check_port",
+        "._conformance.compare.compare": "Difference",
+        "._conformance.history": "moves",
+        "._conformance.history.generate": "Scope histories",
+        "._conformance.history.moves": "History Move describe_history",
+        "._conformance.options": "Limits",
+        "._conformance.play": "RuleBrokenError",
+        "._conformance.players.browser": "BrowserPlayer open_browser_player",
+        "._conformance.players.ends": "PortPlayer open_port_player",
+        "._conformance.players.player": "Player",
+        "._conformance.rules": "RULES Rule",
+        "._conformance.state_machines": "PortStateMachine browser_state_machine port_state_machine",
+        ".driver": "Driver DriverTask",
+        ".recorder": "ConversationRecorder",
+        ".strategies": "chunkings json_messages port_names senders",
+        ".streams": "FaultyStream breaking half_closing misframing stalling trickling",
+    }
+    _load = imported_on_demand(__name__, {name: home for home, names in _HOMES.items() for name in names.split()})
 
     def __getattr__(name: str) -> Any:
         try:
@@ -85,44 +72,10 @@ else:
 
 
 __all__ = [
-    "RULES",
-    "ApplicationBrokenError",
-    "ApplicationReport",
-    "BrowserPlayer",
-    "ConversationRecorder",
-    "Difference",
-    "Driver",
-    "DriverTask",
-    "FaultyStream",
-    "Finding",
-    "History",
-    "Limits",
-    "Move",
-    "Player",
-    "PortPlayer",
-    "PortStateMachine",
-    "Report",
-    "Rule",
-    "RuleBrokenError",
-    "Scope",
-    "breaking",
-    "browser_state_machine",
-    "check_application",
-    "check_browser",
-    "check_port",
-    "chunkings",
-    "describe_history",
-    "examine_application",
-    "half_closing",
-    "histories",
-    "json_messages",
-    "misframing",
-    "moves",
-    "open_browser_player",
-    "open_port_player",
-    "port_names",
-    "port_state_machine",
-    "senders",
-    "stalling",
-    "trickling",
-]
+    "RULES", "ApplicationBrokenError", "ApplicationReport", "BrowserPlayer", "ConversationRecorder", "Difference",
+    "Driver", "DriverTask", "FaultyStream", "Finding", "History", "Limits", "Move", "Player", "PortPlayer",
+    "PortStateMachine", "Report", "Rule", "RuleBrokenError", "Scope", "breaking", "browser_state_machine",
+    "check_application", "check_browser", "check_port", "chunkings", "describe_history", "examine_application",
+    "half_closing", "histories", "json_messages", "misframing", "moves", "open_browser_player", "open_port_player",
+    "port_names", "port_state_machine", "senders", "stalling", "trickling",
+]  # fmt: skip

@@ -129,11 +129,8 @@ def check_browser(
 
 
 def _require_no_trio(what: str) -> None:
-    try:
-        trio.lowlevel.current_task()
-    except RuntimeError:
-        return
-    raise RuntimeError(f"{what} runs loops of its own: call it outside Trio, or with trio.to_thread.run_sync")
+    if trio.lowlevel.in_trio_run():
+        raise RuntimeError(f"{what} runs loops of its own: call it outside Trio, or with trio.to_thread.run_sync")
 
 
 async def _count_receivers(maker: Maker) -> int:
@@ -142,11 +139,7 @@ async def _count_receivers(maker: Maker) -> int:
 
 
 def _check(
-    subject: Subject,
-    stories: list[Story],
-    examples: int,
-    max_moves: int,
-    on_progress: Callable[[int, int], object],
+    subject: Subject, stories: list[Story], examples: int, max_moves: int, on_progress: Callable[[int, int], object]
 ) -> Report:
     done = 0
     total = len(stories) + examples

@@ -15,8 +15,8 @@ from .compare.blame import rule_of
 from .compare.compare import Comparison, Difference
 from .compare.hints import hint_of
 from .compare.show import draw_logs
+from .history.generate import Scope
 from .history.moves import EXTENSIONS, History, Move, describe_history
-from .history.scope import Scope
 from .history.shrink import shrink
 from .model import DialectRules, Model
 from .options import Options
@@ -117,8 +117,7 @@ def play(subject: Subject, history: History) -> Played:
 
 async def _play(subject: Subject, history: History) -> Played:
     played = Played([])
-    failure: BaseException | None = None
-    was_cancelled = True
+    expected, found = "that it stays open", "it was cancelled"
     try:
         async with subject.open_player() as player:
             with trio.move_on_after(REST_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
@@ -126,13 +125,11 @@ async def _play(subject: Subject, history: History) -> Played:
             if patience.cancelled_caught:
                 played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on for ever")
             played.logs = {name: actor.log for name, actor in player.contexts.items()}
-            was_cancelled = False
+            expected = found = ""
     except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
-        failure = error
-    if failure is not None and played.difference is None:
-        played.difference = Difference("scope", "the maker's scope", "that nothing leaves it", repr(failure))
-    elif was_cancelled and played.difference is None:
-        played.difference = Difference("scope", "the maker's scope", "that it stays open", "it was cancelled")
+        expected, found = "that nothing leaves it", repr(error)
+    if played.difference is None and found:
+        played.difference = Difference("scope", "the maker's scope", expected, found)
     return played
 
 
@@ -164,13 +161,7 @@ async def _compare(subject: Subject, comparison: Comparison, player: InProcessPl
 
 
 def shorten(subject: Subject, played: Played, story_rule: int | None = None) -> RuleBrokenError:
-    """Leave out of a history what is not needed to break the rule, and return the error for what is left.
-
-    Args:
-        subject: what is under test.
-        played: the history, which ends with a difference.
-        story_rule: the rule that the story was about; None if the history was random.
-    """
+    """Leave out of a history what is not needed to break the rule, and return the error for what is left."""
     assert played.difference is not None
     kind = played.difference.kind
     best = played

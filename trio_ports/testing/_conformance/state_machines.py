@@ -20,14 +20,23 @@ from ..driver import Driver
 from .compare.blame import rule_of
 from .compare.compare import Comparison, Difference
 from .compare.hints import hint_of
-from .history.generate import MoveGenerator
+from .history.generate import FILLED, MoveGenerator, Scope
 from .history.moves import History, Move, describe_move
-from .history.scope import FILLED, Scope
 from .model import Model
 from .options import DialectName, Limits, ListenerErrors, Options
 from .play import Played, RuleBrokenError, Subject, make_browser_subject, make_port_subject, quiet, shorten
 from .players.ends import Maker
 from .players.in_process import InProcessPlayer
+
+
+def _drawn(kind: str, *, name: str = "", when: Callable[[Any], bool] = lambda _: True) -> Any:
+    """Return a rule that does a move of this kind, if there is one that makes sense now."""
+
+    def choose(self: PortStateMachine, data: st.DataObject) -> None:
+        self._choose(kind, data)
+
+    choose.__name__ = name or kind
+    return precondition(when)(rule(data=st.data())(choose))
 
 
 class PortStateMachine(RuleBasedStateMachine):
@@ -85,91 +94,42 @@ class PortStateMachine(RuleBasedStateMachine):
         for move in self._generator.begin():
             self.do(move)
 
-    @rule(data=st.data())
-    def turn(self, data: st.DataObject) -> None:
-        """Do something at once: post, add and remove listeners, disconnect, from one side or several."""
-        self._choose("turn", data)
-
-    @rule(data=st.data())
-    def talk(self, data: st.DataObject) -> None:
-        """Post messages."""
-        self._choose("talk", data)
-
-    @rule(data=st.data())
-    def attend(self, data: st.DataObject) -> None:
-        """Add and remove listeners of messages."""
-        self._choose("attend", data)
-
-    @precondition(lambda self: self.reference.rules.bound <= FILLED)
-    @rule(data=st.data())
-    def fill(self, data: st.DataObject) -> None:
-        """Post as many messages as there is room for, or more; send beyond, and cancel that."""
-        self._choose("fill", data)
-
-    @precondition(lambda self: self.scope.beyond_browsers)
-    @rule(data=st.data())
-    def send(self, data: st.DataObject) -> None:
-        """Send, which may block."""
-        self._choose("send", data)
-
-    @precondition(lambda self: self.scope.beyond_browsers)
-    @rule(data=st.data())
-    def receive(self, data: st.DataObject) -> None:
-        """Receive, which may block."""
-        self._choose("receive", data)
-
-    @precondition(lambda self: self.scope.beyond_browsers)
-    @rule(data=st.data())
-    def wait_disconnected(self, data: st.DataObject) -> None:
-        """Wait for the end."""
-        self._choose("wait", data)
-
-    @precondition(lambda self: any(call.outcome == "blocked" for call in self.reference.calls.values()))
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        """Cancel a call that is blocked."""
-        self._choose("cancel", data)
-
-    @precondition(lambda self: any(port.holding for port in self.reference.ports))
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        """Let a listener that waits go on."""
-        self._choose("release", data)
-
-    @precondition(lambda self: self.scope.beyond_browsers)
-    @rule(data=st.data())
-    def use_block(self, data: st.DataObject) -> None:
-        """Enter ``async with`` a port, or leave it: in good order, cancelled, or by a crash."""
-        self._choose("block", data)
+    turn = _drawn("turn")
+    """Do something at once: post, add and remove listeners, disconnect, from one side or several."""
+    talk = _drawn("talk")
+    """Post messages."""
+    attend = _drawn("attend")
+    """Add and remove listeners of messages."""
+    fill = _drawn("fill", when=lambda self: self.reference.rules.bound <= FILLED)
+    """Post as many messages as there is room for, or more; send beyond, and cancel that."""
+    send = _drawn("send", when=lambda self: self.scope.beyond_browsers)
+    """Send, which may block."""
+    receive = _drawn("receive", when=lambda self: self.scope.beyond_browsers)
+    """Receive, which may block."""
+    wait_disconnected = _drawn("wait", name="wait_disconnected", when=lambda self: self.scope.beyond_browsers)
+    """Wait for the end."""
+    cancel = _drawn(
+        "cancel", when=lambda self: any(call.outcome == "blocked" for call in self.reference.calls.values())
+    )
+    """Cancel a call that is blocked."""
+    release = _drawn("release", when=lambda self: any(port.holding for port in self.reference.ports))
+    """Let a listener that waits go on."""
+    use_block = _drawn("block", name="use_block", when=lambda self: self.scope.beyond_browsers)
+    """Enter ``async with`` a port, or leave it: in good order, cancelled, or by a crash."""
 
     @rule(seconds=st.floats(0.001, 1e6))
     def pass_time(self, seconds: float) -> None:
         """Let time pass: nothing about a port depends on it."""
         self.driver.advance(seconds)
 
-    @precondition(lambda self: self.scope.browser)
-    @rule(data=st.data())
-    def change_places(self, data: st.DataObject) -> None:
-        """Open, navigate or close a tab, a frame or a page."""
-        self._choose("place", data)
-
-    @precondition(lambda self: self.scope.browser)
-    @rule(data=st.data())
-    def connect(self, data: st.DataObject) -> None:
-        """Connect, from anywhere to anywhere."""
-        self._choose("connect", data)
-
-    @precondition(lambda self: self.scope.browser)
-    @rule(data=st.data())
-    def listen(self, data: st.DataObject) -> None:
-        """Listen for connections, or listen no more."""
-        self._choose("listen", data)
-
-    @precondition(lambda self: self.scope.browser)
-    @rule(data=st.data())
-    def use_context(self, data: st.DataObject) -> None:
-        """Close a context, or enter or leave its block."""
-        self._choose("context", data)
+    change_places = _drawn("place", name="change_places", when=lambda self: self.scope.browser)
+    """Open, navigate or close a tab, a frame or a page."""
+    connect = _drawn("connect", when=lambda self: self.scope.browser)
+    """Connect, from anywhere to anywhere."""
+    listen = _drawn("listen", when=lambda self: self.scope.browser)
+    """Listen for connections, or listen no more."""
+    use_context = _drawn("context", name="use_context", when=lambda self: self.scope.browser)
+    """Close a context, or enter or leave its block."""
 
     @invariant()
     def does_what_the_model_does(self) -> None:

@@ -39,11 +39,5 @@ USUAL: Final = {
 
 
 def rule_of(difference: Difference, story_rule: int | None = None) -> int:
-    """Return the number of the rule that is broken.
-
-    Args:
-        difference: what was found.
-        story_rule: the rule that the story was about; None in a random history.
-    """
-    certain = CERTAIN.get(difference.kind)
-    return certain or story_rule or USUAL[difference.kind]
+    """Return the number of the rule that is broken; ``story_rule`` is None in a random history."""
+    return CERTAIN.get(difference.kind) or story_rule or USUAL[difference.kind]

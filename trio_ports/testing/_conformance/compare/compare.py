@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 import attrs
 
 from .. import model
 from ..history.moves import Move
 from ..players.actors import Actor
-from ..players.in_process import InProcessPlayer
+from ..players.in_process import CallTask, InProcessPlayer
 from ..players.notation import LAST_ERROR, STRANGER, cause_of
 from ..players.player import Record
-from ..players.tasks import CallTask
 from .show import describe_record, list_records, text_of
 
-Kind: TypeAlias = Literal[
-    "sender",
-    "name",
-    "error",
-    "cause",
-    "inside connect",
-    "inside a call",
-    "arguments",
-    "over",
-    "connections",
-    "messages",
-    "messages kept",
-    "listeners",
-    "ends",
-    "block",
-    "scope",
-    "receive",
-    "disconnect",
-    "not-json",
-    "too-large",
-    "full",
-    "blocked",
-    "closed",
-    "broken",
-]
-REFUSALS: Final[tuple[Kind, ...]] = ("not-json", "too-large", "full", "closed", "broken", "blocked")
+Refusal: TypeAlias = Literal["not-json", "too-large", "full", "closed", "broken", "blocked"]
 """The words for what post_message or send raises, those that explain most first."""
+OfListeners: TypeAlias = Literal["arguments", "inside connect", "inside a call", "connections", "messages", "listeners"]
+OfPorts: TypeAlias = Literal["name", "sender", "error", "cause", "ends", "over", "messages kept"]
+OfCalls: TypeAlias = Literal["receive", "disconnect", "block", "scope"]
+Kind: TypeAlias = Literal[OfListeners, OfPorts, OfCalls, Refusal]
+Fact: TypeAlias = tuple[Kind, str, str]
+"""Something that is compared: what it is, as it should be, and as it was found."""
+REFUSALS: Final[tuple[Refusal, ...]] = get_args(Refusal)
 CAUSES: Final = ("crashed", "no-receiver", "unread")
 """Causes of an error that a rule other than that about errors is about."""
 CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
@@ -69,10 +50,6 @@ class Comparison:
     """Compares a player with a model after each move.
 
     Records that both agreed on are not compared again, because a history may have thousands of messages.
-
-    Args:
-        reference: the model, which plays the same moves.
-        player: plays them with the ports under test.
     """
 
     def __init__(self, reference: model.Model, player: InProcessPlayer) -> None:
@@ -101,19 +78,28 @@ class Comparison:
             yield from _compare_call(f"the call {name}", call, self._player.calls[name])
 
     def _compare_port(self, port: model.Port, label: str, actor: Actor) -> Iterator[Difference]:
-        at = f"port {label} of {actor.name}"
+        for kind, expected, found in self._facts(port, label, actor):
+            if expected != found:
+                yield Difference(kind, f"port {label} of {actor.name}", expected, found)
+
+    def _facts(self, port: model.Port, label: str, actor: Actor) -> Iterator[Fact]:
         real = actor.ports[label]
         opener = self._player.contexts["opener"].ports["p"] if port.context.kind == "end" else port
-        yield from _compare_attributes(at, port, real, opener.name)
-        yield from _compare_last_error(at, actor)
-        yield from _compare_logs(at, label, port, actor, self._agreed.get(port.context, (0, 0)))
-        yield from _compare_error(at, port, real)
-        yield from _compare_statistics(at, port, real, counts=not self._player.outside_trio)
-        over = port.state in ("closed", "ended")
-        if over != (label in actor.ended_ports):
-            kind: Kind = "over" if hasattr(real, "statistics") else "ends"
-            words = {True: "over", False: "open"}
-            yield Difference(kind, at, words[over], words[not over])
+        yield "name", repr(opener.name), repr(real.name)
+        if port.side == "opener":
+            yield "sender", "sender=None", f"sender={real.sender!r}"
+        else:
+            yield "sender", "a sender", "sender=None" if real.sender is None else "a sender"
+        runtime = getattr(actor.context, "runtime", None)
+        if runtime is not None and runtime.last_error is not None:
+            yield "error", "last_error=None outside on_disconnect", f"last_error={runtime.last_error!r}"
+        yield from _facts_of_log(label, port, actor, self._agreed.get(port.context, (0, 0)))
+        should, error = port.error if port.rules.keeps_error else None, cause_of(real.error)
+        yield _kind_of_error(should, error), f"error={should}", f"error={error}"
+        yield from _facts_of_statistics(port, real, counts=not self._player.outside_trio)
+        words = {True: "over", False: "open"}
+        kind: Kind = "over" if hasattr(real, "statistics") else "ends"
+        yield kind, words[port.state in ("closed", "ended")], words[label in actor.ended_ports]
 
 
 # Steps and calls ----------------------------------------------------------------------------------------------------
@@ -122,14 +108,14 @@ class Comparison:
 def _compare_results(expected: Sequence[Any], found: Sequence[Any], move: Move) -> Iterator[Difference]:
     if expected == found:
         return
-    index = next(index for index, pair in enumerate(zip(expected, found, strict=True)) if pair[0] != pair[1])
+    index, (should, did) = next(
+        (index, pair) for index, pair in enumerate(zip(expected, found, strict=True)) if pair[0] != pair[1]
+    )
     # The last results are those of this move: one for each step of a turn, or one for a block that was left.
     steps: list[Any] = move.get("steps", [{"do": move.get("move")}])
     step = steps[index - len(expected)]
     at = f"{step['do']} of {step.get('at', move.get('at'))}"
-    yield Difference(
-        _kind_of_result(step["do"], expected[index], found[index]), at, *map(str, (expected[index], found[index]))
-    )
+    yield Difference(_kind_of_result(step["do"], should, did), at, str(should), str(did))
 
 
 def _kind_of_result(do: str, *results: Any) -> Kind:
@@ -202,58 +188,29 @@ def _show_ports(events: dict[str, str]) -> str:
     return "; ".join(f"{event} with the port {label}" for label, event in events.items()) or "nothing"
 
 
-def _compare_attributes(at: str, port: model.Port, real: Any, name: str) -> Iterator[Difference]:
-    if real.name != name:
-        yield Difference("name", at, repr(name), repr(real.name))
-    if port.side == "opener" and real.sender is not None:
-        yield Difference("sender", at, "sender=None", f"sender={real.sender!r}")
-    if port.side == "receiver" and real.sender is None:
-        yield Difference("sender", at, "a sender", "sender=None")
-
-
-def _compare_last_error(at: str, actor: Actor) -> Iterator[Difference]:
-    runtime = getattr(actor.context, "runtime", None)
-    if runtime is not None and runtime.last_error is not None:
-        yield Difference("error", at, "last_error=None outside on_disconnect", f"last_error={runtime.last_error!r}")
-
-
-def _compare_error(at: str, port: model.Port, real: Any) -> Iterator[Difference]:
-    expected = port.error if port.rules.keeps_error else None
-    found = cause_of(real.error)
-    if expected != found:
-        yield Difference(_kind_of_error(expected, found), at, f"error={expected}", f"error={found}")
-
-
 def _kind_of_error(expected: str | None, found: str | None) -> Kind:
     causes = {str(error).partition(":")[0] for error in (expected, found)}
     return "cause" if causes.intersection(CAUSES) else "error"
 
 
-def _compare_statistics(at: str, port: model.Port, real: Any, *, counts: bool) -> Iterator[Difference]:
-    """Compare what a port says of itself, if it does. ``counts``: nothing is on its way outside this Trio run."""
+def _facts_of_statistics(port: model.Port, real: Any, *, counts: bool) -> Iterator[Fact]:
+    """What a port says of itself, if it does. ``counts``: nothing is on its way outside this Trio run."""
     statistics: Callable[[], Any] | None = getattr(real, "statistics", None)
     if statistics is None:
         return
     found = statistics()
-    if found.state != port.state:
-        yield Difference("ends", at, port.state, str(found.state))
-    if not counts:
-        return
-    waiting = len(port.inbox.messages)
-    if found.messages_waiting != waiting:
-        texts = (f"{count} messages waiting" for count in (waiting, found.messages_waiting))
-        yield Difference("messages kept", at, *texts)
-    senders = sum(entry[0] is port for entry in port.out.waiting)
-    if found.tasks_waiting_send != senders:
-        texts = (f"{count} waiting to send" for count in (senders, found.tasks_waiting_send))
-        yield Difference("blocked", at, *texts)
+    yield "ends", port.state, str(found.state)
+    if counts:
+        messages, senders = len(port.inbox.messages), sum(entry[0] is port for entry in port.out.waiting)
+        yield "messages kept", f"{messages} messages waiting", f"{found.messages_waiting} messages waiting"
+        yield "blocked", f"{senders} waiting to send", f"{found.tasks_waiting_send} waiting to send"
 
 
 # Logs ---------------------------------------------------------------------------------------------------------------
 
 
-def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: tuple[int, int]) -> Iterator[Difference]:
-    """Compare the calls of a port's listeners since both agreed; if they differ, show all of them."""
+def _facts_of_log(label: str, port: model.Port, actor: Actor, agreed: tuple[int, int]) -> Iterator[Fact]:
+    """The calls of a port's listeners since both agreed; if they differ, all of them."""
     expected = [seen for seen in port.context.log[agreed[0] :] if seen.record["port"] == label]
     found = [record for record in actor.log[agreed[1] :] if record["port"] == label]
     if not is_same_log(expected, found):
@@ -262,7 +219,7 @@ def _compare_logs(at: str, label: str, port: model.Port, actor: Actor, agreed: t
         texts = list_records(should), list_records(did)
         if texts[0] == texts[1]:  # They differ in something that is not shown otherwise.
             texts = text_of(should), text_of(did)
-        yield Difference(_kind_of_log(should, did), at, *texts)
+        yield _kind_of_log(should, did), *texts
 
 
 def is_same_log(expected: Sequence[model.Seen], found: Sequence[Record]) -> bool:
@@ -316,11 +273,9 @@ def _kind_of_log(should: list[Record], did: list[Record]) -> Kind:
     for kind, key, events in _PARTS_OF_LOG:
         if _values(should, events, key) != _values(did, events, key):
             return kind
-    for one, other in zip(
-        *([r for r in records if r["event"] == "on_disconnect"] for records in (should, did)), strict=True
-    ):
-        if one["error"] != other["error"]:
-            return "error" if LAST_ERROR in str(other["error"]) else _kind_of_error(one["error"], other["error"])
+    for one, other in zip(*(_values(records, ("on_disconnect",), "error") for records in (should, did)), strict=True):
+        if one != other:
+            return "error" if LAST_ERROR in str(other) else _kind_of_error(one, other)
     raised = [r for records in (did, should) for r in records if r["event"] == "raised"]
     if _values(should, ("raised",), "error") != _values(did, ("raised",), "error"):
         return _kind_of_result(raised[0]["call"], *(record["error"] for record in raised))

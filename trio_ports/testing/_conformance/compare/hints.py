@@ -11,16 +11,14 @@ from .compare import Difference
 
 
 def hint_of(difference: Difference, rules: DialectRules, player: InProcessPlayer) -> str:
-    """Return a hint; empty, if the difference does not look as if other limits were passed.
-
-    Args:
-        difference: what was found.
-        rules: what the ports were compared with.
-        player: has played with the ports, and may have met their limits.
-    """
+    """Return a hint; empty, if the difference does not look as if other limits were passed."""
     words = {difference.expected.partition(" ")[0], difference.found.partition(" ")[0]}
+    largest = player.largest_message
     if "too-large" in words:
-        return _hint_of_size(rules.largest, player.largest_message)
+        if largest is None:
+            return _hint_of_unknown("message limit", "max_message_bytes")
+        found = f"the maker's connections seem to carry messages of up to {largest:.0f} bytes"
+        return "" if largest == rules.largest else f"{found}: pass limits=Limits(max_message_bytes={largest:.0f})"
     bound = _bound_of(player)
     if rules.learns_late or bound == rules.bound:  # Over a wire nobody knows how many are on their way.
         return ""
@@ -30,15 +28,6 @@ def hint_of(difference: Difference, rules: DialectRules, player: InProcessPlayer
     if "full" in words:
         return _hint_of_unknown("bound", "max_buffer_size")
     return ""
-
-
-def _hint_of_size(passed: float, met: float | None) -> str:
-    if met is None:
-        return _hint_of_unknown("message limit", "max_message_bytes")
-    if met == passed:
-        return ""
-    found = f"the maker's connections seem to carry messages of up to {met:.0f} bytes"
-    return f"{found}: pass limits=Limits(max_message_bytes={met:.0f})"
 
 
 def _hint_of_unknown(limit: str, option: str) -> str:

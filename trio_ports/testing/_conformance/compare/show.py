@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..players.player import Record
 
 MANY: Final = 20
 """Of more records than this, those in the middle are only counted."""
-_encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
-
-
-def text_of(value: Any) -> str:
-    """Return a value as text, by which it can be compared."""
-    return _encode(value)
+text_of: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
+"""Returns a value as text, by which it can be compared."""
 
 
 def list_records(records: Sequence[Record]) -> str:

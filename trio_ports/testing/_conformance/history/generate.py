@@ -6,16 +6,18 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, final
 
+import attrs
 from hypothesis import strategies as st
 
 from ...strategies import json_messages
 from ..model import DIALECT_RULES, Context, DialectRules, Model, Port
 from . import moves
 from .moves import EXTENSIONS, NOBODY, History, Move, Step
-from .scope import FILLED, Scope
 
 T = TypeVar("T")
 
+FILLED: Final = 2000
+"""The largest bound that a history fills."""
 MOST_CONTEXTS: Final = 14
 MOST_PORTS: Final = 16
 
@@ -58,14 +60,26 @@ def _numbers(below: int) -> st.SearchStrategy[int]:
 
 
 @final
-class MoveGenerator:
-    """Generates moves that make sense.
+@attrs.frozen
+class Scope:
+    """What a history may contain."""
 
-    Args:
-        draw: draws from a strategy.
-        reference: a model that has played the moves so far.
-        scope: what may happen.
-    """
+    receivers: int = 1
+    """How many receivers the one connection has, where there is no browser."""
+    browser: bool = False
+    """It takes place in a browser."""
+    beyond_browsers: bool = True
+    """It uses what real browsers lack: ``send``, ``receive``, ``async with``, listeners that wait, values that are not
+    JSON."""
+    listeners_raise: bool = True
+    """Listeners may raise, and it is logged."""
+    supports_async_with: bool = True
+    """Ports can be entered with ``async with``."""
+
+
+@final
+class MoveGenerator:
+    """Generates moves that make sense, after those that the reference has played."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], reference: Model, scope: Scope) -> None:
         self._draw = draw
@@ -94,12 +108,14 @@ class MoveGenerator:
         if self._scope.beyond_browsers:
             kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill"]
         if self._scope.browser:
-            kinds += ["place", "place"]
-            kinds += ["connect", "connect", "context", "listen"]
+            kinds += ["place", "place", "connect", "connect", "context", "listen"]
         return kinds
 
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[self._number(len(choices))]
+
+    def _any(self, choices: Sequence[T]) -> T | None:
+        return self._pick(choices) if choices else None
 
     def _number(self, below: int) -> int:
         return int(self._draw(_numbers(below)))
@@ -128,8 +144,7 @@ class MoveGenerator:
         return [p for c in self._living() for label, p in c.ports.items() if not label.startswith("?")]
 
     def _port(self) -> Port | None:
-        ports = self._ports()
-        return self._pick(ports) if ports else None
+        return self._any(self._ports())
 
     def _either(self, better: list[Port]) -> Port | None:
         """Choose one of the ports that make a better story, if there are any, more often than not."""
@@ -149,7 +164,7 @@ class MoveGenerator:
         return self._choose_turn(("listen", "listen", "listen", "post", "unlisten"))
 
     def _choose_turn(self, steps_of: Sequence[str] = _STEPS) -> Move | None:
-        first: Port | None = self._port()
+        first = self._port()
         if first is None:
             return None
         steps: list[Step] = []
@@ -206,9 +221,8 @@ class MoveGenerator:
         return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
 
     def _choose_send(self) -> Move | None:
-        port = self._either(
-            [port for port in self._ports() if not port.out.has_room(1) and "bye" not in port.listeners]
-        )
+        full = [port for port in self._ports() if not port.out.has_room(1) and "bye" not in port.listeners]
+        port = self._either(full)
         name = self._new_name("s")
         return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
 
@@ -223,12 +237,11 @@ class MoveGenerator:
     def _choose_cancel(self) -> Move | None:
         blocked = {name: call for name, call in self._model.calls.items() if call.outcome == "blocked"}
         sends = [name for name, call in blocked.items() if call.kind == "send"]
-        names = sends if sends and self._flip() else list(blocked)
-        return moves.cancel(self._pick(names)) if names else None
+        name = self._any(sends if sends and self._flip() else list(blocked))
+        return moves.cancel(name) if name else None
 
     def _choose_release(self) -> Move | None:
-        ports = [p for c in self._living() for p in c.ports.values() if p.holding]
-        port = self._pick(ports) if ports else None
+        port = self._any([p for c in self._living() for p in c.ports.values() if p.holding])
         return moves.release(port.context.name, port.label) if port else None
 
     def _choose_block(self) -> Move | None:
@@ -254,17 +267,15 @@ class MoveGenerator:
             return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
         if kind == "uninstall":
             return moves.uninstall(EXTENSIONS[1]) if self._scope.beyond_browsers and self._flip() else None
-        frames = sorted({context.frame for context in self._living() if context.frame is not None})
-        if not frames:
+        frame = self._any(sorted({context.frame for context in self._living() if context.frame is not None}))
+        if frame is None:
             return None
-        frame = self._pick(frames)
         return moves.navigate(frame) if kind == "navigate" else moves.close(frame)
 
     def _choose_listen(self) -> Move | None:
-        living = self._living()
-        if not living:
+        context = self._any(self._living())
+        if context is None:
             return None
-        context = self._pick(living)
         event = self._pick(["on_connect", "on_connect", "on_connect_external"])
         if self._number(5) == 0:
             name = self._pick(list(_CONNECT_ACTIONS))
@@ -275,10 +286,9 @@ class MoveGenerator:
         return moves.turn(context.name, step)
 
     def _choose_connect(self) -> Move | None:
-        living = self._living()
-        if not living or len(self._model.ports) >= MOST_PORTS:
+        context = self._any(self._living()) if len(self._model.ports) < MOST_PORTS else None
+        if context is None:
             return None
-        context = self._pick(living)
         label = self._new_name("c")
         if context.kind in ("background", "page") and self._flip():
             tab = self._pick(["t1", "t1", "t2", "p1"])
@@ -297,11 +307,8 @@ class MoveGenerator:
         return moves.turn(context.name, *steps)
 
     def _choose_context(self) -> Move | None:
-        living = self._living()
-        if not living:
-            return None
-        context = self._pick(living)
-        if not self._scope.beyond_browsers:
+        context = self._any(self._living())
+        if context is None or not self._scope.beyond_browsers:
             return None
         if context.inside:
             return moves.leave(context.name, self._pick(["return", "cancel", "crash"]), None)
@@ -340,10 +347,9 @@ def histories(
         else Model.of_ends(rules, scope.receivers, supports_async_with=scope.supports_async_with)
     )
     generator = MoveGenerator(draw, reference, scope)
-    history: History = []
-    for move in generator.begin():
+    history = generator.begin()
+    for move in history:
         reference.play(move)
-        history.append(move)
     for _ in range(draw(st.integers(max_moves // 2, max_moves))):
         chosen = generator.choose()
         if chosen is not None:

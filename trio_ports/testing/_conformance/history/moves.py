@@ -148,10 +148,7 @@ def close_context() -> Step:
 
 def hear(port: str | None = "p", *actions: Step) -> list[Step]:
     """Listen to a port's messages, with the actions, and to its end."""
-    return [
-        add_listener("on_message", "message", *actions, port=port),
-        add_listener("on_disconnect", "end", port=port),
-    ]
+    return [add_listener("on_message", "message", *actions, port=port), add_listener("on_disconnect", "end", port=port)]
 
 
 def listen(*actions: Step, event: EventName = "on_connect", heard: bool = True) -> Step:

@@ -7,23 +7,9 @@ What the listeners of a context should get is in the context's `log`, and what c
 The rules say nothing about the order between different senders or different ports.
 """
 
-from .connections import Call, Connection, Direction, Inbox, Message, Seen
-from .dialects import DIALECT_RULES, MIB, DialectRules, Outcome
+from .connections import Call, Seen
+from .dialects import DIALECT_RULES, MIB, DialectRules
 from .playing import Model
 from .ports import Context, Port
 
-__all__ = [
-    "DIALECT_RULES",
-    "MIB",
-    "Call",
-    "Connection",
-    "Context",
-    "DialectRules",
-    "Direction",
-    "Inbox",
-    "Message",
-    "Model",
-    "Outcome",
-    "Port",
-    "Seen",
-]
+__all__ = ["DIALECT_RULES", "MIB", "Call", "Context", "DialectRules", "Model", "Port", "Seen"]

@@ -141,8 +141,6 @@ class Connection:
     receivers: list[Member] = field(default_factory=list[Member])
     directions: dict[str, Direction] = field(default_factory=dict[str, Direction])
     """What arrives at the opener, and what arrives at the receivers."""
-    size: int = 0
-    """How many receivers there were in the beginning."""
 
     def deliver(self, direction: Direction, message: Message) -> None:
         """Put a message into the inboxes. Rule 17: a receiver that never listened is ended when its inbox is full."""

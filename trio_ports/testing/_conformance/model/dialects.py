@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeGuard
 
 Outcome = Literal["ok", "blocked", "closed", "broken", "full", "busy", "end", "cancelled", "not-json", "too-large"]
@@ -48,57 +48,45 @@ class DialectRules:
 
 
 MIB = 1024 * 1024
+_TRIO = DialectRules(
+    keeps_unheard=True,
+    keeps_error=True,
+    reports_crashes=True,
+    receiver_disconnects="last",
+    receiver_vanishes="last",
+    calls_removed=False,
+    bound=1024,
+    largest=64 * MIB,
+    tab_by_tabs_connect=True,
+    document_without_tab=True,
+    background_origin=True,
+    lifecycle=None,
+    document_overrules="nothing",
+    reaches_opener=False,
+    key_for_extensions=True,
+)
+_BROWSERS = replace(_TRIO, keeps_unheard=False, reports_crashes=False, bound=math.inf)
 DIALECT_RULES = {
-    "trio": DialectRules(
-        keeps_unheard=True,
-        keeps_error=True,
-        reports_crashes=True,
-        receiver_disconnects="last",
-        receiver_vanishes="last",
-        calls_removed=False,
-        bound=1024,
-        largest=64 * MIB,
-        tab_by_tabs_connect=True,
-        document_without_tab=True,
-        background_origin=True,
-        lifecycle=None,
-        document_overrules="nothing",
-        reaches_opener=False,
-        key_for_extensions=True,
-    ),
-    "firefox": DialectRules(
-        keeps_unheard=False,
-        keeps_error=True,
-        reports_crashes=False,
+    "trio": _TRIO,
+    "firefox": replace(
+        _BROWSERS,
         receiver_disconnects="all",
         receiver_vanishes="all",
-        calls_removed=False,
-        bound=math.inf,
         largest=math.inf,
-        tab_by_tabs_connect=True,
-        document_without_tab=True,
-        background_origin=True,
-        lifecycle=None,
         document_overrules="tab and frame",
         reaches_opener=True,
         key_for_extensions=False,
     ),
-    "chrome": DialectRules(
-        keeps_unheard=False,
+    "chrome": replace(
+        _BROWSERS,
         keeps_error=False,
-        reports_crashes=False,
         receiver_disconnects="opener",
-        receiver_vanishes="last",
         calls_removed=True,
-        bound=math.inf,
-        largest=64 * MIB,
         tab_by_tabs_connect=False,
         document_without_tab=False,
         background_origin=False,
         lifecycle="active",
         document_overrules="tab",
-        reaches_opener=False,
-        key_for_extensions=True,
     ),
 }
 
@@ -108,14 +96,6 @@ class UnserializableError(Exception):
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def size_of(value: Any) -> int:
-    """Return how many bytes a value has as JSON."""
-    if type(value) is int:  # What queues are filled with, by the thousand.
-        return len(str(value))
-    text = _encode(value)
-    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
@@ -153,4 +133,6 @@ def weigh(value: Any) -> int:
     """Return how many bytes a history's value has as JSON."""
     if is_special(value) and value["$"] == "long":
         return int(value["length"]) + 2
-    return size_of(value)
+    if type(value) is int:  # What queues are filled with, by the thousand.
+        return len(str(value))
+    return len(_encode(value).encode("utf-8", "surrogatepass"))

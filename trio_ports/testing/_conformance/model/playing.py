@@ -85,29 +85,15 @@ class Model(Places):
             self.results.append(self._perform(self.contexts[step.get("at", move["at"])], step))
 
     def _perform(self, context: Context, step: dict[str, Any]) -> Any:
-        if step["do"] == "change":
-            return "ok"
-        if step["do"] == "close_context":
+        do = step["do"]
+        if do == "close_context":
             context.close()
-            return "ok"
-        if step["do"] in ("connect", "tabs_connect"):
+        elif do in ("connect", "tabs_connect"):
             self._connect(context, step)
-            return "ok"
-        if step.get("event") in CONNECT_EVENTS:
+        elif step.get("event") in CONNECT_EVENTS:
             return context.listen(step)
-        port = context.ports[step["port"]]
-        if step["do"] == "post":
-            return port.post(step["message"])
-        if step["do"] == "fill":
-            return port.fill(step["first"], step["count"])
-        if step["do"] == "disconnect":
-            port.close()
-        elif step["do"] == "add_listener":
-            return port.add_listener(step)
-        elif step["do"] == "remove_listener":
-            port.remove_listener(step)
-        else:
-            return step["listener"] in (port.listeners if step["event"] == "on_message" else port.enders)
+        elif do != "change":
+            return context.ports[step["port"]].perform(step)
         return "ok"
 
     def _may_start(self, move: dict[str, Any]) -> bool:
@@ -206,7 +192,7 @@ class Model(Places):
 
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
         """Return the opener and the receivers. ``heard``: they count as listening until it is known. Rule 6."""
-        connection = Connection(self.rules, size=receivers)
+        connection = Connection(self.rules)
         hands = not self.rules.learns_late
         forth, back = Direction(self.rules.bound), Direction(self.rules.bound)
         back.inboxes.append(Inbox(hands=hands))

@@ -115,16 +115,23 @@ class Port:
 
     # What is done to it -----------------------------------------------------------------------------------------
 
-    def post(self, value: Any, *, own: bool = False) -> Outcome:
-        """Rules 12, 16, 17, 22 and 23. ``own``: by a listener of this port."""
+    def judge(self, value: Any, *, sends: bool = False) -> Outcome:
+        """Rules 12, 16 and 23."""
         try:
-            shown = show(value)
+            show(value)
         except UnserializableError:
             return "not-json"
         if weigh(value) > self.rules.largest:
             return "too-large"
-        if self.state in ("closed", "ended"):
-            return "closed" if self.state == "closed" else "broken"
+        if self.state == "closed":
+            return "closed"
+        return "broken" if self.state == "ended" or (sends and self.state == "ending") else "ok"
+
+    def post(self, value: Any, *, own: bool = False) -> Outcome:
+        """Rules 17, 22 and 23. ``own``: by a listener of this port."""
+        outcome = self.judge(value)
+        if outcome != "ok":
+            return outcome
         if self.state == "ending" or self.swallows or self.leaving is not None:
             return "ok"
         if not self.out.has_room(1):
@@ -132,7 +139,7 @@ class Port:
                 return "full"
             self.exceeded = True
             self.out.admit_all_of(self)
-        self.connection.deliver(self.out, self.message(shown))
+        self.connection.deliver(self.out, self.message(value))
         return "ok"
 
     def fill(self, first: int, count: int) -> str:
@@ -145,24 +152,16 @@ class Port:
 
     def message(self, value: Any) -> Message:
         self.posted += 1
-        return Message(self.number, value, self.posted)
+        return Message(self.number, show(value), self.posted)
 
     def send(self, value: Any) -> Call:
         """Rules 17 and 23."""
         call = Call(self, "send")
-        try:
-            shown = show(value)
-        except UnserializableError:
-            call.finish("not-json")
-            return call
-        if weigh(value) > self.rules.largest:
-            call.finish("too-large")
-        elif self.state != "open":
-            call.finish("closed" if self.state == "closed" else "broken")
-        elif self.swallows or self.leaving is not None:
-            call.finish("ok")
+        outcome = self.judge(value, sends=True)
+        if outcome != "ok" or self.swallows or self.leaving is not None:
+            call.finish(outcome)
         else:
-            self.out.waiting.append((self, self.message(shown), call))
+            self.out.waiting.append((self, self.message(value), call))
             if len(self.out.waiting) == 1:
                 self.out.admit()
         return call
@@ -182,28 +181,6 @@ class Port:
         call = Call(self, "wait_disconnected")
         self.waiters.append(call)
         return call
-
-    def listen(self, name: str) -> Outcome:
-        if self.inbox.reader is not None:
-            return "ok" if name in self.listeners else "busy"
-        if name not in self.listeners:
-            self.inbox.heard = True
-            self.listeners = [*self.listeners, name]
-        return "ok"
-
-    def unlisten(self, name: str) -> None:
-        self.listeners = [other for other in self.listeners if other != name]
-
-    def listen_for_end(self, name: str) -> None:
-        """Rule 24."""
-        if name not in self.enders:
-            self.enders = [*self.enders, name]
-            if self.state == "ended" and self.rules.keeps_unheard and name not in self.told:
-                self.told.add(name)
-                self.untold.append(name)
-
-    def unlisten_for_end(self, name: str) -> None:
-        self.enders = [other for other in self.enders if other != name]
 
     def close(self, error: str | None = None, *, vanished: bool = False) -> None:
         """Rules 18 to 22."""
@@ -261,12 +238,14 @@ class Port:
         return self.state == "ending" and not (self.inbox.messages and wanted)
 
     def has_work(self) -> bool:
-        arrived = self.inbox.messages and (self.listeners or self.drops) and self.state != "closed"
-        return bool(arrived or self.is_over() or self.untold)
+        return self.has_arrived() or self.is_over() or bool(self.untold)
+
+    def has_arrived(self) -> bool:
+        return bool(self.inbox.messages and (self.listeners or self.drops) and self.state != "closed")
 
     def run(self) -> Iterator[Wait]:
         while True:
-            if self.inbox.messages and (self.listeners or self.drops) and self.state != "closed":
+            if self.has_arrived():
                 message = self.take()
                 self.exceeded = False
                 if self.listeners:
@@ -330,17 +309,44 @@ class Port:
         return bool(do != "throw")
 
     def add_listener(self, step: dict[str, Any]) -> Outcome:
+        """Rules 15, 24 and 28."""
         self.context.learn(step)
+        name = step["listener"]
         if step["event"] == "on_message":
-            return self.listen(step["listener"])
-        self.listen_for_end(step["listener"])
+            if name in self.listeners:
+                return "ok"
+            if self.inbox.reader is not None:
+                return "busy"
+            self.inbox.heard = True
+            self.listeners = [*self.listeners, name]
+        elif name not in self.enders:
+            self.enders = [*self.enders, name]
+            if self.state == "ended" and self.rules.keeps_unheard and name not in self.told:
+                self.told.add(name)
+                self.untold.append(name)
         return "ok"
 
     def remove_listener(self, step: dict[str, Any]) -> None:
         if step["event"] == "on_message":
-            self.unlisten(step["listener"])
+            self.listeners = [other for other in self.listeners if other != step["listener"]]
         else:
-            self.unlisten_for_end(step["listener"])
+            self.enders = [other for other in self.enders if other != step["listener"]]
+
+    def perform(self, step: dict[str, Any]) -> Any:
+        """Carry out a step of a turn, and return what came of it."""
+        if step["do"] == "post":
+            return self.post(step["message"])
+        if step["do"] == "fill":
+            return self.fill(step["first"], step["count"])
+        if step["do"] == "add_listener":
+            return self.add_listener(step)
+        if step["do"] == "has_listener":
+            return step["listener"] in (self.listeners if step["event"] == "on_message" else self.enders)
+        if step["do"] == "disconnect":
+            self.close()
+        else:
+            self.remove_listener(step)
+        return "ok"
 
     def deliver_end(self) -> None:
         self.state, self.error = "ended", self.peer_error

@@ -69,13 +69,7 @@ class Stage:
 
 
 class Actor:
-    """A context, or the owner of an end: it has ports and listeners.
-
-    Args:
-        stage: what it shares with the player's other actors.
-        name: the context's name in the history.
-        context: the `Context`, if there is a browser.
-    """
+    """A context, or the owner of an end where there is no browser: it has ports and listeners."""
 
     def __init__(self, stage: Stage, name: str, context: Any = None) -> None:
         self.stage = stage
@@ -130,18 +124,13 @@ class Actor:
     # Steps --------------------------------------------------------------------------------------------------------
 
     def perform(self, step: Step, port: Any = None, message: Any = None) -> Any:
-        """Carry out a step and return what came of it.
-
-        Args:
-            step: what to do.
-            port: the event's own port, in a listener.
-            message: the message that the listener was called with.
-        """
+        """Carry out a step, in a listener with the event's own port and message, and return what came of it."""
         if step["do"] == "throw":
             raise ScriptedError
         outer, self.stage.inside = self.stage.inside, step["do"]
         try:
-            return getattr(self, f"_{step['do']}")(step, port, message)
+            result = getattr(self, f"_{step['do']}")(step, port, message)
+            return "ok" if result is None else result
         except Exception as error:  # noqa: BLE001 - What it is becomes the step's result.
             return self.stage.show_exception(error)
         finally:
@@ -150,12 +139,11 @@ class Actor:
     def _port_of(self, step: Step, port: Any) -> Any:
         return port if step["port"] is None else self.ports[step["port"]]
 
-    def _connect(self, step: Step, *_: Any) -> str:
+    def _connect(self, step: Step, *_: Any) -> None:
         extension = self.stage.extension_id(step["extension"])
         self.adopt(self.context.runtime.connect(extension, name=step["name"]), step["port"])
-        return "ok"
 
-    def _tabs_connect(self, step: Step, *_: Any) -> str:
+    def _tabs_connect(self, step: Step, *_: Any) -> None:
         port = self.context.tabs.connect(
             self.stage.tab_number(step["tab"]),
             name=step["name"],
@@ -163,38 +151,32 @@ class Actor:
             document_id=self.stage.document_of(step["document"]),
         )
         self.adopt(port, step["port"])
-        return "ok"
 
-    def _post(self, step: Step, port: Any, _: Any) -> str:
+    def _post(self, step: Step, port: Any, _: Any) -> None:
         self._last_posted = make_message(step["message"])
         self._port_of(step, port).post_message(self._last_posted)
-        return "ok"
 
-    def _fill(self, step: Step, port: Any, _: Any) -> str:
+    def _fill(self, step: Step, port: Any, _: Any) -> str | None:
         real = self._port_of(step, port)
         for number in range(step["count"]):
             try:
                 real.post_message(step["first"] + number)
             except Exception as error:  # noqa: BLE001 - What it is becomes the step's result.
                 return f"{self.stage.show_exception(error)} after {number}"
-        return "ok"
+        return None
 
-    def _change(self, *_: Any) -> str:
+    def _change(self, *_: Any) -> None:
         if hasattr(self._last_posted, "append"):
             self._last_posted.append("changed later")
-        return "ok"
 
-    def _echo(self, _: Step, port: Any, message: Any) -> str:
+    def _echo(self, _: Step, port: Any, message: Any) -> None:
         port.post_message(message)
-        return "ok"
 
-    def _disconnect(self, step: Step, port: Any, _: Any) -> str:
+    def _disconnect(self, step: Step, port: Any, _: Any) -> None:
         self._port_of(step, port).disconnect()
-        return "ok"
 
-    def _connect_native(self, step: Step, *_: Any) -> str:
+    def _connect_native(self, step: Step, *_: Any) -> None:
         self.adopt(self.context.runtime.connect_native(step["application"]), step["port"])
-        return "ok"
 
     def _describe(self, step: Step, port: Any, _: Any) -> Any:
         if self.context.closed:
@@ -203,9 +185,8 @@ class Actor:
         error, sender = self.stage.show_error(real.error), self.stage.show_sender(real.sender)
         return {"name": real.name, "sender": sender, "error": error}
 
-    def _close_context(self, *_: Any) -> str:
+    def _close_context(self, *_: Any) -> None:
         self.context.close()
-        return "ok"
 
     # Listeners ----------------------------------------------------------------------------------------------------
 
@@ -213,16 +194,14 @@ class Actor:
         name = step["event"]
         return getattr(self.context.runtime if name.startswith("on_connect") else self._port_of(step, port), name)
 
-    def _add_listener(self, step: Step, port: Any, _: Any) -> str:
+    def _add_listener(self, step: Step, port: Any, _: Any) -> None:
         key = step["event"], step["listener"]
         listener = self._functions.get(key) or self._make_listener(step)
         self._functions[key] = listener
         self._event(step, port).add_listener(listener)
-        return "ok"
 
-    def _remove_listener(self, step: Step, port: Any, _: Any) -> str:
+    def _remove_listener(self, step: Step, port: Any, _: Any) -> None:
         self._event(step, port).remove_listener(self._functions.get((step["event"], step["listener"]), print))
-        return "ok"
 
     def _has_listener(self, step: Step, port: Any, _: Any) -> Any:
         listener = self._functions.get((step["event"], step["listener"]), print)

@@ -24,9 +24,7 @@ class BrowserPlayer(InProcessPlayer):
     def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
         super().__init__(nursery)
         self.browser = browser
-        self.extensions: dict[str, Any] = {
-            name: self.install(name, others=name != extensions[0]) for name in extensions
-        }
+        self.extensions = {name: self.install(name, others=name != extensions[0]) for name in extensions}
         self._tabs: dict[str, Any] = {}
         self._frames: dict[str, Any] = {}
         self._urls: dict[str, str] = {}
@@ -69,14 +67,11 @@ class BrowserPlayer(InProcessPlayer):
 
     def _play_open_page(self, move: Move) -> None:
         page, extension = move["page"], move["extension"]
-        if move["hidden"]:
-            context = self.extensions[extension].open_page(f"{page}.html")
-            self.add_context(f"{page}/{extension}", context, f"{page}/{extension}", page)
-            return
-        tab = self._tabs[page] = self.browser.open_tab()
+        tab = None if move["hidden"] else self.browser.open_tab()
         context = self.extensions[extension].open_page(f"{page}.html", tab=tab)
-        self._frames[page] = context.frame
-        self.add_context(f"{page}/{extension}", context, page, page)
+        if tab is not None:
+            self._tabs[page], self._frames[page] = tab, context.frame
+        self.add_context(f"{page}/{extension}", context, page if tab else f"{page}/{extension}", page)
 
     def _play_open_frame(self, move: Move) -> None:
         frame = self._tabs[move["tab"]].open_frame(self._url(move["frame"]))

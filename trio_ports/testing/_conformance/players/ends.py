@@ -17,16 +17,8 @@ Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
 
 PORT_MEMBERS: Final = (
-    "name",
-    "sender",
-    "error",
-    "on_message",
-    "on_disconnect",
-    "post_message",
-    "disconnect",
-    "send",
-    "receive",
-    "wait_disconnected",
+    *("name", "sender", "error", "on_message", "on_disconnect"),
+    *("post_message", "disconnect", "send", "receive", "wait_disconnected"),
 )
 """What a port has at least."""
 

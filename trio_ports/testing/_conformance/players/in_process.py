@@ -1,18 +1,17 @@
-"""Players in this process: what those that have the ends of one connection and those that have a browser share."""
+"""What the players in this process share, with the ends of one connection or with a browser; and their tasks."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, final
 
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from ..history.moves import Move
 from .actors import Actor, Stage
-from .notation import make_message
-from .tasks import BlockTask, CallTask
+from .notation import ScriptedError, cause_of, make_message, show_message, word_for
 
 PATIENCE_SECONDS: Final = 3.0
 """How long another process may take for what a history waits for; the log shows what came until then."""
@@ -20,13 +19,69 @@ QUIET_SECONDS: Final = 0.3
 """How long nothing may happen before what another process does counts as done."""
 
 
-class InProcessPlayer(Stage):
-    """A player whose ports are objects of this process.
+@final
+class BlockTask:
+    """A task that stays in an ``async with`` until `leave` is called."""
 
-    Args:
-        nursery: runs what waits.
-        outside_trio: something outside this Trio run carries the messages.
-    """
+    def __init__(self) -> None:
+        self._may_leave = trio.Event()
+        self._how = ""
+        self._scope = trio.CancelScope()
+        self.outcome: str = ""
+        """How it was left; empty as long as the task is inside."""
+
+    async def run(self, block: Any) -> None:
+        with self._scope:
+            try:
+                async with block:
+                    await self._may_leave.wait()
+                    if self._how == "crash":
+                        raise ScriptedError
+                self.outcome = "return"
+            except ScriptedError:
+                self.outcome = "crash"
+            except trio.Cancelled:
+                self.outcome = "cancel"
+                raise
+            except BaseExceptionGroup as errors:
+                self.outcome = repr(errors) if errors.split(ScriptedError)[1] else "raised"
+            except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
+                self.outcome = repr(error)
+
+    def leave(self, how: str) -> None:
+        self._how = how
+        if how == "cancel":
+            self._scope.cancel()
+        else:
+            self._may_leave.set()
+
+
+@final
+class CallTask:
+    """A task that makes a call, and what came of it."""
+
+    def __init__(self) -> None:
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.outcome: str = "blocked"
+        self.message: Any = None
+        self.cause: str | None = None
+        """The cause of the error that a BrokenResourceError was raised from."""
+
+    async def run(self, function: Callable[[], Awaitable[Any]]) -> None:
+        with self.scope:
+            try:
+                self.message = show_message(await function())
+                self.outcome = "ok"
+            except trio.Cancelled:
+                raise
+            except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
+                self.outcome, self.cause = word_for(error), cause_of(error.__cause__)
+        if self.scope.cancelled_caught:
+            self.outcome = "cancelled"
+
+
+class InProcessPlayer(Stage):
+    """A player whose ports are objects of this process; see `open_port_player` for ``outside_trio``."""
 
     def __init__(self, nursery: trio.Nursery, *, outside_trio: bool = False) -> None:
         super().__init__(nursery)

@@ -1,23 +1,8 @@
 """Stories: for each rule, the shortest histories that go wrong where the rule is broken.
 
-What should happen is not written here: the model knows. Each story says in a sentence what it shows.
-
-=================== ===================================================================================
-rules               file
-=================== ===================================================================================
-1, 5, 7, 8, 9       ``connecting``: between connect and on_connect; names and senders
-2, 3, 4, 6          ``routing``: whom a connect reaches
-10, 12, 13          ``posting``: messages on their way
-11, 26              ``receivers``: several receivers of one connection; ``contexts`` in a browser
-14, 15, 28 to 31    ``listening``: listeners
-16, 17              ``limits``: sizes and bounds; ``receivers`` where one of two is slow
-18, 19, 21 to 24    ``disconnecting``: ends
-20                  ``scopes``: blocks; ``contexts`` in a browser
-25                  ``reading``: tasks that receive
-27                  ``contexts``: pages and contexts that go
-=================== ===================================================================================
-
-Rule 32 has no story of its own: it is looked for in all of them. Rules 33 to 42 are about native messaging.
+What should happen is not written here: the model knows. Each story says in a sentence what it shows, and each file in
+its first line which rules it is about. Rule 32 has no story of its own: it is looked for in all of them. Rules 33 to 42
+are about native messaging.
 """
 
 from __future__ import annotations
@@ -26,9 +11,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..history.scope import FILLED, Scope
+from ..history.generate import FILLED, Scope
 from ..model import DIALECT_RULES, DialectRules
-from . import connecting, contexts, disconnecting, limits, listening, posting, reading, receivers, routing, scopes
+from . import contexts, disconnecting, limits, listening, posting, reading, receivers, routing
 from .story import Story
 
 __all__ = ["Story", "all_stories", "browser_stories", "port_stories"]
@@ -71,38 +56,24 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
         yield "receivers", receivers.tell_receivers()
         if bounded:
             yield "receivers", receivers.tell_slow_receivers(int(rules.bound))
-    yield "posting", posting.tell_order()
-    yield "posting", posting.tell_values()
-    yield "posting", posting.tell_encoding()
+    yield "posting", posting.tell_messages()
     yield "listening", listening.tell_kept()
     yield "posting", posting.tell_kept()
-    yield "listening", listening.tell_order()
-    yield "listening", listening.tell_kept_again()
-    yield "listening", listening.tell_changes()
+    yield "listening", listening.tell_messages()
     yield "posting", posting.tell_answers()
-    yield "disconnecting", disconnecting.tell_who_learns()
-    yield "disconnecting", disconnecting.tell_last_messages()
-    yield "disconnecting", disconnecting.tell_again()
-    yield "disconnecting", disconnecting.tell_posting()
-    yield "disconnecting", disconnecting.tell_late_listeners()
-    yield "disconnecting", disconnecting.tell_waiting()
-    yield "listening", listening.tell_disconnecting()
+    yield "disconnecting", disconnecting.tell_disconnecting()
+    yield "disconnecting", disconnecting.tell_afterwards()
     yield "listening", listening.tell_ends()
     yield "reading", reading.tell_reading()
-    yield "reading", reading.tell_unread()
     yield "reading", reading.tell_ends()
-    yield "reading", reading.tell_last_messages()
-    yield "reading", reading.tell_sending()
     burst = int(min(rules.bound, BURST))
     yield "posting", posting.tell_bursts(burst)
     yield "reading", reading.tell_bursts(burst)
     if bounded:
         yield "limits", limits.tell_bounds(int(rules.bound))
     yield "limits", limits.tell_sizes(rules)
-    if bounded:
-        yield "limits", limits.tell_full_ends(int(rules.bound))
     yield "disconnecting", disconnecting.tell_sending_late()
-    yield "scopes", scopes.tell_blocks()
+    yield "disconnecting", disconnecting.tell_blocks()
     if scope.listeners_raise:
         yield "listening", listening.tell_raising()
     elif scope.supports_async_with:
@@ -111,17 +82,13 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
 
 def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:
     yield "routing", routing.tell_who_is_reached()
-    yield "connecting", connecting.tell_connecting()
+    yield "contexts", contexts.tell_connecting()
     yield "routing", routing.tell_which_event()
     yield "routing", routing.tell_nobody()
     yield "routing", routing.tell_who_may_connect()
     yield "routing", routing.tell_tabs()
-    yield "connecting", connecting.tell_listening(scope)
-    yield "connecting", connecting.tell_names()
-    yield "connecting", connecting.tell_senders()
+    yield "contexts", contexts.tell_listening(scope)
+    yield "contexts", contexts.tell_descriptions()
     yield "contexts", contexts.tell_closing()
-    yield "contexts", contexts.tell_pages()
-    yield "connecting", connecting.tell_new_documents()
-    yield "contexts", contexts.tell_uninstalling()
     yield "contexts", contexts.tell_two_pages()
     yield "contexts", contexts.tell_closing_at_once()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..history.moves import add_listener, by, change, disconnect, echo, hear, post, turn
-from .story import BOTH, OPENER, RECEIVER, Story, hears
+from .story import ONE, OPENER, RECEIVER, Story, both_ways, hears
 
 ODD_VALUES: Final[tuple[Any, ...]] = (
     *(None, False, 0, "", [], {}, 0.5),
@@ -18,53 +18,24 @@ ODD_VALUES: Final[tuple[Any, ...]] = (
 FORBIDDEN: Final = {"cycle": "A list that contains itself", "function": "A function", "bytes": "A bytes object"}
 
 
-def tell_order() -> Iterator[Story]:
-    """Rule 10."""
-    for here, there in BOTH:
-        one = turn(there, add_listener("on_message", "one"))
-        yield Story(10, "A message that is posted reaches the listener.", [one, turn(here, post(1))])
-        yield Story(
-            10,
-            "Messages of one turn and of the next arrive once each, in the order in which they were posted.",
-            [*hears(there), turn(here, post(1), post(2), post(3)), turn(here, post(4))],
-        )
-        yield Story(10, "A text arrives.", [*hears(there), turn(here, post("text")), turn(here, post("after"))])
-    both = [turn(OPENER, hear()), turn(RECEIVER, hear())]
-    yield Story(
-        10,
-        "When both sides post in the same moment, each side's messages arrive in order.",
-        [*both, turn(OPENER, post(1), by(RECEIVER, post(2)), post(3), by(RECEIVER, post(4)))],
-    )
-
-
-def tell_values() -> Iterator[Story]:
-    """Rule 13."""
-    for here, there in BOTH:
-        for value in ODD_VALUES:
-            yield Story(
-                13,
-                f"{json.dumps(value)} arrives unchanged, and the message after it arrives too.",
-                [*hears(there), turn(here, post(value)), turn(here, post("after"))],
-            )
-
-
-def tell_encoding() -> Iterator[Story]:
-    """Rule 12."""
-    for here, there in BOTH:
-        for kind, what in FORBIDDEN.items():
-            yield Story(
-                12,
-                f"{what} is refused where it is posted, and nothing is sent.",
-                [*hears(there), turn(here, post({"$": kind}), post("after"))],
-            )
-        for name in ("NaN", "Infinity"):
-            yield Story(12, f"{name} arrives as null.", [*hears(there), turn(here, post({"$": name}))])
-        yield from _tell_of_what_is_inside(here, there)
-        yield Story(
-            12,
-            "A list that is changed after it was posted arrives as it was before.",
-            [*hears(there), turn(here, post([1]), change())],
-        )
+@both_ways
+def tell_messages(here: str, there: str) -> Iterator[Story]:
+    """Rules 10, 12 and 13."""
+    yield Story(10, "A message that is posted reaches the listener.", [turn(there, ONE), turn(here, post(1))])
+    sentence = "Messages of one turn and of the next arrive once each, in the order in which they were posted."
+    yield Story(10, sentence, [*hears(there), turn(here, post(1), post(2), post(3)), turn(here, post(4))])
+    yield Story(10, "A text arrives.", [*hears(there), turn(here, post("text")), turn(here, post("after"))])
+    for value in ODD_VALUES:
+        history = [*hears(there), turn(here, post(value)), turn(here, post("after"))]
+        yield Story(13, f"{json.dumps(value)} arrives unchanged, and the message after it arrives too.", history)
+    for kind, what in FORBIDDEN.items():
+        history = [*hears(there), turn(here, post({"$": kind}), post("after"))]
+        yield Story(12, f"{what} is refused where it is posted, and nothing is sent.", history)
+    for name in ("NaN", "Infinity"):
+        yield Story(12, f"{name} arrives as null.", [*hears(there), turn(here, post({"$": name}))])
+    yield from _tell_of_what_is_inside(here, there)
+    history = [*hears(there), turn(here, post([1]), change())]
+    yield Story(12, "A list that is changed after it was posted arrives as it was before.", history)
 
 
 def _tell_of_what_is_inside(here: str, there: str) -> Iterator[Story]:
@@ -79,44 +50,32 @@ def _tell_of_what_is_inside(here: str, there: str) -> Iterator[Story]:
         yield Story(12, sentence, [*hears(there), posts])
 
 
-def tell_kept() -> Iterator[Story]:
+@both_ways
+def tell_kept(here: str, there: str) -> Iterator[Story]:
     """Rules 12 and 13, for messages that wait for a listener."""
-    for here, there in BOTH:
-        yield Story(
-            13,
-            "null and 0 are kept for the first listener as any other message is.",
-            [turn(here, post(None), post(0)), turn(there, add_listener("on_message", "one"))],
-        )
-        yield Story(
-            12,
-            "A list that is changed while it waits for a listener arrives as it was before.",
-            [turn(here, post([1]), change()), *hears(there)],
-        )
+    history = [turn(here, post(None), post(0)), turn(there, ONE)]
+    yield Story(13, "null and 0 are kept for the first listener as any other message is.", history)
+    history = [turn(here, post([1]), change()), *hears(there)]
+    yield Story(12, "A list that is changed while it waits for a listener arrives as it was before.", history)
 
 
 def tell_answers() -> Iterator[Story]:
-    """Rule 10, for what a listener posts."""
+    """Rule 10, where both sides post."""
+    both = [turn(OPENER, hear()), turn(RECEIVER, hear())]
+    history = [*both, turn(OPENER, post(1), by(RECEIVER, post(2)), post(3), by(RECEIVER, post(4)))]
+    yield Story(10, "When both sides post in the same moment, each side's messages arrive in order.", history)
     answers = add_listener("on_message", "echo", echo())
-    yield Story(
-        10,
-        "The answers of a listener arrive once each, in the order of the questions.",
-        [turn(RECEIVER, answers), turn(OPENER, hear(), post(1), post(2), post(3))],
-    )
+    history = [turn(RECEIVER, answers), turn(OPENER, hear(), post(1), post(2), post(3))]
+    yield Story(10, "The answers of a listener arrive once each, in the order of the questions.", history)
 
 
-def tell_bursts(number: int) -> Iterator[Story]:
+@both_ways
+def tell_bursts(here: str, there: str, number: int) -> Iterator[Story]:
     """Rules 10, 15 and 21, for more messages than are delivered without a break."""
     many = [post(each) for each in range(1, number + 1)]
-    for here, there in BOTH:
-        yield Story(10, "A long burst arrives complete and in order.", [*hears(there), turn(here, *many)])
-        yield Story(15, "A long burst is kept for the first listener.", [turn(here, *many), *hears(there)])
-        yield Story(
-            21,
-            "A long burst before a disconnect is delivered before on_disconnect.",
-            [*hears(there), turn(here, *many, disconnect())],
-        )
-        yield Story(
-            21,
-            "A long burst that is kept is delivered to a late listener before on_disconnect.",
-            [turn(here, *many, disconnect()), *hears(there)],
-        )
+    yield Story(10, "A long burst arrives complete and in order.", [*hears(there), turn(here, *many)])
+    yield Story(15, "A long burst is kept for the first listener.", [turn(here, *many), *hears(there)])
+    history = [*hears(there), turn(here, *many, disconnect())]
+    yield Story(21, "A long burst before a disconnect is delivered before on_disconnect.", history)
+    history = [turn(here, *many, disconnect()), *hears(there)]
+    yield Story(21, "A long burst that is kept is delivered to a late listener before on_disconnect.", history)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from ..history.moves import (
-    Leaving,
     Step,
     add_listener,
     cancel,
     disconnect,
     enter,
     hear,
-    hold,
     leave,
     post,
     release,
@@ -21,12 +18,10 @@ from ..history.moves import (
     start_send,
     turn,
 )
-from .story import HOW, OPENER, RECEIVER, SECOND, Story
+from .story import END, HOLDS, HOW, ONE, OPENER, RECEIVER, SECOND, Story
 
 ALL_HEAR = [turn(at, hear()) for at in (OPENER, RECEIVER, SECOND)]
-ONE = add_listener("on_message", "one")
-HOLDS = add_listener("on_message", "holds", hold())
-LEFT: Final[dict[Leaving, str]] = {
+LEFT = {
     "return": "Both receivers get an orderly end when the opener's block ends.",
     "cancel": "Both receivers get an orderly end when the opener's block is cancelled.",
     "crash": "Both receivers get an error when an exception leaves the opener's block.",
@@ -36,32 +31,17 @@ LEFT: Final[dict[Leaving, str]] = {
 def tell_receivers() -> Iterator[Story]:
     """Rules 11, 20, 26 and 27."""
     yield Story(11, "What the opener posts reaches both receivers.", [*ALL_HEAR, turn(OPENER, post(1), post(2))])
-    yield Story(
-        11,
-        "What a receiver posts reaches the opener, and not the other receiver.",
-        [*ALL_HEAR, turn(RECEIVER, post(1)), turn(SECOND, post(2))],
-    )
+    history = [*ALL_HEAR, turn(RECEIVER, post(1)), turn(SECOND, post(2))]
+    yield Story(11, "What a receiver posts reaches the opener, and not the other receiver.", history)
     for first, other in ((RECEIVER, SECOND), (SECOND, RECEIVER)):
-        yield Story(
-            26,
-            "A receiver that disconnects leaves the opener and the other receiver connected.",
-            [*ALL_HEAR, turn(first, disconnect()), turn(OPENER, post(1)), turn(other, post(2))],
-        )
-        yield Story(
-            26,
-            "The opener's on_disconnect fires when the last receiver has disconnected.",
-            [*ALL_HEAR, turn(first, disconnect()), turn(other, disconnect()), turn(OPENER, post(1))],
-        )
-        yield Story(
-            26,
-            "The opener gets the last messages of both receivers before its on_disconnect.",
-            [*ALL_HEAR, turn(first, post(1), disconnect()), turn(other, post(2), disconnect())],
-        )
-    yield Story(
-        27,
-        "Both receivers get the opener's last message and then its end.",
-        [*ALL_HEAR, turn(OPENER, post(1), disconnect())],
-    )
+        history = [*ALL_HEAR, turn(first, disconnect()), turn(OPENER, post(1)), turn(other, post(2))]
+        yield Story(26, "A receiver that disconnects leaves the opener and the other receiver connected.", history)
+        history = [*ALL_HEAR, turn(first, disconnect()), turn(other, disconnect()), turn(OPENER, post(1))]
+        yield Story(26, "The opener's on_disconnect fires when the last receiver has disconnected.", history)
+        history = [*ALL_HEAR, turn(first, post(1), disconnect()), turn(other, post(2), disconnect())]
+        yield Story(26, "The opener gets the last messages of both receivers before its on_disconnect.", history)
+    history = [*ALL_HEAR, turn(OPENER, post(1), disconnect())]
+    yield Story(27, "Both receivers get the opener's last message and then its end.", history)
     for how in HOW:
         yield Story(20, LEFT[how], [*ALL_HEAR, enter(OPENER), leave(OPENER, how)])
 
@@ -70,34 +50,19 @@ def tell_slow_receivers(bound: int) -> Iterator[Story]:
     """Rules 17 and 26."""
     fill = [post(number) for number in range(bound)]
     half = turn(OPENER, *fill[: bound // 2 + 1])
-    yield Story(
-        17,
-        "A receiver that never listens is disconnected with an error rather than fill up and block the others.",
-        [turn(OPENER, add_listener("on_disconnect", "end")), turn(RECEIVER, ONE), half, half, turn(SECOND, hear())],
-    )
+    sentence = "A receiver that never listens is disconnected with an error rather than fill up and block the others."
+    yield Story(17, sentence, [turn(OPENER, END), turn(RECEIVER, ONE), half, half, turn(SECOND, hear())])
     slow = [turn(RECEIVER, HOLDS), turn(SECOND, ONE), turn(OPENER, post("held"))]
-    yield Story(
-        17,
-        "post_message raises when one of two receivers is full, in the turn that filled it.",
-        [*slow, turn(OPENER, *fill, post("over")), release(RECEIVER)],
-    )
-    yield Story(
-        17,
-        "post_message raises when one of two receivers is full, although the other has taken everything since.",
-        [*slow, turn(OPENER, *fill), turn(OPENER, post("over")), release(RECEIVER)],
-    )
+    history = [*slow, turn(OPENER, *fill, post("over")), release(RECEIVER)]
+    yield Story(17, "post_message raises when one of two receivers is full, in the turn that filled it.", history)
+    sentence = "post_message raises when one of two receivers is full, although the other has taken everything since."
+    yield Story(17, sentence, [*slow, turn(OPENER, *fill), turn(OPENER, post("over")), release(RECEIVER)])
     waits = [start_send(name, OPENER, name) for name in ("first", "second")]
-    yield Story(
-        17,
-        "Tasks that wait for room at a slow receiver go on when it disconnects.",
-        [*slow, turn(OPENER, *fill), *waits, turn(RECEIVER, disconnect())],
-    )
+    history = [*slow, turn(OPENER, *fill), *waits, turn(RECEIVER, disconnect())]
+    yield Story(17, "Tasks that wait for room at a slow receiver go on when it disconnects.", history)
     reads = [start_receive("a", RECEIVER), turn(OPENER, post("read")), turn(SECOND, ONE)]
-    yield Story(
-        17,
-        "A receiver that reads now and then holds the opener back as a slow listener does.",
-        [*reads, turn(OPENER, *fill), turn(OPENER, post("over")), start_receive("b", RECEIVER)],
-    )
+    history = [*reads, turn(OPENER, *fill), turn(OPENER, post("over")), start_receive("b", RECEIVER)]
+    yield Story(17, "A receiver that reads now and then holds the opener back as a slow listener does.", history)
     yield from _tell_of_both_full(fill)
 
 
@@ -111,13 +76,7 @@ def _tell_of_both_full(fill: list[Step]) -> Iterator[Story]:
         turn(OPENER, post("another")),
         start_receive("c", OPENER),
     ]
-    yield Story(
-        17,
-        "A listener that waits behind another receiver's send goes on when that send is cancelled.",
-        [*asked, cancel("sent")],
-    )
-    yield Story(
-        26,
-        "A listener that waits behind another receiver's send goes on when that receiver disconnects.",
-        [*asked, turn(SECOND, disconnect())],
-    )
+    sentence = "A listener that waits behind another receiver's send goes on when that send is cancelled."
+    yield Story(17, sentence, [*asked, cancel("sent")])
+    sentence = "A listener that waits behind another receiver's send goes on when that receiver disconnects."
+    yield Story(26, sentence, [*asked, turn(SECOND, disconnect())])

@@ -73,19 +73,13 @@ def tell_who_is_reached() -> Iterator[Story]:
     connects = turn("t1/a", *opened(), post(1, "c"))
     yield Story(2, "A background that listens gets one port for a content script's connection.", [*simple, connects])
     two = [open_page("g1", "a", hidden=True), *all_listen("a", "g1/a")]
-    yield Story(
-        2,
-        "A background that connects reaches the extension's other page, and not itself.",
-        [*two, turn("a", *opened(), post(1, "c"))],
-    )
+    history = [*two, turn("a", *opened(), post(1, "c"))]
+    yield Story(2, "A background that connects reaches the extension's other page, and not itself.", history)
     second = add_listener("on_connect", "second", port=None)
     yield Story(2, "A context with two listeners of on_connect gets one port.", [*simple, turn("a", second), connects])
     scripts = [turn("t1/a", listen()), turn("t2/a", listen())]
-    yield Story(
-        3,
-        "runtime.connect reaches no content script, however many listen.",
-        [open_tab("t1"), open_tab("t2"), turn("a", listen()), *scripts, turn("t1/a", *opened(), post(1, "c"))],
-    )
+    history = [open_tab("t1"), open_tab("t2"), turn("a", listen()), *scripts, turn("t1/a", *opened(), post(1, "c"))]
+    yield Story(3, "runtime.connect reaches no content script, however many listen.", history)
     for opener in ("a", "t1/a", "g1/a", "p1/a"):
         yield Story(
             2,
@@ -97,22 +91,13 @@ def tell_who_is_reached() -> Iterator[Story]:
 def tell_which_event() -> Iterator[Story]:
     """Rule 3."""
     for opener in ("a", "t1/a"):
-        yield Story(
-            3,
-            f"Another extension hears {PLACES[opener]} by on_connect_external.",
-            [*EVERYWHERE, turn(opener, *opened(extension="b"), post(1, "c"))],
-        )
-        yield Story(
-            3,
-            f"One's own extension hears {PLACES[opener]} by on_connect, also if it was named.",
-            [*EVERYWHERE, turn(opener, *opened(extension="a"), post(1, "c"))],
-        )
+        history = [*EVERYWHERE, turn(opener, *opened(extension="b"), post(1, "c"))]
+        yield Story(3, f"Another extension hears {PLACES[opener]} by on_connect_external.", history)
+        history = [*EVERYWHERE, turn(opener, *opened(extension="a"), post(1, "c"))]
+        yield Story(3, f"One's own extension hears {PLACES[opener]} by on_connect, also if it was named.", history)
     for opener in ("b", "t1/b"):
-        yield Story(
-            3,
-            f"An extension without externally_connectable lets {PLACES[opener]} connect.",
-            [*EVERYWHERE, turn(opener, *opened(extension="a"), post(1, "c"))],
-        )
+        history = [*EVERYWHERE, turn(opener, *opened(extension="a"), post(1, "c"))]
+        yield Story(3, f"An extension without externally_connectable lets {PLACES[opener]} connect.", history)
 
 
 def tell_who_may_connect() -> Iterator[Story]:
@@ -122,16 +107,10 @@ def tell_who_may_connect() -> Iterator[Story]:
         ("b", "An extension whose externally_connectable matches a web page lets it connect."),
     ):
         yield Story(3, sentence, [*EVERYWHERE, turn("t1/web", *opened(extension=extension), post(1, "c"))])
-    yield Story(
-        6,
-        "A web page that may not connect is told the same as one that finds nobody.",
-        [open_tab("t1", web=True), *all_listen("a"), turn("t1/web", *opened(extension="a"))],
-    )
-    chooses = [
-        open_tab("t1", web=True),
-        install("c", allows="b"),
-        turn("c", listen(), listen(event="on_connect_external")),
-    ]
+    history = [open_tab("t1", web=True), *all_listen("a"), turn("t1/web", *opened(extension="a"))]
+    yield Story(6, "A web page that may not connect is told the same as one that finds nobody.", history)
+    both = turn("c", listen(), listen(event="on_connect_external"))
+    chooses = [open_tab("t1", web=True), install("c", allows="b"), both]
     for opener, sentence in (
         ("a", "An extension that allows one other extension refuses the others' backgrounds."),
         ("b", "An extension that allows another one lets that one's background connect."),
@@ -156,28 +135,17 @@ def tell_tabs() -> Iterator[Story]:
     for opener in ("a", "p1/a", "b"):
         who = PLACES[opener]
         for tab, what in tabs.items():
-            yield Story(
-                4,
-                f"tabs.connect from {who} to {what} reaches every listening frame of that tab.",
-                [*EVERYWHERE, turn(opener, *opened_in(tab), post(1, "c"))],
-            )
+            history = [*EVERYWHERE, turn(opener, *opened_in(tab), post(1, "c"))]
+            yield Story(4, f"tabs.connect from {who} to {what} reaches every listening frame of that tab.", history)
         for frame, what in frames.items():
-            yield Story(
-                4,
-                f"tabs.connect from {who} with a frame_id reaches only that frame: {what}.",
-                [*EVERYWHERE, turn(opener, *opened_in("t1", frame=frame), post(1, "c"))],
-            )
-            yield Story(
-                4,
-                f"tabs.connect from {who} with a document_id reaches only that document: the one in {what}.",
-                [*EVERYWHERE, turn(opener, *opened_in("t1", document=frame), post(1, "c"))],
-            )
+            history = [*EVERYWHERE, turn(opener, *opened_in("t1", frame=frame), post(1, "c"))]
+            yield Story(4, f"tabs.connect from {who} with a frame_id reaches only that frame: {what}.", history)
+            sentence = f"tabs.connect from {who} with a document_id reaches only that document: the one in {what}."
+            yield Story(4, sentence, [*EVERYWHERE, turn(opener, *opened_in("t1", document=frame), post(1, "c"))])
         for (tab, within), what in both.items():
-            yield Story(
-                4,
-                f"tabs.connect from {who} with a document_id and {what} reaches what matches all of them.",
-                [*EVERYWHERE, turn(opener, *opened_in(tab, frame=within, document="f1"), post(1, "c"))],
-            )
+            sentence = f"tabs.connect from {who} with a document_id and {what} reaches what matches all of them."
+            history = [*EVERYWHERE, turn(opener, *opened_in(tab, frame=within, document="f1"), post(1, "c"))]
+            yield Story(4, sentence, history)
 
 
 def tell_nobody() -> Iterator[Story]:
@@ -197,18 +165,9 @@ def tell_nobody() -> Iterator[Story]:
         yield Story(6, sentence, [open_tab("t1"), turn("b", listen()), turn("a", *opened_in(tab), post(1, "c"))])
     gone = remove_listener("on_connect", "on_connect", port=None)
     listens = [open_tab("t1"), turn("a", listen())]
-    yield Story(
-        6,
-        "A listener that is removed in the turn of the connect is nobody.",
-        [*listens, turn("t1/a", *opened(), post(1, "c"), by("a", gone))],
-    )
-    yield Story(
-        6,
-        "A listener that was removed before the connect is nobody.",
-        [*listens, turn("a", gone), turn("t1/a", *opened())],
-    )
-    yield Story(
-        24,
-        "A listener that is added after a connect has failed is called once, with the error.",
-        [open_tab("t1"), turn("a", listen(), connect("c", extension="b")), turn("a", hear("c"))],
-    )
+    history = [*listens, turn("t1/a", *opened(), post(1, "c"), by("a", gone))]
+    yield Story(6, "A listener that is removed in the turn of the connect is nobody.", history)
+    history = [*listens, turn("a", gone), turn("t1/a", *opened())]
+    yield Story(6, "A listener that was removed before the connect is nobody.", history)
+    history = [open_tab("t1"), turn("a", listen(), connect("c", extension="b")), turn("a", hear("c"))]
+    yield Story(24, "A listener that is added after a connect has failed is called once, with the error.", history)
