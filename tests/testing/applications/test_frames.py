@@ -9,8 +9,9 @@ from trio_ports.testing._applications.frames import Answer, NotAFrameError
 
 def test_answers() -> None:
     """Strict JSON is accepted; NaN, and bytes that are not UTF-8, are not."""
-    assert Answer(b"1").is_json()
-    assert not Answer(b"NaN").is_json()
-    assert Answer(b"\xff").text() is None
-    with pytest.raises(NotAFrameError, match="not JSON"):
-        Answer(b"x" * 100).value()
+    assert Answer(b"1").value() == 1
+    assert Answer(b"1").is_same(1.0)
+    for data in (b"NaN", b"\xff", b"x" * 100):
+        assert not Answer(data).is_same(1)
+        with pytest.raises(NotAFrameError, match="not JSON"):
+            Answer(data).value()

@@ -17,7 +17,7 @@ import trio
 
 from ..._util import check_type
 from .candidate import Candidate, UnresponsiveError
-from .checks import CHECKS, RULE_SENTENCES, Check, Outcome, Status
+from .checks import CHECKS, RULE_SENTENCES, Check, Status, Verdict
 from .frames import NotAFrameError
 from .probe import find_manner
 
@@ -155,17 +155,14 @@ async def examine_application(
     return ApplicationReport(command, manner.kind, tuple(findings))
 
 
-async def _carry_out(check: Check, candidate: Candidate, causes: dict[str, str]) -> Outcome:
-    """Carry out a check. The same cause fails only the first check that meets it; the others are skipped.
-
-    Args:
-        check: what to carry out.
-        candidate: the application.
-        causes: each cause that was found so far, and the check that met it first.
-    """
+async def _carry_out(check: Check, candidate: Candidate, causes: dict[str, str]) -> tuple[Status, str]:
+    """Carry out a check. Each of the causes fails only the check that met it first; the others are skipped."""
     try:
-        return await check.carry_out(candidate)
+        await check.carry_out(candidate)
+    except Verdict as verdict:
+        return verdict.status, str(verdict)
     except (NotAFrameError, UnresponsiveError) as error:
         cause = str(error)
         first = causes.setdefault(cause, check.name)
         return ("fail", cause) if first == check.name else ("skip", f"as in {first!r}: {cause}")
+    return "pass", ""

@@ -7,7 +7,7 @@ import random
 import re
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 import trio
@@ -17,11 +17,11 @@ from .candidate import Candidate
 from .frames import frame_of, frame_of_bytes, frame_of_text
 from .json_values import TRAPS, random_texts, same_json
 from .program import MOMENT_SECONDS, WATCH_SECONDS, Program
+from .stderr import find_uncaught_error, last_line
 
 Status: TypeAlias = Literal["pass", "warn", "fail", "skip"]
-Outcome: TypeAlias = tuple[Status, str]
-"""What came of a check, and the detail for a reader."""
-CarryOut: TypeAlias = Callable[[Candidate], Awaitable[Outcome]]
+CarryOut: TypeAlias = Callable[[Candidate], Awaitable[None]]
+"""Returns if the application passes, and raises a verdict otherwise."""
 
 RULE_SENTENCES: Final = {
     12: "It writes valid JSON whatever number it was sent: Infinity and NaN are not JSON.",
@@ -56,6 +56,15 @@ _SHOWN_LETTERS: Final = 60
 
 
 @final
+class Verdict(Exception):
+    """The application does not pass a check, with the detail for a reader."""
+
+    def __init__(self, status: Status, detail: str) -> None:
+        super().__init__(detail)
+        self.status: Status = status
+
+
+@final
 @attrs.frozen
 class Check:
     """Something that is checked about a native application."""
@@ -87,54 +96,48 @@ def _check(rule: int, name: str, *, needs_echo: bool = False) -> Callable[[Carry
 
 
 @_check(35, "the arguments of either browser")
-async def _arguments(candidate: Candidate) -> Outcome:
+async def _arguments(candidate: Candidate) -> None:
     """It starts with the arguments of Firefox and of Chromium, answers at once, and writes nothing but frames."""
     if not candidate.manner.reads:
-        return "fail", "it does not read its input"
+        raise Verdict("fail", "it does not read its input")
     async with candidate.start() as program:
         await candidate.require_response(program)
         program.end_input()
         late = await program.next_answer(LEAVE_SECONDS)  # Raises if it writes something that is not a frame.
         if late is not None and candidate.manner.kind == "silent":
-            return "fail", f"it writes only when its input has ended, as if it never flushed: {late.shown()}"
+            raise Verdict("fail", f"it writes only when its input has ended, as if it never flushed: {late.shown()}")
     for arguments in (_CHROMIUM_ARGUMENTS, (*_CHROMIUM_ARGUMENTS, "--parent-window=0")):
         async with candidate.start(*arguments) as program:
             if not await program.is_responsive(candidate.manner):
-                return "fail", f"with the arguments {' '.join(arguments)}: {program.fate()}"
-    return "pass", ""
+                raise Verdict("fail", f"with the arguments {' '.join(arguments)}: {program.fate()}")
 
 
 @_check(38, "the end of its input")
-async def _end_of_input(candidate: Candidate) -> Outcome:
+async def _end_of_input(candidate: Candidate) -> None:
     """It leaves within two seconds of the end of its input, with status 0, after a conversation and without one."""
     for when in ("after a conversation", "without a message"):
         async with candidate.converse() if when == "after a conversation" else candidate.start() as program:
             program.end_input()
             if not await program.wait_exited(LEAVE_SECONDS):
                 candidate.never_leaves = True
-                return "fail", f"two seconds after the end of its input it is still there ({when})"
+                raise Verdict("fail", f"two seconds after the end of its input it is still there ({when})")
             if program.returncode:
-                return "warn", f"at the end of its input {program.fate()} ({when})"
-    return "pass", ""
+                raise Verdict("warn", f"at the end of its input {program.fate()} ({when})")
 
 
-async def _stays(candidate: Candidate, program: Program) -> bool:
-    """Return whether the program does not leave. One that never does is not waited for in full."""
-    return not await program.wait_exited(WATCH_SECONDS if candidate.never_leaves else LEAVE_SECONDS)
-
-
-def _report_stay(candidate: Candidate, when: str) -> Outcome:
-    """Report that the program does not leave, unless an earlier check has reported it."""
-    if candidate.never_leaves:
-        return "skip", "it does not leave at the end of its input, whatever came before"
-    return "fail", f"{when} it is still there"
+async def _require_end(candidate: Candidate, program: Program, when: str) -> None:
+    """Raise unless the program leaves. One that never does is neither reported again nor waited for in full."""
+    if not await program.wait_exited(WATCH_SECONDS if candidate.never_leaves else LEAVE_SECONDS):
+        if candidate.never_leaves:
+            raise Verdict("skip", "it does not leave at the end of its input, whatever came before")
+        raise Verdict("fail", f"{when} it is still there")
 
 
 # Frames and values --------------------------------------------------------------------------------------------------
 
 
 @_check(33, "frames in every cut", needs_echo=True)
-async def _cuts(candidate: Candidate) -> Outcome:
+async def _cuts(candidate: Candidate) -> None:
     """It reads the same frames whether their bytes come one by one, in one piece, or cut anywhere."""
     messages = [["cut", 1], {"é": "名前 😀"}, "x" * 300]
     data = b"".join(map(frame_of, messages))
@@ -149,10 +152,14 @@ async def _cuts(candidate: Candidate) -> Outcome:
         for pieces in cuts:
             await program.write_pieces(pieces)
             for message in messages:
-                wrong = await program.expect(message)
-                if wrong:
-                    return "fail", f"cut into {_lengths(pieces)} bytes: {wrong}"
-    return "pass", ""
+                await _require_answer(program, message, f"cut into {_lengths(pieces)} bytes")
+
+
+async def _require_answer(program: Program, message: Any, where: str) -> None:
+    """Raise unless the program's next frame is this message."""
+    wrong = await program.expect(message)
+    if wrong:
+        raise Verdict("fail", f"{where}: {wrong}")
 
 
 def _lengths(pieces: list[bytes]) -> str:
@@ -161,11 +168,12 @@ def _lengths(pieces: list[bytes]) -> str:
 
 
 @_check(13, "every JSON value")
-async def _values(candidate: Candidate) -> Outcome:
+async def _values(candidate: Candidate) -> None:
     """It takes some 90 different JSON values; an echo gives each of them back unchanged."""
     texts = list(dict.fromkeys([*TRAPS, *random_texts(60)]))
     if candidate.manner.kind == "silent":
-        return await _first_too_much(candidate, texts)
+        await _require_survival(candidate, texts)
+        return
     in_one_piece = candidate.manner.kind == "echo" and await _takes_two(candidate)
     wrong: list[str] = []
     while texts and len(wrong) < MAX_WRONG_VALUES:
@@ -176,11 +184,12 @@ async def _values(candidate: Candidate) -> Outcome:
                 if found:
                     wrong.append(f"{text[:_SHOWN_LETTERS]} {found}")
                     break
-    return ("fail", "; ".join(wrong)) if wrong else ("pass", "")
+    if wrong:
+        raise Verdict("fail", "; ".join(wrong))
 
 
-async def _first_too_much(candidate: Candidate, texts: list[str]) -> Outcome:
-    """Find the first of some values that a silent application does not survive."""
+async def _require_survival(candidate: Candidate, texts: list[str]) -> None:
+    """Raise with the first of these values that a silent application does not survive, if there is one."""
     survived, most = 0, len(texts) + 1
     found = ""
     while survived + 1 < most:
@@ -191,7 +200,8 @@ async def _first_too_much(candidate: Candidate, texts: list[str]) -> Outcome:
                 survived = number
             else:
                 most, found = number, f"{texts[number - 1][:_SHOWN_LETTERS]} is too much: {program.fate()}"
-    return ("fail", found) if found else ("pass", "")
+    if found:
+        raise Verdict("fail", found)
 
 
 async def _takes_two(candidate: Candidate) -> bool:
@@ -217,80 +227,69 @@ async def _value(program: Program, candidate: Candidate, text: str, *, in_one_pi
 
 
 @_check(12, "numbers that no double holds", needs_echo=True)
-async def _beyond_doubles(candidate: Candidate) -> Outcome:
+async def _beyond_doubles(candidate: Candidate) -> None:
     """It answers 1e999 without writing Infinity or NaN, which are not JSON."""
     async with candidate.converse() as program:
         program.write(frame_of_text("[1e999, -1e999]"))
         program.post(candidate.manner.marker)
         answer = await program.next_answer()
-        if answer is not None and answer.text() is not None and any(w in str(answer.text()) for w in ("Inf", "NaN")):
-            return "fail", f"1e999, which is JSON, is answered with {answer.shown()}, which is not"
-    return "pass", ""
+        if answer is not None and any(word in answer.data for word in (b"Inf", b"NaN")):
+            raise Verdict("fail", f"1e999, which is JSON, is answered with {answer.shown()}, which is not")
 
 
 # Sizes and numbers --------------------------------------------------------------------------------------------------
 
 
 @_check(34, "sizes up to the limit", needs_echo=True)
-async def _sizes(candidate: Candidate) -> Outcome:
+async def _sizes(candidate: Candidate) -> None:
     """It sends back messages of every size up to 1 MiB, which is the most that a browser takes."""
     async with candidate.converse() as program:
         for size in (126, 127, 255, 256, 65534, 65535, 65536, 65537, 500_000, FROM_APPLICATION_BYTES):
             message = "x" * (size - 2)
             program.post(message)
-            wrong = await program.expect(message)
-            if wrong:
-                return "fail", f"a message of {size} bytes: {wrong}"
-    return "pass", ""
+            await _require_answer(program, message, f"a message of {size} bytes")
 
 
 @_check(34, "a message that is too large to be sent back", needs_echo=True)
-async def _too_large(candidate: Candidate) -> Outcome:
+async def _too_large(candidate: Candidate) -> None:
     """It never sends a frame of more than 1 MiB; it may answer something else, or nothing, or end and say why."""
     async with candidate.converse() as program:
         program.post("x" * FROM_APPLICATION_BYTES)
         program.post(candidate.manner.marker)
-        while True:
+        answer = await program.next_answer()
+        while answer is not None and not answer.is_same(candidate.manner.marker):
+            size = len(answer.data)
+            if size > FROM_APPLICATION_BYTES:
+                raise Verdict("fail", f"it sends a frame of {size} bytes; browsers end the connection over it")
             answer = await program.next_answer()
-            if answer is None:
-                return _judge_silence(program)
-            if len(answer.data) > FROM_APPLICATION_BYTES:
-                return "fail", f"it sends a frame of {len(answer.data)} bytes; browsers end the connection over it"
-            if answer.is_same(candidate.manner.marker):
-                return "pass", ""
-
-
-def _judge_silence(program: Program) -> Outcome:
-    if not program.has_exited or (program.returncode or 0) < 0:
-        return "fail", program.fate()
-    return ("pass", "") if program.last_error_line() else ("warn", f"{program.fate()}, and does not say why")
+        if answer is None:
+            if not program.has_exited or (program.returncode or 0) < 0:
+                raise Verdict("fail", program.fate())
+            if not last_line(program.errors):
+                raise Verdict("warn", f"{program.fate()}, and does not say why")
 
 
 @_check(34, "64 MiB")
-async def _largest(candidate: Candidate) -> Outcome:
+async def _largest(candidate: Candidate) -> None:
     """It takes the largest message that Chromium sends."""
     async with candidate.converse() as program:
         # Mostly blanks, so that the answer of an echo is small.
         program.write(frame_of_bytes(b'["large"' + b" " * (TO_APPLICATION_BYTES["chromium"] - 9) + b"]"))
         if not await program.is_responsive(candidate.manner, seconds=candidate.patience * 2):
-            return "warn", program.fate()
-    return "pass", ""
+            raise Verdict("warn", program.fate())
 
 
 @_check(17, "a flood in one piece", needs_echo=True)
-async def _flood(candidate: Candidate) -> Outcome:
+async def _flood(candidate: Candidate) -> None:
     """It answers 20,000 frames that come in one piece, all of them and in order."""
     async with candidate.converse() as program:
         await program.write_at_once(b"".join(map(frame_of, _FLOOD)))
         for index, number in enumerate(_FLOOD):
-            wrong = await program.expect(number)
-            if wrong:
-                return "fail", f"after {index} of {len(_FLOOD)} frames in one piece: {wrong}"
-    return "pass", ""
+            await _require_answer(program, number, f"after {index} of {len(_FLOOD)} frames in one piece")
 
 
 @_check(17, "a browser that does not read for a moment", needs_echo=True)
-async def _slow_reader(candidate: Candidate) -> Outcome:
+async def _slow_reader(candidate: Candidate) -> None:
     """It loses none of 1,000 answers while nobody reads them."""
     async with candidate.converse() as program:
         with program.not_reading():
@@ -298,31 +297,27 @@ async def _slow_reader(candidate: Candidate) -> Outcome:
                 program.post([number, "x" * 1000])
             await trio.sleep(0.1)
         for number in range(1000):
-            wrong = await program.expect([number, "x" * 1000])
-            if wrong:
-                return "fail", f"after {number} answers that nobody took for a moment: {wrong}"
-    return "pass", ""
+            where = f"after {number} answers that nobody took for a moment"
+            await _require_answer(program, [number, "x" * 1000], where)
 
 
 # An end, or nonsense ------------------------------------------------------------------------------------------------
 
 
 @_check(21, "questions just before the end of its input", needs_echo=True)
-async def _last_questions(candidate: Candidate) -> Outcome:
+async def _last_questions(candidate: Candidate) -> None:
     """It answers 50 messages that come just before the end of its input."""
     async with candidate.converse() as program:
         for number in range(50):
             program.post([number, "x" * 2000])
         program.end_input()
         for number in range(50):
-            wrong = await program.expect([number, "x" * 2000])
-            if wrong:
-                return "fail", f"of 50 messages before the end of its input it answers {number}: {wrong}"
-    return "pass", ""
+            where = f"of 50 messages before the end of its input it answers {number}"
+            await _require_answer(program, [number, "x" * 2000], where)
 
 
 @_check(36, "the end of its input inside a frame")
-async def _truncated(candidate: Candidate) -> Outcome:
+async def _truncated(candidate: Candidate) -> None:
     """It leaves when its input ends inside a length or a body, without an uncaught error that does not say so."""
     for data, where in (
         (b"\x0a", "in the length"),
@@ -332,47 +327,40 @@ async def _truncated(candidate: Candidate) -> Outcome:
         async with candidate.converse() as program:
             program.write(data)
             program.end_input()
-            if await _stays(candidate, program):
-                return _report_stay(candidate, f"its input ends {where}: two seconds later")
-            error = program.uncaught_error()
+            await _require_end(candidate, program, f"its input ends {where}: two seconds later")
+            error = find_uncaught_error(program.errors)
             if error and ("JSON" in error or not _END_IS_NAMED.search(error)):
-                return "fail", f"its input ends {where}: it dies of an error that nobody caught: {error}"
-    return "pass", ""
+                raise Verdict("fail", f"its input ends {where}: it dies of an error that nobody caught: {error}")
 
 
 @_check(36, "frames that are not JSON")
-async def _junk(candidate: Candidate) -> Outcome:
+async def _junk(candidate: Candidate) -> None:
     """After a frame that is not JSON it leaves at the end of its input, and writes nothing that is not a frame."""
     for body in (b"{", b"\xff\xfe", b"1 2", b"nul", b'"\xc3"'):
         async with candidate.converse() as program:
             program.write(frame_of_bytes(body))
             program.end_input()
-            if await _stays(candidate, program):
-                return _report_stay(candidate, f"after a frame with {body!r} and the end of its input")
+            await _require_end(candidate, program, f"after a frame with {body!r} and the end of its input")
             while await program.next_answer() is not None:
                 pass
-    return "pass", ""
 
 
 @_check(36, "a length that no message has")
-async def _huge_length(candidate: Candidate) -> Outcome:
+async def _huge_length(candidate: Candidate) -> None:
     """After a length of 4 GiB it leaves at the end of its input, instead of waiting for so much."""
     async with candidate.converse() as program:
         program.write(b"\xff\xff\xff\xff")
         program.end_input()
-        if await _stays(candidate, program):
-            return _report_stay(candidate, "after a length of 4 GiB and the end of its input")
-    return "pass", ""
+        await _require_end(candidate, program, "after a length of 4 GiB and the end of its input")
 
 
 @_check(33, "an empty frame")
-async def _empty_frame(candidate: Candidate) -> Outcome:
+async def _empty_frame(candidate: Candidate) -> None:
     """It goes on after an empty frame, which is Firefox's postMessage(undefined)."""
     async with candidate.converse() as program:
         program.write(frame_of_bytes(b""))
         if not await program.is_responsive(candidate.manner):
-            return "warn", f"it is Firefox's postMessage(undefined): {program.fate()}"
-    return "pass", ""
+            raise Verdict("warn", f"it is Firefox's postMessage(undefined): {program.fate()}")
 
 
 CHECKS: Final = tuple(_checks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from contextlib import suppress
 from typing import Any, Final, final
 
 import attrs
@@ -24,26 +25,11 @@ class Answer:
 
     data: bytes
 
-    def text(self) -> str | None:
-        """Return the content as text, or None if it is not UTF-8."""
-        try:
-            return self.data.decode()
-        except UnicodeDecodeError:
-            return None
-
-    def is_json(self) -> bool:
-        """Return whether the content is JSON, strictly: Infinity and NaN are not."""
-        try:
-            self.value()
-        except NotAFrameError:
-            return False
-        return True
-
     def value(self) -> Any:
         """Return the decoded content.
 
         Raises:
-            NotAFrameError: the content is not JSON.
+            NotAFrameError: the content is not JSON, strictly: Infinity and NaN are not.
         """
         try:
             return json.loads(self.data.decode(), parse_constant=_refuse_constant)
@@ -52,7 +38,9 @@ class Answer:
 
     def is_same(self, message: Any) -> bool:
         """Return whether the content is this message."""
-        return self.is_json() and same_json(self.value(), message)
+        with suppress(NotAFrameError):
+            return same_json(self.value(), message)
+        return False
 
     def shown(self) -> str:
         """Return the beginning of the content, for people."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Generator, Sequence
+from subprocess import PIPE
 from typing import Any, Final
 
 import trio
@@ -22,12 +22,7 @@ async def start_program(command: Sequence[str]) -> trio.Process:
     # Browsers do not set this variable, and it would hide that a program never flushes its output.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process: trio.Process = await trio.lowlevel.open_process(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        **_OWN_GROUP,
+        list(command), stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, **_OWN_GROUP
     )
     return process
 

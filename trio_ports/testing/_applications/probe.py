@@ -11,6 +11,7 @@ import trio
 
 from .frames import NotAFrameError
 from .program import FIREFOX_ARGUMENTS, MOMENT_SECONDS, Manner, Program, open_program
+from .stderr import last_line
 
 _PROBES: Final[tuple[Any, ...]] = (["trio-ports", 1], "ping")
 """The messages that an application is sent. Only one that sends back the first is taken for an echo."""
@@ -44,7 +45,7 @@ async def find_manner(command: tuple[str, ...], patience: float) -> Manner:
                 if program.ignores_input:
                     return Manner("silent", posted[-1], reads=False)
             if await program.wait_exited(0):
-                require_program(command, program.returncode or 0, program.last_error_line())
+                require_program(command, program.returncode or 0, last_line(program.errors))
     return Manner("silent", _PROBES[0])
 
 
@@ -58,7 +59,7 @@ async def _judge_answers(program: Program, posted: list[Any], seconds: float) ->
             if answer.is_same(_PROBES[0]):
                 # A program that prints, or writes a line end after each frame, shows it now.
                 await trio.sleep(_SETTLE_SECONDS)
-                return Manner("silent" if program.has_partial_frame else "echo", _PROBES[0])
+                return Manner("silent" if program.partial_frame else "echo", _PROBES[0])
             answer = await program.next_answer()
     if len(posted) > 1:  # The answer may be a late one to the first message.
         program.post(posted[-1])
@@ -69,10 +70,7 @@ async def _judge_answers(program: Program, posted: list[Any], seconds: float) ->
 def require_program(command: tuple[str, ...], status: int, said: str) -> None:
     """Raise if a command has ended because it cannot find or start the program that it names.
 
-    Args:
-        command: the program and its arguments.
-        status: the exit status of a command that wrote nothing to its standard output.
-        said: its last line on standard error.
+    ``said`` is its last line on standard error. It wrote nothing to its standard output.
 
     Raises:
         FileNotFoundError: a shell, an ``env`` or an interpreter found no such program.

@@ -17,7 +17,7 @@ from ..._protocol.frames import LENGTH, TO_APPLICATION_BYTES, spelled_text
 from .frames import Answer, NotAFrameError, frame_of
 from .json_values import same_json
 from .operating_system import bytes_in_pipe, enlarge_pipe, kill_group, signal_name, start_program, stopped
-from .stderr import find_uncaught_error, last_line
+from .stderr import last_line
 
 MAX_FRAME_BYTES: Final = TO_APPLICATION_BYTES["chromium"] + 65536
 """What announces more is not a frame: even the echo of the largest message has fewer bytes."""
@@ -54,7 +54,11 @@ class Program:
     """A native application that runs. `open_program` makes it."""
 
     def __init__(self, process: trio.Process, patience: float, start_seconds: float) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         self._process = process
+        self.pipes = self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._patience = patience
         self._start_seconds = start_seconds
         self._started = trio.Event()
@@ -62,16 +66,18 @@ class Program:
         self._to_write_in, self._to_write = trio.open_memory_channel[bytes](1 << 20)
         self._posted_bytes = self._written_bytes = 0
         self._all_written = trio.Event()
-        self._ignores_input = False
+        self.ignores_input = False
+        """It has read nothing in the time that it has to start."""
         # Its output.
         self._answers_in, self._answers = trio.open_memory_channel[Answer](MAX_UNREAD_FRAMES)
         self._unread_bytes: float = 0
-        self._partial_frame = b""
+        self.partial_frame = b""
+        """The beginning of a frame that it has not finished."""
         self._not_a_frame: NotAFrameError | None = None
         self._may_read = trio.Event()
         self._may_read.set()
         self._stdout_ended = trio.Event()
-        self._stderr = bytearray()
+        self._errors = bytearray()
         self._stderr_ended = trio.Event()
 
     # Writing to it --------------------------------------------------------------------------------------------------
@@ -99,10 +105,8 @@ class Program:
         Only as many as the pipe takes: the rest follows while it reads. Where a process
         cannot be stopped, the bytes are only written.
         """
-        stdin = self._process.stdin
-        assert stdin is not None
         with stopped(self._process):
-            enlarge_pipe(stdin, len(data))
+            enlarge_pipe(self._stdin, len(data))
             self.write(data)
             with trio.move_on_after(_WRITE_SECONDS):
                 await self._all_written.wait()
@@ -129,7 +133,7 @@ class Program:
             NotAFrameError: it wrote something that is not a frame.
         """
         await self.wait_started()
-        with trio.move_on_after(0 if self._ignores_input else seconds or self._patience):
+        with trio.move_on_after(0 if self.ignores_input else seconds or self._patience):
             try:
                 answer = await self._answers.receive()
             except trio.EndOfChannel:
@@ -156,12 +160,12 @@ class Program:
         self.post(manner.marker)
         if manner.kind == "silent":
             await self.wait_started()
-            if self._ignores_input:
+            if self.ignores_input:
                 return False
             with trio.move_on_after(min(self._patience, WATCH_SECONDS)):
                 await self.wait_exited(math.inf)
                 return False
-            return self._not_a_frame is None and not self._partial_frame
+            return self._not_a_frame is None and not self.partial_frame
         answer = await self.next_answer(seconds)
         if manner.kind == "echo":
             while answer is not None and not answer.is_same(manner.marker):
@@ -178,15 +182,14 @@ class Program:
                     await self._started.wait()
             self._started.set()
         if not self._started.is_set():
-            self._ignores_input = bool(self._bytes_in_stdin())
+            self.ignores_input = bool(self._bytes_in_stdin())
             self._started.set()
 
     def _has_read_all(self) -> bool:
         return 0 < self._written_bytes == self._posted_bytes and self._bytes_in_stdin() == 0
 
     def _bytes_in_stdin(self) -> int | None:
-        assert self._process.stdin is not None
-        return bytes_in_pipe(self._process.stdin)
+        return bytes_in_pipe(self._stdin)
 
     async def wait_exited(self, seconds: float) -> bool:
         """Return whether it exits in that time. If so, all that it wrote has been read."""
@@ -213,16 +216,6 @@ class Program:
         """It has exited."""
         return self._process.poll() is not None
 
-    @property
-    def ignores_input(self) -> bool:
-        """It has read nothing in the time that it has to start."""
-        return self._ignores_input
-
-    @property
-    def has_partial_frame(self) -> bool:
-        """It has begun to write a frame, and not finished it."""
-        return bool(self._partial_frame)
-
     def fate(self) -> str:
         """Describe what has become of it."""
         if self._not_a_frame is not None:
@@ -230,26 +223,20 @@ class Program:
         code = self._process.poll()
         if code is not None:
             ended = f"exited with status {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
-            said = self.last_error_line()
+            said = last_line(self.errors)
             return f"it {ended} ({said})" if said else f"it {ended}"
         if self._stdout_ended.is_set():
             return "it is there, and has closed its output"
-        if self._ignores_input:
+        if self.ignores_input:
             return "it is there and does not read its input"
-        if self._partial_frame:
-            return f"it has written {_describe_bytes(self._partial_frame)}, and no more"
+        if self.partial_frame:
+            return f"it has written {_describe_bytes(self.partial_frame)}, and no more"
         return "it is there and says nothing"
 
-    def last_error_line(self) -> str:
-        """Return the last line of its standard error, or the one that names an uncaught error."""
-        return last_line(self._errors())
-
-    def uncaught_error(self) -> str | None:
-        """Return the line that names an uncaught error, or None if there was no such error."""
-        return find_uncaught_error(self._errors())
-
-    def _errors(self) -> str:
-        return bytes(self._stderr).decode("utf-8", "replace")
+    @property
+    def errors(self) -> str:
+        """The end of its standard error."""
+        return bytes(self._errors).decode("utf-8", "replace")
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
@@ -263,24 +250,20 @@ class Program:
         self._started.set()
 
     async def _write_stdin(self) -> None:
-        stdin = self._process.stdin
-        assert stdin is not None
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for data in self._to_write:
-                await stdin.send_all(data)
+                await self._stdin.send_all(data)
                 self._written_bytes += len(data)
                 if self._written_bytes == self._posted_bytes:
                     self._all_written.set()
-        await stdin.aclose()
+        await self._stdin.aclose()
 
     async def _read_stdout(self) -> None:
-        stdout = self._process.stdout
-        assert stdout is not None
         data = bytearray()
         with self._answers_in:
             while self._not_a_frame is None:
                 await self._may_read.wait()
-                piece = await stdout.receive_some(1 << 20)
+                piece = await self._stdout.receive_some(1 << 20)
                 if not piece:
                     break
                 data += piece
@@ -305,7 +288,7 @@ class Program:
             self._keep(Answer(bytes(data[start : start + length])))
             start += length
         del data[:start]
-        self._partial_frame = bytes(data[:_SHOWN_BYTES])
+        self.partial_frame = bytes(data[:_SHOWN_BYTES])
 
     def _keep(self, answer: Answer) -> None:
         self._started.set()
@@ -318,11 +301,9 @@ class Program:
             self._not_a_frame = NotAFrameError(f"it goes on writing frames that nobody asked for: {answer.shown()}")
 
     async def _read_stderr(self) -> None:
-        stderr = self._process.stderr
-        assert stderr is not None
-        async for data in stderr:
-            self._stderr += data
-            del self._stderr[: -(1 << 16)]
+        async for data in self._stderr:
+            self._errors += data
+            del self._errors[: -(1 << 16)]
         self._stderr_ended.set()
 
 
@@ -357,6 +338,5 @@ async def open_program(
                     process.kill()
                     await process.wait()
                     kill_group(process.pid)
-                    for stream in (process.stdin, process.stdout, process.stderr):
-                        assert stream is not None
-                        await trio.aclose_forcefully(stream)
+                    for pipe in program.pipes:
+                        await trio.aclose_forcefully(pipe)
