@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Any, final
 
 import trio
@@ -81,9 +80,7 @@ class Driver:
     def __enter__(self) -> Driver:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self, function: Callable[..., Awaitable[Any]], *args: Any) -> DriverTask:

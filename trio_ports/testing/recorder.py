@@ -43,7 +43,8 @@ class ConversationRecorder:
         for observation in self.observations:
             if not any(port is observation.port for port in ports):
                 ports.append(observation.port)
-        titles = [_port_title(number, port) for number, port in enumerate(ports, 1)]
+        sides = ("opener" if port.sender is None else "receiver" for port in ports)
+        titles = [f"{at}: {side} {port.name!r}" for at, (side, port) in enumerate(zip(sides, ports, strict=True), 1)]
         if len(ports) <= _BESIDE:
             width, head = _COLUMN, [_row([title[: _COLUMN - 2] for title in titles], _COLUMN)]
         else:
@@ -68,11 +69,6 @@ def _line(observation: Observation, ports: list[Any], width: int) -> str:
 
 def _row(cells: list[str], width: int) -> str:
     return "".join(cell.ljust(width) for cell in cells).rstrip()
-
-
-def _port_title(number: int, port: Any) -> str:
-    side = "opener" if port.sender is None else "receiver"
-    return f"{number}: {side} {port.name!r}"
 
 
 def _describe(observation: Observation) -> str:

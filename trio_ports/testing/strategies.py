@@ -11,26 +11,10 @@ from .._protocol.senders import MessageSender, SenderTab
 
 _SAFE_INTEGER: Final = 2**53 - 1
 _TRAPS: Final[tuple[Any, ...]] = (
-    0,
-    None,
-    False,
-    True,
-    0.0,
-    "",
-    [],
-    {},
-    -1,
-    "\x00",
-    "\u2028",
-    "\ufeff",
-    "<",
-    "null",
-    [None],
-    {"": ""},
+    *(0, None, False, True, 0.0, "", [], {}, -1),
+    *("\x00", "\u2028", "\ufeff", "<", "null", [None], {"": ""}),
 )
 """What programs take for nothing, for an end, or for something else; the simplest first: Hypothesis ends with it."""
-
-
 _LONE: Final = ("\ud800", "a\udfff", {"\udc00": 1})
 _LETTERS: Final = st.characters()
 _SCALARS: Final = st.characters(codec="utf-8")

@@ -80,31 +80,17 @@ def trickling(stream: trio.abc.Stream, *, max_bytes: int = 1) -> FaultyStream:
 
 def stalling(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
     """Send ``after`` bytes, and then wait for ever."""
-    left = after
-
-    async def send(inner: trio.abc.Stream, data: bytes) -> None:
-        nonlocal left
-        part, left = data[:left], max(0, left - len(data))
-        await inner.send_all(part)
-        if len(part) < len(data):
-            await trio.sleep_forever()
-
-    return FaultyStream(stream, send=send)
+    return FaultyStream(stream, send=_send_until(after, trio.sleep_forever))
 
 
 def breaking(stream: trio.abc.Stream, *, after: int = 0) -> FaultyStream:
     """Send ``after`` bytes, and then break, for both sides."""
-    left = after
 
-    async def send(inner: trio.abc.Stream, data: bytes) -> None:
-        nonlocal left
-        part, left = data[:left], max(0, left - len(data))
-        await inner.send_all(part)
-        if len(part) < len(data):
-            await trio.aclose_forcefully(inner)
-            raise trio.BrokenResourceError("broken on purpose")
+    async def break_down() -> None:
+        await trio.aclose_forcefully(stream)
+        raise trio.BrokenResourceError("broken on purpose")
 
-    return FaultyStream(stream, send=send)
+    return FaultyStream(stream, send=_send_until(after, break_down))
 
 
 def misframing(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
@@ -133,16 +119,31 @@ def misframing(stream: trio.abc.Stream, *, by: int = 1) -> FaultyStream:
 
 def half_closing(stream: trio.abc.HalfCloseableStream, *, after: int = 0) -> FaultyStream:
     """Send ``after`` bytes, and then end this direction; the other one goes on."""
-    left = after
     ended = False
 
-    async def send(inner: trio.abc.Stream, data: bytes) -> None:
-        nonlocal left, ended
-        part, left = data[:left], max(0, left - len(data))
+    async def end() -> None:
+        nonlocal ended
         if not ended:
-            await inner.send_all(part)
-        if len(part) < len(data) and not ended:
             ended = True
             await stream.send_eof()
 
-    return FaultyStream(stream, send=send)
+    return FaultyStream(stream, send=_send_until(after, end))
+
+
+def _send_until(
+    after: int, fail: Callable[[], Awaitable[object]]
+) -> Callable[[trio.abc.Stream, bytes], Awaitable[None]]:
+    """Return a function that sends so many bytes; each call that has more of them fails in this way."""
+    left = after
+
+    async def send(inner: trio.abc.Stream, data: bytes) -> None:
+        nonlocal left
+        part, left = data[:left], max(0, left - len(data))
+        if part:
+            await inner.send_all(part)
+        else:
+            await trio.lowlevel.checkpoint()
+        if len(part) < len(data):
+            await fail()
+
+    return send
