@@ -428,7 +428,7 @@ class Context(_Face[ContextEntry]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._registry.close_context(self._entry, crash_error(error))
-        await self._entry.script.wait_idle()
+        await self._entry.script.scope.wait_idle()
         if error is None:
             await trio.lowlevel.checkpoint()
         else:

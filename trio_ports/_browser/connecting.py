@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from trio.lowlevel import enable_ki_protection
@@ -22,7 +22,8 @@ def connect(registry: Registry, opener: ContextEntry, call: Call, message_type: 
     decoder = registry.options.decoder(message_type)
     receivers, peers = find_receivers(registry, call, opener), registry.peers()
     near, fars = open_ends(registry.options, len(receivers) + len(peers))
-    _announce(call, receivers, fars[: len(receivers)])
+    for receiver, end in zip(receivers, fars[: len(receivers)], strict=True):
+        receiver.script.announce(end, call)
     if registry.elsewhere is not None and peers:
         registry.elsewhere.call(call, dict(zip(peers, fars[len(receivers) :], strict=True)))
     if not fars:
@@ -36,13 +37,9 @@ def answer(registry: Registry, call: Call) -> End | None:
     if not receivers:
         return None
     near, fars = open_ends(registry.options, len(receivers))
-    _announce(call, receivers, fars)
-    return near
-
-
-def _announce(call: Call, receivers: Sequence[ContextEntry], ends: Sequence[End]) -> None:
-    for receiver, end in zip(receivers, ends, strict=True):
+    for receiver, end in zip(receivers, fars, strict=True):
         receiver.script.announce(end, call)
+    return near
 
 
 @enable_ki_protection
@@ -53,21 +50,13 @@ def start_application(
 
     The application outlives its context for as long as its end takes.
     """
-    decoder = registry.options.decoder(message_type)
-    near, (far,) = open_ends(registry.options)
-    name = application if registry.options.dialect.native_port_name else ""
-    port = opener.script.make_port(near, decoder, name=name)
-    registry.nursery.start_soon(_run_application, registry, far, application, extension_id)
-    return port
-
-
-async def _run_application(registry: Registry, end: End, name: str, extension_id: str) -> None:
     from .._native.browser_side.start import run_application  # Most programs never start an application.
 
-    await run_application(
-        end,
-        name,
-        extension_id=extension_id,
-        dialect=registry.options.dialect,
-        manifest_folders=registry.manifest_folders,
-    )
+    dialect = registry.options.dialect
+    decoder = registry.options.decoder(message_type)
+    near, (far,) = open_ends(registry.options)
+    port = opener.script.make_port(near, decoder, name=application if dialect.native_port_name else "")
+    folders = registry.manifest_folders
+    run = partial(run_application, far, extension_id=extension_id, dialect=dialect, manifest_folders=folders)
+    registry.nursery.start_soon(run, application)
+    return port

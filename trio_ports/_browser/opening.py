@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from .._native.folders import check_folders
 from .._ports.body import Body
 from .._ports.failures import ListenerErrors, crash_error
 from .._ports.observers import Observer
@@ -68,7 +69,7 @@ async def open_browser(
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
-    folders = None if manifest_folders is None else _check_folders(manifest_folders)
+    folders = None if manifest_folders is None else check_folders(manifest_folders)
     registry = Registry(options, folders, first_number=0 if bus is None else secrets.randbits(32))
     body = Body()
     with body.joined():
@@ -95,9 +96,3 @@ async def _sharing(registry: Registry, bus: Bus | None) -> AsyncGenerator[None, 
             yield
         finally:
             registry.elsewhere = None
-
-
-def _check_folders(folders: Sequence[str | Path]) -> tuple[Path, ...]:
-    from .._native.folders import check_folders  # Most programs never start an application.
-
-    return tuple(check_folders(folders))

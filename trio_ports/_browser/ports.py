@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._ports.connection import End, open_connection
-from .._ports.failures import crash_error, judge, without_own_end
+from .._ports.failures import crash_error, judge, raise_as_it_is, without_own_end
 from .._ports.observers import ListenerFailed
 from .._ports.options import Options
 from .._ports.port import Port
@@ -25,23 +25,13 @@ def open_ends(options: Options, receivers: int = 1) -> tuple[End, list[End]]:
     )
 
 
-def expect_listeners(end: End) -> None:
-    """Hold the sender back as if somebody listened at this end, until a port there knows whether anybody does."""
-    end.hold_sender()
-
-
 def hold(port: Port[Any, Any]) -> None:
     """Let the port deliver nothing until `release` has been called as often as this."""
     port._delivery.hold()
 
 
 def release(port: Port[Any, Any], *, within_task: bool = False) -> None:
-    """Let the port deliver, unless somebody else still holds it.
-
-    Args:
-        port: that is held.
-        within_task: before it waits, the current task may still begin to listen or read.
-    """
+    """Undo one `hold`; with ``within_task``, the current task may still begin to listen or read before it waits."""
     port._delivery.release(within_task=within_task)
 
 
@@ -50,14 +40,18 @@ def decode_with(port: Port[Any, Any], decoder: Decoder) -> None:
     port._delivery.decoder = decoder
 
 
-def judge_listener(port: Port[Any, Any], error: BaseException, options: Options) -> BaseException | None:
-    """Report what an on_connect listener raised to the observer; crash its port and return it if it leaves."""
+def listener_failed(port: Port[Any, Any], error: BaseException, options: Options) -> None:
+    """Report what an on_connect listener raised to the observer, which logs it, or raise it: its port crashes."""
     failure = without_own_end(error, port._delivery.end)
     if failure is None:
-        return None  # The port is over, and so is its listener (rule 43).
+        return  # The port is over, and so is its listener (rule 43).
     verdict = judge(failure, options.listener_errors)
     if verdict.reported is not None and options.observer is not None:
         options.observer(ListenerFailed(port, verdict.reported, verdict.ends_port))
     if verdict.ends_port:
         port._delivery.close(crash_error(failure), vanished=True)
-    return verdict.raised
+    try:
+        if verdict.raised is not None:
+            raise_as_it_is(verdict.raised)
+    finally:
+        del error, failure, verdict  # Its traceback holds this frame.

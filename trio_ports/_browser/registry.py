@@ -15,6 +15,7 @@ from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import closed_scope_error
 from .._ports.options import Options
+from .._ports.scopes import Scope
 from .._protocol.errors import PortError
 from .._protocol.patterns import ExternallyConnectable
 from .._util import require_trio
@@ -137,8 +138,7 @@ class Registry:
         self._end_document(frame)
 
     def _show_document(self, frame: FrameEntry, url: str) -> None:
-        frame.url = url
-        frame.document_id = self._new_document_id()
+        frame.url, frame.document_id = url, self._new_document_id()
         self.documents[frame.document_id] = frame
 
     def _end_document(self, frame: FrameEntry) -> None:
@@ -176,7 +176,7 @@ class Registry:
         self, kind: ContextKind, url: str, extension: ExtensionEntry | None, frame: FrameEntry | None = None
     ) -> ContextEntry:
         document_id = self._new_document_id() if frame is None else frame.document_id
-        script = Script(self.options, self.nursery)
+        script = Script(self.options, Scope(self.nursery))
         context = ContextEntry(
             kind=kind, url=url, document_id=document_id, script=script, extension=extension, frame=frame
         )
@@ -190,12 +190,7 @@ class Registry:
         return context
 
     def close_context(self, context: ContextEntry, error: PortError | None = None) -> None:
-        """End a context: its ports disconnect, its tasks are cancelled. Idempotent.
-
-        Args:
-            context: of this browser.
-            error: for the other sides of its ports; None for an orderly end.
-        """
+        """End a context: cancel its tasks, disconnect its ports with ``error`` for the other sides. Idempotent."""
         if context.script.closed:
             return
         del self.contexts[context]

@@ -16,13 +16,7 @@ from .registry import Registry
 
 
 def describe_opener(opener: ContextEntry, dialect: Dialect, *, by_tab: bool = False) -> MessageSender:
-    """Return the ``sender`` that the receivers of a connection see.
-
-    Args:
-        opener: the context that connects.
-        dialect: its browser's.
-        by_tab: it connects by ``tabs.connect``.
-    """
+    """Return the ``sender`` that the receivers of a connection see; ``by_tab``: it is opened by ``tabs.connect``."""
     frame = opener.frame
     names_tab = frame is not None and (dialect.tabs_connect_names_tab or not by_tab)
     background = opener.kind == "background"
@@ -38,15 +32,10 @@ def describe_opener(opener: ContextEntry, dialect: Dialect, *, by_tab: bool = Fa
 
 
 def find_receivers(registry: Registry, call: Call, opener: ContextEntry | None) -> list[ContextEntry]:
-    """Return the contexts that hear a call.
+    """Return the contexts that hear a call. The opener is None if it lives in another browser.
 
     There are none if the called extension or tab is not there, if nobody there listens, if the opener may not connect,
     and once the browser's block is being left; the opener cannot tell which.
-
-    Args:
-        registry: of the browser in which to look.
-        call: what is asked for.
-        opener: the context that connects, if it lives in this browser.
     """
     if registry.leaving:
         return []
@@ -55,7 +44,7 @@ def find_receivers(registry: Registry, call: Call, opener: ContextEntry | None) 
     extension = registry.extensions.get(call.extension_id)
     if extension is None or (call.external and not _lets_in(extension, registry.options.dialect, call)):
         return []
-    return [page for page in extension.pages if page is not opener and page.script.listens(external=call.external)]
+    return [page for page in extension.pages if page is not opener and page.script.event(call).listeners]
 
 
 def _lets_in(extension: ExtensionEntry, dialect: Dialect, call: Call) -> bool:
@@ -76,7 +65,7 @@ def _find_in_tab(registry: Registry, call: Call, opener: ContextEntry | None) ->
         for frame in _find_frames(registry, call)
         for context in frame.contexts
         if context.extension is not None and context.extension.id == call.opener_id
-        if context.script.listens(external=False)
+        if context.script.event(call).listeners
         if context is not opener or reaches_opener
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, final
 
+import attrs
 import trio
 
 from .._ports.events import Event, check_callable
@@ -23,14 +24,12 @@ from .serving import serve
 
 
 @final
+@attrs.define(eq=False, repr=False)
 class Runtime:
     """``browser.runtime`` of one context."""
 
-    __slots__ = ("_context", "_registry")
-
-    def __init__(self, registry: Registry, context: ContextEntry) -> None:
-        self._registry = registry
-        self._context = context
+    _registry: Registry
+    _context: ContextEntry
 
     @property
     def id(self) -> str | None:
@@ -171,14 +170,12 @@ class Runtime:
 
 
 @final
+@attrs.define(eq=False, repr=False)
 class Tabs:
     """``browser.tabs`` of one extension page."""
 
-    __slots__ = ("_context", "_registry")
-
-    def __init__(self, registry: Registry, context: ContextEntry) -> None:
-        self._registry = registry
-        self._context = context
+    _registry: Registry
+    _context: ContextEntry
 
     def connect(
         self,

@@ -17,7 +17,7 @@ def check_folder(name: str, folder: Folder | None) -> None:
     check_type(name, folder, (str, os.PathLike, type(None)))
 
 
-def check_folders(folders: Sequence[Folder]) -> list[Path]:
+def check_folders(folders: Sequence[Folder]) -> tuple[Path, ...]:
     """Return ``manifest_folders`` as absolute paths: an application starts in its own folder, not in its caller's.
 
     Raises:
@@ -25,7 +25,7 @@ def check_folders(folders: Sequence[Folder]) -> list[Path]:
             or for something in the list that is not a path.
     """
     check_list("manifest_folders", folders, "folders")
-    found = [*folders]
+    found = tuple(folders)
     for folder in found:
         check_type("each of manifest_folders", folder, (str, os.PathLike))
-    return [Path(folder).absolute() for folder in found]
+    return tuple(Path(folder).absolute() for folder in found)
