@@ -19,7 +19,7 @@ from support import PATIENCE_SECONDS, Witness
 import trio_ports
 from trio_ports import Port
 from trio_ports._native.browser_side.start import run_application
-from trio_ports._native.installing.made_folders import MARK
+from trio_ports._native.installing.files import MARK
 from trio_ports._ports.connection import open_connection
 from trio_ports._ports.options import make_options
 from trio_ports._ports.scopes import Scope

@@ -11,7 +11,7 @@ from pathlib import Path
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._native.folders import check_folders
+from .._native.arguments import check_folders
 from .._ports.body import Body
 from .._ports.failures import ListenerErrors, crash_error
 from .._ports.observers import Observer

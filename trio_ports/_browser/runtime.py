@@ -116,7 +116,7 @@ class Runtime:
             LocalProtocolError: in a content script (except in ``firefox``) or a web page.
             trio.ClosedResourceError: if this context is closed.
         """
-        from .._native.names import check_application_name  # Most programs never start an application.
+        from .._native.arguments import check_application_name  # Most programs never start an application.
 
         context, dialect = self._context, self._registry.options.dialect
         self._registry.require_live(context, "runtime.connect_native")

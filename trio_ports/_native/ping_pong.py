@@ -16,7 +16,7 @@ import trio
 
 from .._ports.port import Port
 from .._protocol.errors import MessageTooLargeError
-from .folders import Folder
+from .arguments import Folder
 from .started.port import open_native_port
 
 NAME: Final = "ping_pong"

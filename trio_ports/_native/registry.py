@@ -19,30 +19,28 @@ def manifest_key(place: str, application: str) -> str:
 
 def read_key(key: str, *, system: bool) -> str | None:
     """Return the file that a key names; None if there is no such key."""
-    winreg = _winreg()
+    winreg, root = _open(system=system)
     try:
-        return str(winreg.QueryValue(_root(winreg, system=system), key))
+        return str(winreg.QueryValue(root, key))
     except OSError:
         return None
 
 
 def write_key(key: str, file: Path, *, system: bool) -> None:
     """Make a key name a file."""
-    winreg = _winreg()
-    with winreg.CreateKey(_root(winreg, system=system), key) as opened:
+    winreg, root = _open(system=system)
+    with winreg.CreateKey(root, key) as opened:
         winreg.SetValue(opened, "", winreg.REG_SZ, str(file))
 
 
 def remove_key(key: str, *, system: bool) -> None:
     """Remove a key, if it is there."""
-    winreg = _winreg()
+    winreg, root = _open(system=system)
     with contextlib.suppress(FileNotFoundError):
-        winreg.DeleteKey(_root(winreg, system=system), key)
+        winreg.DeleteKey(root, key)
 
 
-def _winreg() -> Any:
-    return importlib.import_module("winreg")
-
-
-def _root(winreg: Any, *, system: bool) -> Any:
-    return winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER
+def _open(*, system: bool) -> tuple[Any, Any]:
+    """Return the module, which exists on Windows only, and the root of the keys."""
+    winreg: Any = importlib.import_module("winreg")
+    return winreg, winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import trio
 
-from .._native.names import bad_name
+from .._native.arguments import bad_name
 from .._native.running.relay import relay as run_relay
 from .._protocol.manifests import is_application_name
 

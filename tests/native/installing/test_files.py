@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
 
-from trio_ports._native.installing.made_folders import MARK
+from trio_ports._native.installing.files import MARK
 from trio_ports.native import FileChange, find_manifest, install, uninstall
 
 

@@ -53,9 +53,10 @@ def test_a_frame_may_hold_a_goodbye(frame: bytes, missing: int, cuts: list[int])
     assert (boundary.has_goodbye, boundary.is_between) == (False, False)
 
 
-def open_streams() -> tuple[GoodbyeStream, Any]:
+def open_streams() -> tuple[GoodbyeStream, Any, Any]:
+    """Return one side's frames, and both sides' bytes, that side's first."""
     left, right = memory_stream_pair()
-    return GoodbyeStream(left), right
+    return GoodbyeStream(left), left, right
 
 
 async def received(stream: Any) -> bytes:
@@ -67,12 +68,12 @@ async def received(stream: Any) -> bytes:
 
 async def test_a_goodbye_is_heard() -> None:
     """It ends the bytes, is no part of them, and is said once."""
-    left, right = open_streams()
+    left, own, right = open_streams()
     other = GoodbyeStream(right)
     await left.send_all(encode_frames([b"1", b"22"]))
     await left.say_goodbye()
     await left.say_goodbye()
-    await left.send_eof()
+    await own.send_eof()
     assert await received(other) == encode_frames([b"1", b"22"])
     assert other.received_goodbye
     assert await received(other) == b""
@@ -81,7 +82,7 @@ async def test_a_goodbye_is_heard() -> None:
 async def test_an_end_without_a_goodbye_is_an_error() -> None:
     """After whole frames, or none, somebody who just goes was lost; and stays lost."""
     for frames in ([], [b"1"]):
-        stream, other = open_streams()
+        stream, _, other = open_streams()
         await other.send_all(encode_frames(frames))
         await other.aclose()
         if frames:
@@ -95,7 +96,7 @@ async def test_an_end_without_a_goodbye_is_an_error() -> None:
 @pytest.mark.parametrize("size", range(1, 6))
 async def test_an_end_inside_a_frame_is_left_to_whoever_decodes(size: int) -> None:
     """What there is of the frame passes, and then the bytes end."""
-    stream, other = open_streams()
+    stream, _, other = open_streams()
     beginning = encode_frames([b"12"])[:size]
     await other.send_all(beginning)
     await other.aclose()
@@ -105,18 +106,18 @@ async def test_an_end_inside_a_frame_is_left_to_whoever_decodes(size: int) -> No
 
 async def test_nobody_says_goodbye_inside_a_frame() -> None:
     """What follows the beginning of a frame would be part of it."""
-    stream, other = open_streams()
+    stream, own, other = open_streams()
     await stream.send_all(encode_frames([b"12"])[:-1])
     await stream.say_goodbye()
-    await stream.send_eof()
+    await own.send_eof()
     assert await received(other) == encode_frames([b"12"])[:-1]
 
 
 async def test_nobody_says_goodbye_after_a_write_that_was_cancelled() -> None:
     """Who knows how much of it was written?"""
-    stream, other = open_streams()
+    stream, own, other = open_streams()
     with trio.move_on_after(0):
         await stream.send_all(encode_frames([b"12"]))
     await stream.say_goodbye()
-    await stream.send_eof()
+    await own.send_eof()
     assert await received(other) == b""

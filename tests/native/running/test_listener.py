@@ -454,7 +454,8 @@ async def test_a_connection_that_comes_as_the_block_ends(folder: Path) -> None:
 
             async def receive() -> Any:
                 arrival = await hand_over()
-                listener._end(None)
+                listener._close()
+                listener._scope.close()
                 return arrival
 
             object.__setattr__(listener, "_waiting", _Receiving(receive, listener._waiting.close))

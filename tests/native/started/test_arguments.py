@@ -6,7 +6,7 @@ import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID
 
 from trio_ports import MessageSender
-from trio_ports._native.started.arguments import read_arguments
+from trio_ports._native.started.port import read_arguments
 from trio_ports._protocol.senders import UNKNOWN_SENDER
 
 CHROMIUM = MessageSender(id=CHROMIUM_ID, origin=f"chrome-extension://{CHROMIUM_ID}")

@@ -94,7 +94,7 @@ class Lingering(ProxyPort):
 
 def close_without_ports(close: Any) -> Any:
     def call(self: Any, error: Any) -> None:
-        self._scope.members.clear()
+        self.scope.members.clear()
         close(self, error)
 
     return call
@@ -109,10 +109,10 @@ def call_all_listeners(_: Any) -> Any:
             try:
                 result = listener(port)
             except Exception as error:  # noqa: BLE001 - as the original does
-                self._listener_failed(port, error)
+                script.listener_failed(port, error, self._options)
             if result is not None:
                 port._delivery.hold()
-                self._scope.start_soon(self._run_listener, result, port)
+                self.scope.start_soon(self._run_listener, result, port)
 
     return call
 

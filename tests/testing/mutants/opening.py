@@ -54,7 +54,7 @@ class Found:
         """Return every other context of the extension that is named, if it listens to ``on_connect``."""
         extension = self.registry.extensions.get(self.call.extension_id)
         others = [] if extension is None else extension.contexts
-        return [context for context in others if context is not self.opener and context.script.listens(external=False)]
+        return [each for each in others if each is not self.opener and each.script.on_connect.listeners]
 
 
 def routing_mutant(rule: int, does: str, change: Callable[[Found], list[Any]]) -> Mutant:
@@ -68,12 +68,12 @@ def routing_mutant(rule: int, does: str, change: Callable[[Found], list[Any]]) -
 
 def with_the_opener(found: Found) -> list[Any]:
     opener = found.opener
-    own = found.by_runtime and not found.call.external and opener.script.listens(external=False)
+    own = found.by_runtime and not found.call.external and opener.script.on_connect.listeners
     return [*found.receivers, opener] if own and opener.kind != "content_script" else found.receivers
 
 
 def by_on_connect(event: Any) -> Any:
-    return lambda self, *, external: event(self, external=external and not self.on_connect.listeners)
+    return lambda self, call: self.on_connect if self.on_connect.listeners else event(self, call)
 
 
 def with_content_scripts(found: Found) -> list[Any]:
@@ -113,9 +113,9 @@ def keep_document(navigate: Any) -> Any:
 
 
 def end_the_connection(fail: Any) -> Any:
-    def call(self: Any, port: Any, error: BaseException) -> None:
+    def call(port: Any, error: BaseException, options: Any) -> None:
         port.disconnect()
-        fail(self, port, error)
+        fail(port, error, options)
 
     return call
 
@@ -189,8 +189,8 @@ MUTANTS = [
     in_browser(
         7,
         "ends the connection when an on_connect listener raises",
-        script.Script,
-        "_listener_failed",
+        script,
+        "listener_failed",
         end_the_connection,
         dialect="chrome",
     ),

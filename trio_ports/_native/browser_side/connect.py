@@ -18,8 +18,7 @@ from ..._protocol.errors import Cause, NativeApplicationError, PortError
 from ..._protocol.frames import FROM_APPLICATION_BYTES
 from ..._transports.carried import open_carried_port
 from ..._util import check_limit, require_trio
-from ..folders import Folder
-from ..names import check_application_name
+from ..arguments import Folder, check_application_name
 from .find import family_for, find_manifest
 from .start import Application
 

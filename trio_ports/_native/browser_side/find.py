@@ -15,8 +15,7 @@ from ..._protocol.errors import Cause, ManifestError, NativeApplicationError
 from ..._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from ..._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
 from ..._util import check_type
-from ..folders import Folder, check_folders
-from ..names import bad_name
+from ..arguments import Folder, bad_name, check_folders
 from ..registry import manifest_key, read_key
 
 DEFAULT_BROWSERS: Final[dict[str, tuple[Places, ...]]] = {"firefox": (FIREFOX,), "chromium": (CHROMIUM, CHROME)}

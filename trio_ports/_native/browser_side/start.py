@@ -16,8 +16,7 @@ from ..._protocol.errors import NativeApplicationError
 from ..._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.manifests import Family, NativeManifest, extension_origin, family_of
 from ..._transports.processes import Patience, run_process, start_program
-from ..folders import Folder
-from ..names import FAMILIES
+from ..arguments import FAMILIES, Folder
 from .find import search
 from .judge import in_dialect, judge, start_error
 
@@ -39,23 +38,16 @@ async def run_application(
     extension_id: str,
     dialect: Dialect,
     manifest_folders: Sequence[Folder] | None = None,
-    max_message_bytes: float | None = None,
+    max_message_bytes: float = FROM_APPLICATION_BYTES,
 ) -> None:
     """Start a native application, carry its messages, and end it, all as a browser of the dialect does.
 
-    It owns ``end``: when this returns, the end is closed and the process is gone. The
-    application's faults are reported to the port and never raised. A cancelled call
-    takes the time that a polite end takes.
+    It owns ``end``, the far end of the port's connection: when this returns, the end is
+    closed and the process is gone. The application's faults are reported to the port
+    and never raised. A cancelled call takes the time that a polite end takes.
 
-    Args:
-        end: the far end of the port's connection.
-        name: the application's name.
-        extension_id: the extension that asks for it.
-        dialect: whose rules, texts and patience apply; in ``trio`` the extension's id
-            decides between the families.
-        manifest_folders: folders that are searched instead of the browsers' places.
-        max_message_bytes: the largest message the application may send, in bytes; 1 MiB
-            unless given.
+    The dialect's rules, texts and patience apply; in ``trio`` the extension's id decides
+    between the families. The application's messages may have ``max_message_bytes``.
     """
     family = FAMILIES.get(dialect.name) or family_of(extension_id)
     application: Application | None = None
@@ -103,7 +95,7 @@ class Application:
         end: End,
         *,
         dialect: Dialect,
-        max_message_bytes: float | None = None,
+        max_message_bytes: float,
         on_stderr: Callable[[str], object] | None = None,
     ) -> None:
         """Carry its messages and end it, as in `run_application`."""
@@ -111,7 +103,7 @@ class Application:
         # A frame over the limit ends the port with a FrameTooLargeError, made by the
         # decoder from the length alone.
         decoder = FrameDecoder(
-            max_frame_bytes=FROM_APPLICATION_BYTES if max_message_bytes is None else max_message_bytes,
+            max_frame_bytes=max_message_bytes,
             too_large_text=texts.too_large if texts else TOO_LARGE_TEXT,
             names_printed_text=texts is None,
         )

@@ -14,8 +14,8 @@ from ..._protocol.errors import ManifestError
 from ..._protocol.manifests import is_application_name
 from ..._protocol.places import BROWSERS, Places
 from ..._util import check_list, check_type
+from ..arguments import Folder, check_folder, check_folders
 from ..browser_side.find import system_folders, user_folders
-from ..folders import Folder, check_folder, check_folders
 from ..registry import manifest_key
 
 _WINDOWS: Final = os.name == "nt"

@@ -6,6 +6,7 @@ name, and comes back.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import itertools
@@ -19,10 +20,13 @@ from typing import Final, Literal, TypeAlias, final
 import attrs
 
 from ..registry import read_key, write_key
-from .made_folders import make_folder, remove_folder
 
 Action: TypeAlias = Literal["created", "replaced", "repaired", "unchanged", "removed", "restored", "left"]
 IsOurs: TypeAlias = Callable[[bytes], bool]
+
+MARK: Final = ".made-by-trio-ports"
+"""Says how many folders were made for the files beside it. A folder without this mark
+is somebody else's, for example a browser's, and is never removed."""
 
 _WINDOWS: Final = os.name == "nt"
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -104,11 +108,11 @@ def place(wanted: WantedFile) -> PlannedChange:
 
     def make() -> None:
         if action in ("created", "replaced"):
-            make_folder(wanted.file.parent)
+            _make_folder(wanted.file.parent)
             try:
                 _write(wanted, _free_backup(wanted.file) if foreign else None)
             except BaseException:
-                remove_folder(wanted.file.parent)
+                _remove_folder(wanted.file.parent)
                 raise
         elif action == "repaired":
             wanted.file.chmod(wanted.mode)
@@ -137,7 +141,7 @@ def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
 
     def remove() -> None:
         file.unlink()
-        remove_folder(file.parent)
+        _remove_folder(file.parent)
 
     return PlannedChange(FileChange(file, "removed"), remove)
 
@@ -178,6 +182,32 @@ def _check_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+# Folders that are made for a file ---------------------------------------------------------------------------------
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and the missing ones above it; leave a mark if any was made."""
+    missing = len([*itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents))])
+    folder.mkdir(parents=True, exist_ok=True)
+    if missing:
+        (folder / MARK).write_text(f"{missing}\n", encoding="ascii")
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove the folders that were made, from this one upwards, as far as they are empty.
+
+    A folder that cannot be removed stays; that is not an error.
+    """
+    mark = folder / MARK
+    with contextlib.suppress(OSError, ValueError):
+        if [*folder.iterdir()] == [mark]:
+            count = int(mark.read_text(encoding="ascii"))
+            mark.unlink()
+            for each in (folder, *folder.parents)[:count]:
+                each.rmdir()
+            _remove_folder((folder, *folder.parents)[count])
 
 
 # Files of others --------------------------------------------------------------------------------------------------

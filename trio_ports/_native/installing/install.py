@@ -13,8 +13,8 @@ import attrs
 
 from ..._protocol.manifests import Family, NativeManifest, check_manifest, is_encoded_manifest, program_of
 from ..._protocol.places import BROWSERS
+from ..arguments import Folder
 from ..browser_side.find import DEFAULT_BROWSERS, places_of
-from ..folders import Folder
 from ..registry import read_key, remove_key
 from .destination import Destination, Target
 from .files import FileChange, IsOurs, PlannedChange, WantedFile, carry_out, leave, place, register, take_away

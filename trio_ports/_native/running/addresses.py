@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ..folders import Folder
+from ..arguments import Folder
 
 _MAX_PATH_BYTES: Final = 103
 """How long the path of a socket may be on every system, without the NUL at its end."""

@@ -95,10 +95,6 @@ class GoodbyeStream:
             self._may_say_goodbye = False
             await self._stream.send_all(GOODBYE)
 
-    async def send_eof(self) -> None:
-        """End this side's bytes. A checkpoint."""
-        await self._stream.send_eof()
-
     async def receive_some(self) -> bytes:
         """Return what came; ``b""`` after a goodbye, or if the bytes ended inside a frame. A checkpoint.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, Self, final
 
 import attrs
 import trio
@@ -25,41 +25,21 @@ from ..._ports.options import Options, make_options
 from ..._ports.port import Port
 from ..._ports.scopes import Scope
 from ..._protocol.dialects import TRIO
-from ..._protocol.errors import PortError
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.messages import Decoder
 from ..._transports.carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
 from ..._transports.streams import take_leave
 from ..._util import check_limit, require_trio
-from ..folders import Folder, check_folder
-from ..names import check_application_name
-from ..started.arguments import read_arguments
-from ..started.port import GRACE_SECONDS, for_application
+from ..arguments import Folder, check_application_name, check_folder
+from ..started.port import GRACE_SECONDS, for_application, read_arguments
 from .addresses import is_own_peer, require_sockets
 from .goodbye import GoodbyeStream
 from .handshake import receive_handshake
 from .lock import listening_socket
 
-if TYPE_CHECKING:
-    from typing import Self
-
 
 @final
-@attrs.frozen
-class Terms:
-    """What holds for every port of one listener."""
-
-    application: str
-    """The application's name, which every port has."""
-    options: Options
-    """How the ports behave."""
-    decoder: Decoder
-    """Decodes what arrives."""
-    max_incoming_bytes: float
-    """The largest message from a browser, in bytes."""
-
-
-@final
+@attrs.define(eq=False, repr=False)
 class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     """Where browsers reach a native application that runs already. Made by `open_native_listener`.
 
@@ -71,28 +51,22 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     leaves early ends the whole server.
     """
 
-    __slots__ = (
-        "_address",
-        "_arrived",
-        "_holding",
-        "_listening",
-        "_nursery",
-        "_scope",
-        "_terms",
-        "_waiting",
-        "_welcoming",
-    )
+    _application: str
+    _address: Path
+    _scope: Scope
+    _options: Options
+    _decoder: Decoder
+    _max_incoming_bytes: float
+    """The largest message from a browser."""
+    _holding: contextlib.ExitStack
+    """What holds the name and the socket; closing it gives both up."""
+    _arrived: trio.MemorySendChannel[tuple[End, list[str]]] = attrs.field(init=False)
+    _waiting: trio.MemoryReceiveChannel[tuple[End, list[str]]] = attrs.field(init=False)
+    _listening: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _welcoming: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
 
-    def __init__(self, nursery: trio.Nursery, terms: Terms, address: Path, holding: contextlib.ExitStack) -> None:
-        self._nursery = nursery
-        self._scope = Scope(nursery)
-        self._terms = terms
-        self._address = address
-        self._holding = holding
-        """What holds the name and the socket; closing it gives both up."""
+    def __attrs_post_init__(self) -> None:
         self._arrived, self._waiting = trio.open_memory_channel[tuple[End, list[str]]](0)
-        self._listening = trio.CancelScope()
-        self._welcoming: set[trio.CancelScope] = set()
 
     @property
     def address(self) -> Path:
@@ -115,8 +89,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
             near.close()
             raise trio.ClosedResourceError("this listener is closed")
         _, sender = read_arguments(arguments)
-        terms = self._terms
-        return Port(near, self._scope, terms.options, terms.decoder, name=terms.application, sender=sender)
+        return Port(near, self._scope, self._options, self._decoder, name=self._application, sender=sender)
 
     async def serve(self, handler: Handler, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run ``handler(port)`` for every connection, each in a task and inside ``async with port:``.
@@ -161,18 +134,13 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
 
     def __repr__(self) -> str:
         state = "closed" if self._listening.cancel_called else f"{len(self._scope.members)} ports"
-        return f"<NativeListener {self._terms.application!r} ({state}) at {id(self):#x}>"
+        return f"<NativeListener {self._application!r} ({state}) at {id(self):#x}>"
 
     @enable_ki_protection
     async def _listen(self, sockets: trio.SocketListener) -> None:
         """Welcome relays until the listener is closed. Owns ``sockets``."""
         with self._listening:
-            await trio.serve_listeners(self._serve, [sockets], handler_nursery=self._nursery)
-
-    def _end(self, error: PortError | None) -> None:
-        """Close, and end the ports; the other sides get ``error``."""
-        self._close()
-        self._scope.close(error)
+            await trio.serve_listeners(self._serve, [sockets], handler_nursery=self._scope.nursery)
 
     def _close(self) -> None:
         self._holding.close()
@@ -192,7 +160,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
             finally:
                 self._welcoming.remove(welcome)
         if far is not None:
-            await carry_relayed(far, stream, FrameDecoder(max_frame_bytes=self._terms.max_incoming_bytes))
+            await _carry(far, stream, FrameDecoder(max_frame_bytes=self._max_incoming_bytes))
 
     async def _welcome(self, stream: trio.SocketStream) -> End | None:
         """Return the far end of a connection once it is accepted; None if this is not a relay of the same user."""
@@ -201,7 +169,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         arguments = await receive_handshake(stream)
         if arguments is None:
             return None
-        near, (far,) = open_connection(max_buffer_size=self._terms.options.max_buffer_size)
+        near, (far,) = open_connection(max_buffer_size=self._options.max_buffer_size)
         await self._arrived.send((near, arguments))
         return far
 
@@ -288,7 +256,7 @@ async def open_native_listener(
             observer=observer,
         )
     )
-    terms = Terms(application, options, options.decoder(message_type), max_incoming_bytes)
+    decoder = options.decoder(message_type)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as holding:
         address, listening = holding.enter_context(listening_socket(application, folder))
@@ -296,16 +264,18 @@ async def open_native_listener(
         body = Body()
         with body.joined():
             async with trio.open_nursery() as nursery:
-                listener = NativeListener(nursery, terms, address, holding)
+                scope = Scope(nursery)
+                listener = NativeListener(application, address, scope, options, decoder, max_incoming_bytes, holding)
                 nursery.start_soon(listener._listen, sockets)
                 try:
                     with body:
                         yield listener
                 finally:
-                    listener._end(crash_error(body.failure))
+                    listener._close()
+                    scope.close(crash_error(body.failure))
 
 
-async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:
+async def _carry(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:
     """Carry frames between ``end`` and a relay's socket until one side has finished. It owns both.
 
     Never raises for the other side's faults; the end reports them. A cancelled call
@@ -313,12 +283,7 @@ async def carry_relayed(end: End, stream: trio.SocketStream, decoder: FrameDecod
     """
     frames = GoodbyeStream(stream)
     carrier = Carrier(
-        end,
-        frames.receive_some,
-        frames.send_all,
-        decoder,
-        grace_seconds=GRACE_SECONDS,
-        hears_answers=True,
+        end, frames.receive_some, frames.send_all, decoder, grace_seconds=GRACE_SECONDS, hears_answers=True
     )
     try:
         await carrier.run()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..._protocol.errors import AlreadyListeningError
-from ..folders import Folder
+from ..arguments import Folder
 from .addresses import addresses, make_private
 
 _BACKLOG: Final = 1024

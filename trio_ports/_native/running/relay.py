@@ -17,7 +17,7 @@ from typing import Final, final
 import trio
 
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
-from ..folders import Folder
+from ..arguments import Folder
 from .addresses import addresses, is_own_peer, is_private, require_sockets
 from .goodbye import GoodbyeStream
 from .handshake import encode_handshake
@@ -38,18 +38,13 @@ async def relay(application: str, arguments: Sequence[str], *, folder: Folder | 
     """Connect the browser that started this program to an application, until one of the two has gone.
 
     From here on standard input and output belong to the browser. What goes wrong is a
-    line on standard error.
+    line on standard error. Returns the exit status: 0, or `LOST`, or `UNAVAILABLE`, or
+    128 plus the number of the signal that ended it.
 
     Args:
         application: its name.
-        arguments: what the browser gave this program, so that the application knows who
-            connects.
-        folder: where the application's socket is, if not in the user's own place for
-            sockets.
-
-    Returns:
-        The exit status: 0, or `LOST`, or `UNAVAILABLE`, or 128 plus the number of the
-        signal that ended it.
+        arguments: the browser's, which tell the application who connects.
+        folder: where the socket is, if not in the user's own place for sockets.
 
     Raises:
         OSError: standard input or output is closed.
@@ -90,7 +85,10 @@ async def _talk(conversation: Conversation, application: str, arguments: Sequenc
             await trio.lowlevel.wait_readable(watch)
             conversation.leave()
 
-    with trio.open_signal_receiver(*_wanted_signals()) as signals:
+    # What its parent told it to ignore stays ignored.
+    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    wanted = [number for number in stopping if signal.getsignal(number) is not signal.SIG_IGN]
+    with trio.open_signal_receiver(*wanted) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(leave_at_signal, signals)
             nursery.start_soon(leave_with_browser)
@@ -104,12 +102,10 @@ async def _talk(conversation: Conversation, application: str, arguments: Sequenc
 
 @final
 class Conversation:
-    """Carries bytes between a browser and an application until one of them has gone. It owns ``stream``.
+    """Carries bytes between a browser and an application until one of them has gone.
 
-    Args:
-        stream: the socket to the application.
-        source: what the browser writes to.
-        sink: what the browser reads from.
+    It owns ``stream``, the socket to the application. The browser writes to ``source``
+    and reads from ``sink``.
     """
 
     def __init__(self, stream: trio.SocketStream, source: DescriptorSource, sink: DescriptorSink) -> None:
@@ -151,7 +147,7 @@ class Conversation:
                 await self._application.send_all(data)
             self.leave()
             await self._application.say_goodbye()
-            await self._application.send_eof()
+            await self._stream.send_eof()
 
     async def _read(self) -> bytes:
         """Return what the browser sends next; ``b""`` at its end of file, or once `stop` was called."""
@@ -217,12 +213,6 @@ def _watched(incoming: int, outgoing: int) -> Generator[int | None]:
             with contextlib.suppress(OSError):  # A regular file, which nobody closes at the other end.
                 watch.register(descriptor, events)
         yield watch.fileno()
-
-
-def _wanted_signals() -> list[signal.Signals]:
-    """Return the signals that ask a program to stop, except those that its parent told it to ignore."""
-    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    return [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _say(text: str) -> None:

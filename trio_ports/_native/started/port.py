@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import stat
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -21,15 +23,18 @@ from ..._ports.observers import Observer
 from ..._ports.options import Options, make_options
 from ..._ports.port import Port
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
+from ..._protocol.senders import UNKNOWN_SENDER, MessageSender
 from ..._transports.carried import open_carried_port
 from ..._transports.carrier import Carrier, Finish, wire_error
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..._util import check_limit, require_trio
-from .arguments import read_arguments
 from .stdout import named_prints
 
 GRACE_SECONDS: Final = 1.5
 """How long, after the end of file, the last answer may take, and its writing. Chromium kills after two seconds."""
+
+_ORIGIN: Final = re.compile(r"chrome-extension://([^/]+)/?")
+_WINDOW: Final = "--parent-window="
 
 TERMINAL_TEXT: Final = """\
 {program} is a native application: a browser starts it and talks to it through standard input and output, in frames
@@ -121,6 +126,22 @@ async def open_native_port(
                 yield port
             finally:
                 left.set()
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[str, MessageSender]:
+    """Return from a program's arguments the application's name and who started it; unknown if no browser did.
+
+    Firefox gives the path of the manifest, whose file has the application's name, and
+    the extension's id. Chromium gives the extension's origin, sometimes followed by
+    ``--parent-window=…``, and no name; the name is then empty. A browser's arguments
+    are always the last, after those of a launcher: so only the last ones are looked at.
+    """
+    *_, manifest, last = "", "", *arguments
+    if found := _ORIGIN.fullmatch(manifest if last.startswith(_WINDOW) else last):
+        return "", MessageSender(id=found[1], origin=f"chrome-extension://{found[1]}")
+    if manifest.endswith(".json") and not last.startswith(_WINDOW):
+        return Path(manifest).stem, MessageSender(id=last)
+    return "", UNKNOWN_SENDER
 
 
 def for_application(options: Options) -> Options:

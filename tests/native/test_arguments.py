@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trio_ports import Cause, NativeApplicationError
-from trio_ports._native.names import check_application_name
+from trio_ports._native.arguments import check_application_name
 from trio_ports._protocol.dialects import DIALECTS
 
 
