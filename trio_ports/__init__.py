@@ -3,16 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ._ports.events import Event
-from ._ports.observers import (
-    Delivered,
-    Disconnected,
-    Dropped,
-    ListenerFailed,
-    Observation,
-    Observer,
-    Opened,
-    Posted,
-)
+from ._ports.observers import Delivered, Disconnected, Dropped, ListenerFailed, Observation, Observer, Opened, Posted
 from ._ports.pair import open_port_pair
 from ._ports.port import Port, PortStatistics
 from ._protocol.errors import (
@@ -44,23 +35,15 @@ if TYPE_CHECKING:
 else:
     # A native application is started for every connection, so its imports have to be
     # quick, and it has no use for a browser.
-    __getattr__ = imported_on_demand(
+    __getattr__, __dir__ = imported_on_demand(
         __name__,
         {
-            "Browser": "._browser.browser",
-            "Context": "._browser.browser",
-            "Extension": "._browser.browser",
-            "Frame": "._browser.browser",
-            "Runtime": "._browser.runtime",
-            "Tab": "._browser.browser",
-            "Tabs": "._browser.runtime",
-            "open_browser": "._browser.opening",
-            "open_stream_port": "._transports.streams",
+            "._browser.browser": ["Browser", "Context", "Extension", "Frame", "Tab"],
+            "._browser.opening": ["open_browser"],
+            "._browser.runtime": ["Runtime", "Tabs"],
+            "._transports.streams": ["open_stream_port"],
         },
     )
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
 
 
 __all__ = [

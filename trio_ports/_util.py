@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from typing import Any
 
@@ -70,20 +70,23 @@ def check_limit(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be at least 1, not {value!r}")
 
 
-def imported_on_demand(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """Make a ``__getattr__`` for a module that imports a name when it is first used.
+def imported_on_demand(
+    package: str, homes: dict[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make a ``__getattr__`` and a ``__dir__`` for a module that imports a name when it is first used.
 
     Args:
         package: the module's own name.
-        homes: where each name is defined, relative to the module's package.
+        homes: the names that each module defines, which is named relative to the package.
     """
 
     def look_up(name: str) -> Any:
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = sys.modules[package]
-        value = getattr(importlib.import_module(homes[name], module.__package__), name)
-        setattr(module, name, value)
-        return value
+        for home, names in homes.items():
+            if name in names:
+                value = getattr(importlib.import_module(home, module.__package__), name)
+                setattr(module, name, value)
+                return value
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    return look_up
+    return look_up, lambda: sorted({*vars(sys.modules[package]), *sys.modules[package].__all__})

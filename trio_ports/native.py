@@ -24,23 +24,17 @@ if TYPE_CHECKING:
 else:
     # A browser starts an application for every connection, so everything else is
     # imported only on demand.
-    __getattr__ = imported_on_demand(
+    __getattr__, __dir__ = imported_on_demand(
         __name__,
         {
-            "FileChange": "._native.installing.files",
-            "NativeListener": "._native.running.listener",
-            "NativeManifest": "._protocol.manifests",
-            "connect_native": "._native.browser_side.connect",
-            "find_manifest": "._native.browser_side.find",
-            "install": "._native.installing.install",
-            "open_native_listener": "._native.running.listener",
-            "send_native_message": "._native.browser_side.connect",
-            "uninstall": "._native.installing.install",
+            "._native.browser_side.connect": ["connect_native", "send_native_message"],
+            "._native.browser_side.find": ["find_manifest"],
+            "._native.installing.files": ["FileChange"],
+            "._native.installing.install": ["install", "uninstall"],
+            "._native.running.listener": ["NativeListener", "open_native_listener"],
+            "._protocol.manifests": ["NativeManifest"],
         },
     )
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -61,12 +61,7 @@ class Elsewhere(Protocol):
         ...
 
     def call(self, call: Call, ends: Mapping[str, End]) -> None:
-        """Hand a call to other browsers; never waits.
-
-        Args:
-            call: what is asked for.
-            ends: the receiver's end for each of them, by name, which now belongs to this object.
-        """
+        """Hand a call to other browsers; never waits. Owns ``ends``: the receiver's end for each of them, by name."""
 
 
 Answer: TypeAlias = Callable[[Call], End | None]
@@ -77,10 +72,5 @@ class Bus(Protocol):
     """What `open_browser` can be given to act as one with other browsers; `trio_ports.bus` opens them."""
 
     def share(self, answer: Answer, *, max_message_bytes: float) -> AbstractAsyncContextManager[Elsewhere]:
-        """Let the other browsers of the bus reach this one for the block.
-
-        Args:
-            answer: this browser's, to the others' calls.
-            max_message_bytes: the largest encoded message that it takes.
-        """
+        """Let the other browsers of the bus reach this one for the block, with messages of at most that many bytes."""
         ...

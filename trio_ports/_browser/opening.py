@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -62,37 +62,19 @@ async def open_browser(
     require_trio("open_browser")
     if bus is not None and not hasattr(bus, "share"):
         raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
-    options = make_options(
-        dialect=dialect,
-        listener_errors=listener_errors,
-        max_buffer_size=max_buffer_size,
-        max_message_bytes=max_message_bytes,
-        observer=observer,
-    )
+    options = make_options(dialect, listener_errors, max_buffer_size, max_message_bytes, observer)
     folders = None if manifest_folders is None else check_folders(manifest_folders)
     registry = Registry(options, folders, first_number=0 if bus is None else secrets.randbits(32))
     body = Body()
     with body.joined():
-        async with _sharing(registry, bus), trio.open_nursery() as registry.nursery:
-            try:
-                with body:
-                    yield Browser(registry)
-            finally:
-                registry.nursery.cancel_scope.cancel()
-                await registry.close(crash_error(body.failure))
-
-
-@asynccontextmanager
-@enable_ki_protection
-async def _sharing(registry: Registry, bus: Bus | None) -> AsyncGenerator[None, None]:
-    """Act as one with the other browsers on a bus for the block."""
-    if bus is None:
-        yield
-        return
-    limit = registry.options.max_message_bytes
-    async with bus.share(partial(answer, registry), max_message_bytes=limit) as elsewhere:
-        registry.elsewhere = elsewhere
-        try:
-            yield
-        finally:
-            registry.elsewhere = None
+        async with AsyncExitStack() as sharing:
+            if bus is not None:
+                shared = bus.share(partial(answer, registry), max_message_bytes=options.max_message_bytes)
+                registry.elsewhere = await sharing.enter_async_context(shared)
+            async with trio.open_nursery() as registry.nursery:
+                try:
+                    with body:
+                        yield Browser(registry)
+                finally:
+                    registry.nursery.cancel_scope.cancel()
+                    await registry.close(crash_error(body.failure))

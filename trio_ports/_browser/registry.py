@@ -61,8 +61,6 @@ class Registry:
         self._document_ids = itertools.count((self.first_number << 64) + 1)
         self._tab_ids = itertools.count((self.first_number << 20) + 1)
 
-    # What may be called here and now --------------------------------------------------------------------------------
-
     def require_here(self, what: str) -> None:
         """Raise RuntimeError unless ``what`` is called in the Trio run that this browser lives in."""
         require_trio(what, self._thread)
@@ -77,8 +75,6 @@ class Registry:
         require_trio(what, self._thread)
         if context.script.closed:
             raise closed_scope_error(f"{context!r} is closed")
-
-    # Extensions -----------------------------------------------------------------------------------------------------
 
     def install(self, extension_id: str, key: ExternallyConnectable | None) -> ExtensionEntry:
         """Add an extension. Each installation has an address of its own, where the dialect's addresses say so."""
@@ -95,8 +91,6 @@ class Registry:
             del self.extensions[extension.id]
             for context in tuple(extension.contexts):
                 self.close_context(context)
-
-    # Tabs and frames ------------------------------------------------------------------------------------------------
 
     def open_tab(self, url: str) -> TabEntry:
         """Add a tab with its top frame."""
@@ -149,8 +143,6 @@ class Registry:
     def _new_document_id(self) -> str:
         return f"{next(self._document_ids):032X}"
 
-    # Contexts -------------------------------------------------------------------------------------------------------
-
     def open_page(self, extension: ExtensionEntry, url: str, tab: TabEntry | None) -> ContextEntry:
         """Open one of an extension's pages, in a tab or in none.
 
@@ -200,8 +192,6 @@ class Registry:
             del context.extension.contexts[context]
             context.extension.pages.pop(context, None)
         context.script.close(error)
-
-    # The others, and the end ----------------------------------------------------------------------------------------
 
     def peers(self) -> Sequence[str]:
         """Return the names of the other browsers on its bus that can be called."""

@@ -19,12 +19,7 @@ FAMILIES: Final[dict[DialectName, Family]] = {"firefox": "firefox", "chrome": "c
 
 
 def check_application_name(name: str, dialect: Dialect) -> None:
-    """Raise if no native application can have that name, in dialects that refuse it at the call.
-
-    Raises:
-        TypeError: ``name`` is not a text; in every dialect.
-        ApplicationNameError: your mistake, with the cause BAD_NAME.
-    """
+    """Raise ApplicationNameError if no application can have that name, in dialects that refuse it at the call."""
     check_type("the name of a native application", name, str)
     if dialect.native_name_raises and not is_application_name(name, FAMILIES.get(dialect.name, "firefox")):
         raise bad_name(name)
@@ -42,12 +37,7 @@ def check_folder(name: str, folder: Folder | None) -> None:
 
 
 def check_folders(folders: Sequence[Folder]) -> tuple[Path, ...]:
-    """Return ``manifest_folders`` as absolute paths: an application starts in its own folder, not in its caller's.
-
-    Raises:
-        TypeError: for a single path instead of a list (it would be a list of letters),
-            or for something in the list that is not a path.
-    """
+    """Return ``manifest_folders`` as absolute paths: an application starts in its own folder, not in its caller's."""
     check_list("manifest_folders", folders, "folders")
     found = tuple(folders)
     for folder in found:

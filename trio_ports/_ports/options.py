@@ -40,7 +40,6 @@ def _untyped_decoder(reading: Reading) -> Decoder:
 
 
 def make_options(
-    *,
     dialect: str,
     listener_errors: ListenerErrors | None = None,
     max_buffer_size: float | None = None,

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from .zenoh import open_zenoh_bus
 else:
     # Zenoh is an extra, so it may be missing.
-    __getattr__ = imported_on_demand(__name__, {"open_zenoh_bus": ".zenoh"})
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = imported_on_demand(__name__, {".zenoh": ["open_zenoh_bus"]})
 
 
 __all__ = [

@@ -36,27 +36,34 @@ if TYPE_CHECKING:
     from .strategies import chunkings, json_messages, port_names, senders
     from .streams import FaultyStream, breaking, half_closing, misframing, stalling, trickling
 else:
-    _HOMES = {
-        "._applications.check": "ApplicationBrokenError ApplicationReport Finding "
-        "check_application examine_application",
-        "._conformance.check": "Report check_browser check_port",
-        "._conformance.compare.compare": "Difference",
-        "._conformance.history": "moves",
-        "._conformance.history.generate": "Scope histories",
-        "._conformance.history.moves": "History Move describe_history",
-        "._conformance.options": "Limits",
-        "._conformance.play": "RuleBrokenError",
-        "._conformance.players.browser": "BrowserPlayer open_browser_player",
-        "._conformance.players.ends": "PortPlayer open_port_player",
-        "._conformance.players.player": "Player",
-        "._conformance.rules": "RULES Rule",
-        "._conformance.state_machines": "PortStateMachine browser_state_machine port_state_machine",
-        ".driver": "Driver DriverTask",
-        ".recorder": "ConversationRecorder",
-        ".strategies": "chunkings json_messages port_names senders",
-        ".streams": "FaultyStream breaking half_closing misframing stalling trickling",
-    }
-    _load = imported_on_demand(__name__, {name: home for home, names in _HOMES.items() for name in names.split()})
+    _load, __dir__ = imported_on_demand(
+        __name__,
+        {
+            "._applications.check": (
+                "ApplicationBrokenError",
+                "ApplicationReport",
+                "Finding",
+                "check_application",
+                "examine_application",
+            ),
+            ".recorder": ("ConversationRecorder",),
+            "._conformance.check": ("Report", "check_browser", "check_port"),
+            "._conformance.history": ("moves",),
+            "._conformance.history.generate": ("Scope", "histories"),
+            ".driver": ("Driver", "DriverTask"),
+            "._conformance.history.moves": ("History", "Move", "describe_history"),
+            "._conformance.compare.compare": ("Difference",),
+            "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
+            "._conformance.players.ends": ("PortPlayer", "open_port_player"),
+            "._conformance.players.player": ("Player",),
+            "._conformance.rules": ("RULES", "Rule"),
+            ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
+            ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
+            "._conformance.options": ("Limits",),
+            "._conformance.play": ("RuleBrokenError",),
+            "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
+        },
+    )
 
     def __getattr__(name: str) -> Any:
         try:
@@ -66,9 +73,6 @@ else:
                 raise
             advice = f"{name} needs Hypothesis: python -m pip install 'trio_ports[testing]'"
             raise ModuleNotFoundError(advice, name=error.name) from error
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
 
 
 __all__ = [

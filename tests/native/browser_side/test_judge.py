@@ -25,7 +25,7 @@ from support import PATIENCE_SECONDS, each_dialect
 
 from trio_ports import Cause, FrameTooLargeError, MalformedMessageError, NativeApplicationError, TruncatedError
 from trio_ports._native.browser_side import start
-from trio_ports._native.browser_side.start import Application, run_application
+from trio_ports._native.browser_side.start import run_application, start_application
 from trio_ports._ports.connection import open_connection
 from trio_ports._protocol.dialects import DIALECTS
 from trio_ports._protocol.manifests import NativeManifest
@@ -128,7 +128,7 @@ async def test_a_program_that_cannot_even_be_looked_at(tmp_path: Path, monkeypat
     """A path that the operating system refuses to look at counts as missing."""
     manifest = NativeManifest(name="app", description="", path=str(tmp_path / ("x" * 5000)))
     with pytest.raises(NativeApplicationError) as caught:
-        await Application.start(manifest, FIREFOX_ID, "firefox")
+        await start_application(manifest, FIREFOX_ID, "firefox")
     assert caught.value.cause is Cause.PROGRAM_MISSING
 
     async def refuse(arguments: object, folder: object) -> None:
@@ -136,7 +136,7 @@ async def test_a_program_that_cannot_even_be_looked_at(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(start, "start_program", refuse)
     with pytest.raises(NativeApplicationError) as caught:
-        await Application.start(attrs.evolve(manifest, path=str(tmp_path)), FIREFOX_ID, "firefox")
+        await start_application(attrs.evolve(manifest, path=str(tmp_path)), FIREFOX_ID, "firefox")
     assert caught.value.cause is Cause.INTERPRETER_MISSING
 
 

@@ -12,7 +12,7 @@ import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_BOTH, PROGRAM, files_below
 
 from trio_ports import ManifestError
-from trio_ports._native.installing import destination as module
+from trio_ports._native.installing import install as module
 from trio_ports.native import FileChange, find_manifest, install, uninstall
 
 HERE = os.path.relpath(__file__)

@@ -10,7 +10,7 @@ import platformdirs
 import pytest
 from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, Registry, files_below
 
-from trio_ports._native.installing import destination, files
+from trio_ports._native.installing import files
 from trio_ports._native.installing import install as module
 from trio_ports.native import FileChange, install, uninstall
 
@@ -20,7 +20,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry in memory, and programs with Windows' paths, which are here files in the current folder."""
     registry = Registry()
     monkeypatch.setitem(sys.modules, "winreg", registry)
-    for each in (module, destination, files):
+    for each in (module, files):
         monkeypatch.setattr(each, "_WINDOWS", True)
     monkeypatch.setattr(platformdirs, "site_data_path", lambda name, **_: tmp_path / "all" / name)
     monkeypatch.chdir(tmp_path)

@@ -20,7 +20,7 @@ from ..._transports.carried import open_carried_port
 from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name
 from .find import family_for, find_manifest
-from .start import Application
+from .start import carry_application, start_application
 
 
 @contextlib.asynccontextmanager
@@ -79,19 +79,14 @@ async def connect_native(
     check_limit("max_incoming_bytes", max_incoming_bytes)
     if on_stderr is not None and not callable(on_stderr):
         raise TypeError(f"on_stderr must be a function of a line of text, not {on_stderr!r}")
-    options = make_options(
-        dialect="trio",
-        listener_errors=listener_errors,
-        max_buffer_size=max_buffer_size,
-        max_message_bytes=max_message_bytes,
-        observer=observer,
-    )
+    options = make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer)
     decoder = options.decoder(message_type)
     manifest = find_manifest(application, extension_id=extension_id, browser=browser, manifest_folders=manifest_folders)
-    started = await Application.start(manifest, extension_id, family_for(extension_id, browser))
+    process = await start_application(manifest, extension_id, family_for(extension_id, browser))
 
     async def carry(end: End) -> None:
-        await started.run(end, dialect=TRIO, max_message_bytes=max_incoming_bytes, on_stderr=on_stderr)
+        limit = max_incoming_bytes
+        await carry_application(end, process, application, dialect=TRIO, max_message_bytes=limit, on_stderr=on_stderr)
 
     async with open_carried_port(carry, options, decoder, name=application) as port:
         yield port

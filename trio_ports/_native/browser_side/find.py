@@ -27,11 +27,7 @@ _MAX_MANIFEST_BYTES: Final = 1024 * 1024
 
 
 def find_manifest(
-    name: str,
-    *,
-    extension_id: str,
-    browser: str | None = None,
-    manifest_folders: Sequence[Folder] | None = None,
+    name: str, *, extension_id: str, browser: str | None = None, manifest_folders: Sequence[Folder] | None = None
 ) -> NativeManifest:
     """Find the manifest of a native application that an extension may start, as a browser does.
 
@@ -69,9 +65,6 @@ def places_of(browser: str) -> Places:
     if browser not in BROWSERS:
         raise ValueError(f"browser must be one of {', '.join(BROWSERS)}, not {browser!r}")
     return BROWSERS[browser]
-
-
-# Where to look ----------------------------------------------------------------------------------------------------
 
 
 def files_of(
@@ -118,9 +111,6 @@ def _registered_files(name: str, places: Sequence[Places]) -> Iterator[Path]:
                     yield Path(file)
 
 
-# Which one to take ------------------------------------------------------------------------------------------------
-
-
 def search(
     name: str,
     extension_id: str,
@@ -128,11 +118,7 @@ def search(
     browser: str | None = None,
     manifest_folders: Sequence[Folder] | None = None,
 ) -> NativeManifest:
-    """Return the manifest that a browser of that family would choose, or raise why there is none.
-
-    Raises:
-        NativeApplicationError: as in `find_manifest`.
-    """
+    """Return the manifest that a browser of that family would choose, or raise as `find_manifest` does."""
     if not is_application_name(name, family):
         raise bad_name(name)
     failure: NativeApplicationError | None = None
@@ -155,8 +141,7 @@ def search(
             field = "allowed_extensions" if family == "firefox" else "allowed_origins"
             text = f"{file} does not allow {extension_id!r} to start the application; add it to {field}."
             found = NativeApplicationError(text, cause=Cause.NOT_ALLOWED, application=name)
-        # Firefox goes on to the next place, Chromium stays with the first file that
-        # exists.
+        # Firefox goes on to the next place, Chromium stays with the first file there is.
         failure = failure or found
         if family == "chromium":
             break

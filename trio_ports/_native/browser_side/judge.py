@@ -50,9 +50,6 @@ def in_dialect(error: NativeApplicationError, dialect: Dialect) -> NativeApplica
     return reported
 
 
-# It did not start -------------------------------------------------------------------------------------------------
-
-
 def start_error(manifest: NativeManifest, error: OSError) -> NativeApplicationError:
     """Explain why a program could not be started."""
     program = Path(manifest.path)
@@ -81,9 +78,6 @@ def _first_line(program: Path) -> str:
             return opened.readline(200).decode("utf-8", "replace").rstrip()
     except OSError:
         return ""
-
-
-# It ended ---------------------------------------------------------------------------------------------------------
 
 
 def judge(name: str, dialect: Dialect, outcome: Outcome) -> PortError | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, final
+from typing import Final
 
-import attrs
 import trio
 
 from ..._ports.connection import End
@@ -50,68 +49,52 @@ async def run_application(
     between the families. The application's messages may have ``max_message_bytes``.
     """
     family = FAMILIES.get(dialect.name) or family_of(extension_id)
-    application: Application | None = None
+    process: trio.Process | None = None
     try:
         manifest = search(name, extension_id, family, manifest_folders=manifest_folders)
         # Shielded if something was posted: it is to reach the application, even if this
         # is cancelled before it is up.
         with trio.CancelScope(shield=end.lane.used > 0):
-            application = await Application.start(manifest, extension_id, family)
+            process = await start_application(manifest, extension_id, family)
     except NativeApplicationError as error:
         end.close(in_dialect(error, dialect))
         return
     except BaseException:
         end.close()
         raise
-    assert application is not None, "nobody cancels the scope that it was started in"
-    await application.run(end, dialect=dialect, max_message_bytes=max_message_bytes)
+    assert process is not None, "nobody cancels the scope that it was started in"
+    await carry_application(end, process, manifest.name, dialect=dialect, max_message_bytes=max_message_bytes)
 
 
-@final
-@attrs.frozen
-class Application:
-    """A native application that has been started."""
+async def start_application(manifest: NativeManifest, extension_id: str, family: Family) -> trio.Process:
+    """Start the program that ``manifest`` names, or raise why not. A checkpoint; a cancelled call started nothing."""
+    arguments = [manifest.path, extension_origin(extension_id)]
+    if family == "firefox":
+        arguments = [manifest.path, str(manifest.file), extension_id]
+    try:
+        return await start_program(arguments, Path(manifest.path).parent)
+    except OSError as error:
+        raise start_error(manifest, error) from error
 
-    name: str
-    process: trio.Process
 
-    @classmethod
-    async def start(cls, manifest: NativeManifest, extension_id: str, family: Family) -> Application:
-        """Start the program that ``manifest`` names. A checkpoint; a cancelled call has started nothing.
-
-        Raises:
-            NativeApplicationError: it cannot be started; the cause says why.
-        """
-        arguments = [manifest.path, extension_origin(extension_id)]
-        if family == "firefox":
-            arguments = [manifest.path, str(manifest.file), extension_id]
-        try:
-            return cls(manifest.name, await start_program(arguments, Path(manifest.path).parent))
-        except OSError as error:
-            raise start_error(manifest, error) from error
-
-    async def run(
-        self,
-        end: End,
-        *,
-        dialect: Dialect,
-        max_message_bytes: float,
-        on_stderr: Callable[[str], object] | None = None,
-    ) -> None:
-        """Carry its messages and end it, as in `run_application`."""
-        texts = dialect.native_texts
-        # A frame over the limit ends the port with a FrameTooLargeError, made by the
-        # decoder from the length alone.
-        decoder = FrameDecoder(
-            max_frame_bytes=max_message_bytes,
-            too_large_text=texts.too_large if texts else TOO_LARGE_TEXT,
-            names_printed_text=texts is None,
-        )
-        await run_process(
-            end,
-            self.process,
-            decoder=decoder,
-            patience=PATIENCE[dialect.name],
-            judge=functools.partial(judge, self.name, dialect),
-            on_stderr=on_stderr,
-        )
+async def carry_application(
+    end: End,
+    process: trio.Process,
+    name: str,
+    *,
+    dialect: Dialect,
+    max_message_bytes: float,
+    on_stderr: Callable[[str], object] | None = None,
+) -> None:
+    """Carry the messages of an application that was started, and end it, as in `run_application`."""
+    texts = dialect.native_texts
+    # A frame over the limit ends the port with a FrameTooLargeError, made by the decoder
+    # from the length alone.
+    decoder = FrameDecoder(
+        max_frame_bytes=max_message_bytes,
+        too_large_text=texts.too_large if texts else TOO_LARGE_TEXT,
+        names_printed_text=texts is None,
+    )
+    judged = functools.partial(judge, name, dialect)
+    patience = PATIENCE[dialect.name]
+    await run_process(end, process, decoder=decoder, patience=patience, judge=judged, on_stderr=on_stderr)

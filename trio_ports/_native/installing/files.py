@@ -93,11 +93,7 @@ def carry_out(plan: Iterable[PlannedChange], *, dry_run: bool) -> list[FileChang
 
 
 def place(wanted: WantedFile) -> PlannedChange:
-    """Plan to make a file have its content, its mode and its registration.
-
-    Raises:
-        OSError: that will not be possible.
-    """
+    """Plan to make a file have its content, its mode and its registration, or raise why that will not be possible."""
     before = _content(wanted.file)
     action: Action = "created"
     if before is not None:
@@ -124,11 +120,8 @@ def place(wanted: WantedFile) -> PlannedChange:
 def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
     """Plan to remove a file of ours, with the folders that were made for it, and to put back what stood there before.
 
-    Returns:
-        The plan, which may be to leave the file; None if there is no file.
-
-    Raises:
-        OSError: that will not be possible.
+    The plan may be to leave the file; it is None if there is no file. An OSError says
+    why it will not be possible.
     """
     if not os.path.lexists(file):
         return None

@@ -5,22 +5,34 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias, final
 
 import attrs
 
-from ..._protocol.manifests import Family, NativeManifest, check_manifest, is_encoded_manifest, program_of
-from ..._protocol.places import BROWSERS
-from ..arguments import Folder
-from ..browser_side.find import DEFAULT_BROWSERS, places_of
-from ..registry import read_key, remove_key
-from .destination import Destination, Target
+from ..._protocol.errors import ManifestError
+from ..._protocol.manifests import (
+    Family,
+    NativeManifest,
+    check_manifest,
+    is_application_name,
+    is_encoded_manifest,
+    program_of,
+)
+from ..._protocol.places import BROWSERS, Places
+from ..._util import check_list, check_type
+from ..arguments import Folder, check_folder, check_folders
+from ..browser_side.find import DEFAULT_BROWSERS, places_of, system_folders, user_folders
+from ..registry import manifest_key, read_key, remove_key
 from .files import FileChange, IsOurs, PlannedChange, WantedFile, carry_out, leave, place, register, take_away
 from .launcher import check_words, is_launcher, launcher_text, words_of
 
 _WINDOWS: Final = os.name == "nt"
+
+Target: TypeAlias = tuple[Path, str | None]
+"""A manifest, and the registry's key for it, on Windows."""
 
 
 def install(
@@ -105,9 +117,7 @@ def install(
 
 def _manifests(manifest: NativeManifest, destination: Destination) -> dict[Target, NativeManifest]:
     """Return where to write which manifest. Each is checked first, as the browsers will check it."""
-    families: list[Family] = []
-    if manifest.allowed_extensions:
-        families.append("firefox")
+    families: list[Family] = ["firefox"] if manifest.allowed_extensions else []
     if manifest.allowed_origins:
         families.append("chromium")
     if destination.manifest_folders is not None:
@@ -119,18 +129,15 @@ def _manifests(manifest: NativeManifest, destination: Destination) -> dict[Targe
         chosen = [places_of(browser) for browser in destination.browsers]
     manifests: dict[Target, NativeManifest] = {}
     for places in chosen:
-        theirs = _for_family(manifest, places.family)
+        # Without the list that only the other family reads.
+        firefox = places.family == "firefox"
+        theirs = (
+            attrs.evolve(manifest, allowed_origins=()) if firefox else attrs.evolve(manifest, allowed_extensions=())
+        )
         check_manifest(theirs, places.family, windows=_WINDOWS)
         for target in destination.targets([places])[:1]:
             manifests[target] = theirs
     return manifests
-
-
-def _for_family(manifest: NativeManifest, family: Family) -> NativeManifest:
-    """Return the manifest without the list that only the other family reads."""
-    if family == "firefox":
-        return attrs.evolve(manifest, allowed_origins=())
-    return attrs.evolve(manifest, allowed_extensions=())
 
 
 def uninstall(
@@ -210,3 +217,73 @@ def _names(file: Path, program: Path) -> bool:
     with contextlib.suppress(OSError):
         return file.is_file() and program_of(file.read_bytes()) == str(program)
     return False
+
+
+# Where an application is installed --------------------------------------------------------------------------------
+
+
+@final
+@attrs.frozen
+class Destination:
+    """Where an application is installed, as the caller of `install` or `uninstall` says; what they say is checked."""
+
+    name: str
+    browsers: Sequence[str] | None
+    manifest_folders: Sequence[Folder] | None
+    launcher_folder: Folder | None
+    system: bool
+
+    def __attrs_post_init__(self) -> None:
+        check_type("name", self.name, str)
+        if not is_application_name(self.name, "firefox"):  # It could lead out of the folders.
+            rule = "must be letters, digits, underscores and single dots"
+            raise ManifestError(field="name", value=self.name, rule=rule)
+        if self.browsers is not None:
+            check_list("browsers", self.browsers, "names")
+        if self.manifest_folders is not None:
+            check_folders(self.manifest_folders)
+        check_folder("launcher_folder", self.launcher_folder)
+
+    @property
+    def launcher(self) -> Path:
+        """The launcher's path."""
+        file = f"{self.name}.bat" if _WINDOWS else self.name
+        folder = self.launcher_folder
+        if folder is None and self.manifest_folders:
+            folder = self.manifest_folders[0]
+        return (_data_folder(system=self.system) if folder is None else Path(folder)).absolute() / file
+
+    def targets(self, places: Sequence[Places]) -> list[Target]:
+        """Return where the manifests belong: in the caller's folders, or in those places of browsers."""
+        if self.manifest_folders is not None:
+            return [(Path(folder).absolute() / f"{self.name}.json", None) for folder in self.manifest_folders]
+        return _targets(self.name, places, system=self.system)
+
+    def known_targets(self, *, system: bool) -> list[Target]:
+        """Return where any browser in the table would look for a manifest of that name."""
+        return _targets(self.name, [*BROWSERS.values()], system=system)
+
+
+def _targets(name: str, places: Sequence[Places], *, system: bool) -> list[Target]:
+    if _WINDOWS:
+        folder = _data_folder(system=system)
+        return [
+            (folder / place.family / f"{name}.json", manifest_key(place.windows_keys[0], name))
+            for place in places
+            if place.windows_keys
+        ]
+    folders = system_folders(places) if system else user_folders(places)
+    return [(folder / f"{name}.json", None) for folder in folders]
+
+
+def _data_folder(*, system: bool) -> Path:
+    """Return where launchers live, and on Windows the manifests too; what is for all users must be readable by all."""
+    import platformdirs
+
+    if not system:
+        return platformdirs.user_data_path("trio-ports", appauthor=False)
+    if _WINDOWS:
+        return platformdirs.site_data_path("trio-ports", appauthor=False)
+    # platformdirs would return the first of XDG_DATA_DIRS, which may be a folder of the
+    # user's own.
+    return Path("/Library/Application Support" if sys.platform == "darwin" else "/usr/local/share", "trio-ports")

@@ -20,13 +20,7 @@ _INTERPRETERS: Final = ("python", "pypy")
 
 
 def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return the words of a command, at least one.
-
-    Raises:
-        ManifestError: several words are in one text, which would be the name of one
-            program.
-        TypeError, ValueError: this is not a command.
-    """
+    """Return the words of a command, at least one; several in one text would be the name of one program."""
     several = [command] if isinstance(command, (str, os.PathLike)) else command
     check_list("command", several, "words")
     words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in several]

@@ -28,20 +28,10 @@ def require_sockets() -> None:
         raise NotImplementedError("a running application cannot be reached on Windows: Trio has no Unix sockets there")
 
 
-# Where the socket is ----------------------------------------------------------------------------------------------
-
-
 def address_of(application: str, folder: Path) -> Path:
-    """Return the path of an application's socket in a folder.
-
-    A long name is replaced by a digest of it, because the path of a socket must be
-    short.
-
-    Raises:
-        ValueError: the folder's own path is too long.
-    """
+    """Return the path of an application's socket in a folder; ValueError if the folder's own path is too long."""
     name = application
-    if len(name) > _MAX_NAME_LETTERS:
+    if len(name) > _MAX_NAME_LETTERS:  # The path of a socket must be short.
         name = hashlib.sha256(name.encode()).hexdigest()[:_MAX_NAME_LETTERS]
     path = folder / f"{name}.socket"
     size = len(os.fsencode(path))
@@ -54,15 +44,7 @@ def address_of(application: str, folder: Path) -> Path:
 
 
 def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
-    """Return where an application's socket may be, the best place first.
-
-    Args:
-        application: its name.
-        folder: the only place to look in; the user's own places if None.
-
-    Raises:
-        ValueError: the path of ``folder`` is too long.
-    """
+    """Return where an application's socket may be, the best place first: in ``folder``, or the user's own places."""
     if folder is not None:
         yield address_of(application, Path(folder).absolute())
         return
@@ -97,16 +79,8 @@ def _runtime_folder() -> Path | None:
             return None
 
 
-# Whose it is ------------------------------------------------------------------------------------------------------
-
-
 def make_private(folder: Path) -> None:
-    """Make a folder that only its user can enter, unless it exists.
-
-    Raises:
-        PermissionError: others can enter it, or it belongs to another user.
-        OSError: it cannot be made.
-    """
+    """Make a folder that only its user can enter, or raise OSError: PermissionError if there is one that others can."""
     folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     if not is_private(folder):
         raise PermissionError(f"{folder} must be a folder of your own that nobody else can enter (chmod 700)")

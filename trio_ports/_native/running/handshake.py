@@ -19,12 +19,7 @@ _MAX_BYTES: Final = 64 * 1024
 
 
 def encode_handshake(arguments: Sequence[str]) -> bytes:
-    """Return the frame of a handshake.
-
-    Args:
-        arguments: what the browser gave the relay on its command line. No argument of a
-            program can contain NUL, so NUL separates them.
-    """
+    """Return the frame of a handshake, with the browser's arguments. None can contain NUL, so NUL separates them."""
     return encode_frames([b"\0".join([*_WORDS, *map(os.fsencode, arguments)])])
 
 

@@ -247,15 +247,7 @@ async def open_native_listener(
     check_application_name(application, TRIO)
     check_folder("folder", folder)
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    options = for_application(
-        make_options(
-            dialect="trio",
-            listener_errors=listener_errors,
-            max_buffer_size=max_buffer_size,
-            max_message_bytes=max_message_bytes,
-            observer=observer,
-        )
-    )
+    options = for_application(make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer))
     decoder = options.decoder(message_type)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as holding:

@@ -28,13 +28,8 @@ _BACKLOG: Final = 1024
 def listening_socket(application: str, folder: Folder | None) -> Generator[tuple[Path, socket.socket]]:
     """For the block, hold an application's name, and listen where its relays look for it.
 
-    Yields:
-        The socket's path, and the socket, which the caller closes.
-
-    Raises:
-        AlreadyListeningError: somebody else listens there.
-        OSError: there is no place for a socket.
-        ValueError: the folder's path is too long.
+    Yields the socket's path, and the socket, which the caller closes. Raises
+    AlreadyListeningError if somebody else listens there.
     """
     with contextlib.ExitStack() as stack:
         path = _prepare(application, folder)
@@ -54,9 +49,6 @@ def _prepare(application: str, folder: Folder | None) -> Path:
             return path
     assert failure is not None, "one place at least has a short path"
     raise failure
-
-
-# The lock ---------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -93,9 +85,6 @@ def _lock(file: Path) -> int | None:
         os.close(descriptor)
 
 
-# The socket -------------------------------------------------------------------------------------------------------
-
-
 @contextlib.contextmanager
 def _bound(path: Path) -> Generator[socket.socket]:
     """Listen at a path for the block. We hold its lock, so a socket that is there was left by a killed program."""
@@ -115,9 +104,6 @@ def _bound(path: Path) -> Generator[socket.socket]:
         yield listening
     finally:
         _remove(path, made)
-
-
-# Both files -------------------------------------------------------------------------------------------------------
 
 
 def _remove(file: Path, made: os.stat_result) -> None:

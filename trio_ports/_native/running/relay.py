@@ -127,7 +127,11 @@ class Conversation:
                     await self._carry_back()
                     nursery.cancel_scope.cancel()
         finally:
-            await self._part()
+            with trio.CancelScope(shield=True):
+                if self._leaving:  # A goodbye may still be possible.
+                    with trio.move_on_after(_GOODBYE_SECONDS), contextlib.suppress(trio.BrokenResourceError):
+                        await self._application.say_goodbye()
+                await trio.aclose_forcefully(self._stream)
         return self._leaving or self._application.received_goodbye
 
     def leave(self) -> None:
@@ -170,21 +174,9 @@ class Conversation:
                 self._readable = False
                 self.leave()
 
-    async def _part(self) -> None:
-        """Say goodbye if that is still possible, and close."""
-        with trio.CancelScope(shield=True):
-            if self._leaving:
-                with trio.move_on_after(_GOODBYE_SECONDS), contextlib.suppress(trio.BrokenResourceError):
-                    await self._application.say_goodbye()
-            await trio.aclose_forcefully(self._stream)
-
 
 async def connect(application: str, folder: Folder | None) -> trio.SocketStream | None:
-    """Connect to an application; None if it does not listen in any of its places. A checkpoint.
-
-    Raises:
-        ValueError: the folder's path is too long.
-    """
+    """Connect to an application; None if it does not listen in any of its places. A checkpoint."""
     for path in addresses(application, folder):
         if is_private(path.parent):
             try:

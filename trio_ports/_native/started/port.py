@@ -96,13 +96,7 @@ async def open_native_port(
     """
     require_trio("open_native_port")
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    options = make_options(
-        dialect="trio",
-        listener_errors=listener_errors,
-        max_buffer_size=max_buffer_size,
-        max_message_bytes=max_message_bytes,
-        observer=observer,
-    )
+    options = make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer)
     if os.isatty(0):
         raise SystemExit(TERMINAL_TEXT.format(program=sys.argv[0]))
     # `sys.orig_argv` would have the interpreter's own arguments too.
