@@ -18,7 +18,7 @@ from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_task
 
 import trio_ports
 from trio_ports import MessageSender, Port
-from trio_ports._native.running.handshake import encode_handshake
+from trio_ports._native.running.greetings import encode_handshake
 from trio_ports._native.running.relay import Conversation, connect
 from trio_ports._transports.stdio import DescriptorSink, DescriptorSource, Waiting, prepared
 from trio_ports._transports.streams import open_stream_port

@@ -78,13 +78,6 @@ class FrameEntry(Entry):
         """It has been taken out of its tab."""
         return self.id not in self.tab.frames
 
-    def find_context(self, kind: ContextKind, extension: ExtensionEntry | None) -> ContextEntry | None:
-        """Return the context of that kind and extension in this frame's document; None if there is none."""
-        for context in self.contexts:
-            if context.kind == kind and context.extension is extension:
-                return context
-        return None
-
     def __repr__(self) -> str:
         return f"<Frame {self.id} of tab {self.tab.id} {self.url!r}{' (closed)' if self.closed else ''}>"
 

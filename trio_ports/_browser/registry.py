@@ -162,7 +162,10 @@ class Registry:
     def open_script(self, frame: FrameEntry, extension: ExtensionEntry | None) -> ContextEntry:
         """Return the context of an extension's content script, or of the web page itself, in a frame's document."""
         kind: ContextKind = "web_page" if extension is None else "content_script"
-        return frame.find_context(kind, extension) or self._open_context(kind, frame.url, extension, frame)
+        for context in frame.contexts:
+            if context.kind == kind and context.extension is extension:
+                return context
+        return self._open_context(kind, frame.url, extension, frame)
 
     def _open_context(
         self, kind: ContextKind, url: str, extension: ExtensionEntry | None, frame: FrameEntry | None = None

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, final
 import attrs
 import trio
 
+from .._native.arguments import check_application_name
 from .._ports.events import Event, check_callable
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
@@ -116,8 +117,6 @@ class Runtime:
             LocalProtocolError: in a content script (except in ``firefox``) or a web page.
             trio.ClosedResourceError: if this context is closed.
         """
-        from .._native.arguments import check_application_name  # Most programs never start an application.
-
         context, dialect = self._context, self._registry.options.dialect
         self._registry.require_live(context, "runtime.connect_native")
         may = context.kind in ("background", "page") or dialect.content_scripts_connect_native

@@ -71,8 +71,6 @@ class Script:
         else:
             self.errors[task] = error
 
-    # Connections that arrive ----------------------------------------------------------------------------------------
-
     def announce(self, end: End, call: Call) -> None:
         """Call the listeners for a connection later, after those that came before. Owns the receiver's ``end``."""
         end.hold_sender()  # As if somebody listened, until a port there knows whether anybody does.
@@ -133,8 +131,6 @@ class Script:
             await listener
         except BaseException as error:  # noqa: BLE001 - raised again, or logged as the dialect has it
             listener_failed(port, error, self._options)
-
-    # The end of its context -----------------------------------------------------------------------------------------
 
     def close(self, error: PortError | None) -> None:
         """Disconnect all ports, with ``error`` for the other sides, and cancel all tasks. Idempotent."""

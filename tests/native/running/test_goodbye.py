@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import memory_stream_pair
 
-from trio_ports._native.running.goodbye import GOODBYE, FrameBoundary, GoodbyeStream
+from trio_ports._native.running.greetings import GOODBYE, FrameBoundary, GoodbyeStream
 from trio_ports._protocol.frames import encode_frames
 
 FRAMES = st.lists(st.binary(max_size=9), max_size=5)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import memory_stream_pair
 
-from trio_ports._native.running.handshake import HANDSHAKE_SECONDS, encode_handshake, read_handshake, receive_handshake
+from trio_ports._native.running.greetings import HANDSHAKE_SECONDS, encode_handshake, read_handshake, receive_handshake
 from trio_ports.testing import trickling
 
 ARGUMENTS = st.lists(st.binary(max_size=9).map(lambda data: os.fsdecode(data.replace(b"\0", b""))))

@@ -31,8 +31,7 @@ from trio_ports import (
 )
 from trio_ports._native.running import addresses
 from trio_ports._native.running import listener as module
-from trio_ports._native.running.goodbye import GOODBYE
-from trio_ports._native.running.handshake import encode_handshake
+from trio_ports._native.running.greetings import GOODBYE, encode_handshake
 from trio_ports.native import NativeListener, open_native_listener
 
 FIREFOX = ["/somewhere/app.json", FIREFOX_ID]

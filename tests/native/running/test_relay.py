@@ -22,8 +22,7 @@ from trio.testing import lockstep_stream_pair
 
 from trio_ports import Cause, Port
 from trio_ports._native.running import relay as module
-from trio_ports._native.running.goodbye import GOODBYE
-from trio_ports._native.running.handshake import receive_handshake
+from trio_ports._native.running.greetings import GOODBYE, receive_handshake
 from trio_ports._native.running.relay import (
     LEAVE_SECONDS,
     LOST,

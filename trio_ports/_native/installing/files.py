@@ -89,9 +89,6 @@ def carry_out(plan: Iterable[PlannedChange], *, dry_run: bool) -> list[FileChang
     return changes
 
 
-# Planning ---------------------------------------------------------------------------------------------------------
-
-
 def place(wanted: WantedFile) -> PlannedChange:
     """Plan to make a file have its content, its mode and its registration, or raise why that will not be possible."""
     before = _content(wanted.file)
@@ -106,7 +103,8 @@ def place(wanted: WantedFile) -> PlannedChange:
         if action in ("created", "replaced"):
             _make_folder(wanted.file.parent)
             try:
-                _write(wanted, _free_backup(wanted.file) if foreign else None)
+                backups = itertools.dropwhile(os.path.lexists, _backup_names(wanted.file))
+                _write(wanted, next(backups) if foreign else None)
             except BaseException:
                 _remove_folder(wanted.file.parent)
                 raise
@@ -128,7 +126,8 @@ def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
     if not file.is_file() or not is_ours(file.read_bytes()):
         return leave(file)
     _check_folder(file.parent)
-    for backup in _backups(file):
+    backups = [*itertools.takewhile(os.path.lexists, _backup_names(file))]
+    for backup in reversed(backups):  # The newest first.
         if not is_ours(backup.read_bytes() if backup.is_file() else b""):
             return PlannedChange(FileChange(file, "restored"), functools.partial(backup.replace, file))
 
@@ -148,9 +147,6 @@ def register(wanted: WantedFile) -> None:
     """Make the registry's key, if there is to be one, name the file."""
     if wanted.key is not None:
         write_key(wanted.key, wanted.file, system=wanted.system)
-
-
-# What is there ----------------------------------------------------------------------------------------------------
 
 
 def _content(file: Path) -> bytes | None:
@@ -213,15 +209,6 @@ def _backup_names(file: Path) -> Iterator[Path]:
         return file.with_name(f"{file.name}.trio-ports{f'-{number}' if number > 1 else ''}.bak")
 
     return map(name, itertools.count(1))
-
-
-def _free_backup(file: Path) -> Path:
-    return next(itertools.dropwhile(os.path.lexists, _backup_names(file)))
-
-
-def _backups(file: Path) -> list[Path]:
-    """Return what was kept of a file, the newest first."""
-    return list(itertools.takewhile(os.path.lexists, _backup_names(file)))[::-1]
 
 
 def _write(wanted: WantedFile, backup: Path | None) -> None:

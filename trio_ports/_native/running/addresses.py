@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -48,23 +49,12 @@ def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
     if folder is not None:
         yield address_of(application, Path(folder).absolute())
         return
-    for place in _user_folders():
-        try:
-            yield address_of(application, place)
-        except ValueError:
-            continue
-
-
-def _user_folders() -> Iterator[Path]:
-    """Return the user's own places.
-
-    The first depends on the environment, which may differ between the application and
-    the relay, because different programs start them. The second does not.
-    """
-    runtime = _runtime_folder()
-    if runtime is not None:
-        yield runtime
-    yield Path("/tmp", f"{_PACKAGE}-{os.geteuid()}")
+    # The first depends on the environment, which may differ between the application and
+    # the relay, because different programs start them. The second does not.
+    for place in (_runtime_folder(), Path("/tmp", f"{_PACKAGE}-{os.geteuid()}")):
+        if place is not None:
+            with contextlib.suppress(ValueError):  # Its path is too long.
+                yield address_of(application, place)
 
 
 def _runtime_folder() -> Path | None:

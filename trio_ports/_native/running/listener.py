@@ -33,8 +33,7 @@ from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name, check_folder
 from ..started.port import GRACE_SECONDS, for_application, read_arguments
 from .addresses import is_own_peer, require_sockets
-from .goodbye import GoodbyeStream
-from .handshake import receive_handshake
+from .greetings import GoodbyeStream, receive_handshake
 from .lock import listening_socket
 
 

@@ -19,8 +19,7 @@ import trio
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..arguments import Folder
 from .addresses import addresses, is_own_peer, is_private, require_sockets
-from .goodbye import GoodbyeStream
-from .handshake import encode_handshake
+from .greetings import GoodbyeStream, encode_handshake
 
 LOST: Final = 1
 """The exit status if the application failed, or was lost without a goodbye."""

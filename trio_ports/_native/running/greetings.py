@@ -1,32 +1,82 @@
-"""The goodbye, by which either side of a relay shows that it leaves in good order.
+"""The handshake and the goodbye, which a relay and a running application add to the browser's frames.
 
-When a program is killed, its sockets are closed just as if it had left in good order.
-So a side that leaves in good order ends its bytes with a goodbye: the length of a frame
-that never follows, the largest length there is. The frames that pass are neither
-changed nor decoded; only their lengths are read, to know where a frame ends.
+The handshake is the first frame that a relay sends, with what it knows of the browser.
+
+The goodbye shows that a side leaves in good order. When a program is killed, its sockets
+are closed just as if it had left in good order. So a side that leaves in good order ends
+its bytes with a goodbye: the length of a frame that never follows, the largest length
+there is. The frames that pass are neither changed nor decoded; only their lengths are
+read, to know where a frame ends.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Final, final
 
+import attrs
 import trio
 
-from ..._protocol.frames import LENGTH, LENGTH_BYTES
+from ..._protocol.frames import LENGTH, LENGTH_BYTES, encode_frames
 
-_LENGTH: Final = 2**32 - 1
-GOODBYE: Final = LENGTH.pack(_LENGTH)
+HANDSHAKE_SECONDS: Final = 5.0
+"""How long a relay may take to send its handshake. It does so as soon as it is connected."""
+
+_WORDS: Final = [b"trio_ports relay", b"1"]
+"""How a handshake begins: what this is, and the version of everything that follows."""
+_MAX_BYTES: Final = 64 * 1024
+
+_GOODBYE_LENGTH: Final = 2**32 - 1
+GOODBYE: Final = LENGTH.pack(_GOODBYE_LENGTH)
+
+
+def encode_handshake(arguments: Sequence[str]) -> bytes:
+    """Return the frame of a handshake, with the browser's arguments. None can contain NUL, so NUL separates them."""
+    return encode_frames([b"\0".join([*_WORDS, *map(os.fsencode, arguments)])])
+
+
+def read_handshake(body: bytes) -> list[str] | None:
+    """Return the arguments that the browser gave the relay; None if this is not a handshake."""
+    words = body.split(b"\0")
+    if words[: len(_WORDS)] != _WORDS:
+        return None
+    return [os.fsdecode(word) for word in words[len(_WORDS) :]]
+
+
+async def receive_handshake(stream: trio.abc.ReceiveStream) -> list[str] | None:
+    """Wait for a handshake and return its arguments; None if anything else comes, or nothing in time. A checkpoint.
+
+    What follows the handshake stays in the stream. After a cancelled call the stream
+    cannot be used any more.
+    """
+    with trio.move_on_after(HANDSHAKE_SECONDS):
+        try:
+            (length,) = LENGTH.unpack(await _receive_exactly(stream, LENGTH_BYTES))
+            if length <= _MAX_BYTES:
+                return read_handshake(await _receive_exactly(stream, length))
+        except (trio.BrokenResourceError, EOFError):
+            pass
+    return None
+
+
+async def _receive_exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = await stream.receive_some(size - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
 
 
 @final
+@attrs.define(eq=False)
 class FrameBoundary:
     """Follows frames that pass in pieces, and knows whether the bytes so far end between two frames."""
 
-    __slots__ = ("_held", "_missing")
-
-    def __init__(self) -> None:
-        self._held = b""
-        self._missing = 0
+    _held: bytes = b""
+    _missing: int = 0
 
     @property
     def is_between(self) -> bool:
@@ -48,7 +98,7 @@ class FrameBoundary:
         start, size = self._missing, len(data)
         while size - start >= LENGTH_BYTES:
             (length,) = LENGTH.unpack_from(data, start)
-            if length == _LENGTH and size - start == LENGTH_BYTES:
+            if length == _GOODBYE_LENGTH and size - start == LENGTH_BYTES:
                 break
             start += LENGTH_BYTES + length
         self._missing, self._held = max(start - size, 0), data[start:]
