@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +79,7 @@ def files_of(
     return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
 
 
-def user_folders(places: Collection[Places]) -> list[Path]:
+def user_folders(places: Sequence[Places]) -> list[Path]:
     """Return the user's own folders, on any system but Windows."""
     home = Path.home()
     if sys.platform == "darwin":
@@ -94,7 +94,7 @@ def user_folders(places: Collection[Places]) -> list[Path]:
     ]
 
 
-def system_folders(places: Collection[Places]) -> list[Path]:
+def system_folders(places: Sequence[Places]) -> list[Path]:
     """Return the folders for all users, on any system but Windows."""
     if sys.platform == "darwin":
         return [Path(each) for place in places for each in place.mac_system]

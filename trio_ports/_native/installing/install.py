@@ -7,7 +7,7 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias, final
 
@@ -187,7 +187,7 @@ def uninstall(
     going = {planned.change.file for planned in plan if planned.change.action != "left"}
     removal = take_away(launcher, is_launcher)
     if removal is not None and removal.change.action != "left":
-        everywhere = [_targets(name, BROWSERS.values(), system=each) for each in (True, False)]
+        everywhere = [_targets(name, [*BROWSERS.values()], system=each) for each in (True, False)]
         known = itertools.chain(targets, *everywhere)
         needed = any(_names(file, launcher) for file in {file for file, _ in known} - going)
         plan.append(leave(launcher) if needed else removal)
@@ -205,7 +205,7 @@ def _removal(destination: Destination, file: Path, keys: Sequence[str], is_ours:
         for key in dict.fromkeys(keys)
         if read_key(key, system=system) == str(file)
     ]
-    known = {key for _, key in _targets(destination.name, BROWSERS.values(), system=system) if key is not None}
+    known = {key for _, key in _targets(destination.name, [*BROWSERS.values()], system=system) if key is not None}
     others = {(key, root) for key in known for root in (True, False)} - {(key, system) for key in keys}
     if any(read_key(key, system=root) == str(file) for key, root in others):
         removal = leave(file)
@@ -262,7 +262,7 @@ class Destination:
         return _targets(self.name, places, system=self.system)
 
 
-def _targets(name: str, places: Collection[Places], *, system: bool) -> list[Target]:
+def _targets(name: str, places: Sequence[Places], *, system: bool) -> list[Target]:
     """Return where browsers look for a manifest of that name, in their places for all users or for one."""
     if _WINDOWS:
         folder = _data_folder(system=system)
