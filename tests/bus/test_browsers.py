@@ -11,8 +11,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_ports
 from trio_ports import Cause, SenderTab
+from trio_ports._transports.carrier import GRACE_SECONDS
 from trio_ports.bus import MemoryNetwork
-from trio_ports.bus.links import GRACE_SECONDS
 from trio_ports.bus.streams import WINDOW_BYTES
 
 

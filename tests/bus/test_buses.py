@@ -16,9 +16,9 @@ import trio_ports
 import trio_ports.bus
 from trio_ports import MessageSender
 from trio_ports._browser.calls import Call
+from trio_ports._transports.carrier import GRACE_SECONDS
 from trio_ports.bus import Arrived, Bus, Gone, Joined, MemoryNetwork, NodeEvent, open_bus
 from trio_ports.bus.buses import BEAT_SECONDS
-from trio_ports.bus.links import GRACE_SECONDS
 from trio_ports.bus.packets import Answer, Credit, Data, Ended, Item, Open, encode_call
 from trio_ports.bus.pairings import Pairing
 from trio_ports.bus.streams import WINDOW_BYTES

@@ -18,7 +18,7 @@ MIB: Final = 1024 * 1024
 DialectName: TypeAlias = Literal["trio", "firefox", "chrome"]
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class NativeTexts:
     """The text of ``port.error`` for a native application; None if there is no error at all.
 
@@ -31,182 +31,134 @@ class NativeTexts:
     bad_name: str
     program_missing: str
     not_executable: str
-    interpreter_missing: str | None
-    malformed: str | None
+    interpreter_missing: str | None = None
+    malformed: str | None = None
     too_large: str
-    exited: str | None
-    closed_stdout: str | None
-    closed_stdin: str | None
+    exited: str | None = None
+    closed_stdout: str | None = None
+    closed_stdin: str | None = None
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, kw_only=True)
 class Dialect:
-    """One column of the table."""
+    """One column of the table. What stands here is the column ``trio``; the others say where they differ."""
 
     name: DialectName
 
     # Messages
-    keeps_unheard_messages: bool
+    keeps_unheard_messages: bool = True
     """A message that nobody listens for is kept until somebody does; otherwise it is
     dropped on arrival."""
-    max_buffer_size: float
+    max_buffer_size: float = 1024
     """How many messages may wait in one direction, unless another bound is given."""
-    max_message_bytes: float
+    max_message_bytes: float = 64 * MIB
     """The largest encoded message, in bytes, unless another limit is given."""
-    too_large_text: str | None
+    too_large_text: str | None = None
 
     # Disconnecting
-    tells_late_listeners: bool
+    tells_late_listeners: bool = True
     """A listener added to on_disconnect after the end was delivered is called, once."""
-    keeps_error: bool
+    keeps_error: bool = True
     """``port.error`` keeps the reason; otherwise only ``runtime.last_error`` has it, while
     on_disconnect listeners run."""
-    tells_crashes: bool
+    tells_crashes: bool = True
     """The other end gets an error if the owner of this one failed."""
-    receiver_disconnects: Literal["last", "all", "opener"]
+    receiver_disconnects: Literal["last", "all", "opener"] = "last"
     """Which other ends a receiver's ``disconnect()`` ends: the opener, once the last receiver
     has gone; all of them; or only the opener, while the other receivers keep a port that
     swallows what they post."""
-    receiver_vanishes: Literal["last", "all"]
+    receiver_vanishes: Literal["last", "all"] = "last"
     """The same for a receiver whose context goes away."""
-    post_after_close_text: str | None
+    post_after_close_text: str | None = None
 
     # Listeners
-    calls_removed_listeners: bool
+    calls_removed_listeners: bool = False
     """A listener that an earlier listener removes is still called for the same message."""
-    listener_errors: Literal["raise", "log"]
+    listener_errors: Literal["raise", "log"] = "raise"
     """A listener's exception leaves through the scope that owns the port, or is logged."""
 
     # Who reaches whom
-    extension_url: str
+    extension_url: str = "extension://{id}"
     """The address of an extension's page; ``{id}`` is its id, ``{uuid}`` its installation."""
-    externally_connectable_for_extensions: bool
+    externally_connectable_for_extensions: bool = True
     """The manifest key also decides which extensions may connect, not only which web pages."""
 
-    document_id_overrules: Literal["nothing", "tab", "tab and frame"]
+    document_id_overrules: Literal["nothing", "tab", "tab and frame"] = "nothing"
     """What ``tabs.connect`` ignores if it is given a ``document_id``: nothing, the tab (if no
     frame is given), or the tab and the frame. The tab has to exist all the same."""
 
-    tabs_connect_reaches_opener: bool
+    tabs_connect_reaches_opener: bool = False
     """An extension page that calls ``tabs.connect`` with the tab that shows it reaches
     itself too."""
 
     # The sender's fields
-    tabs_connect_names_tab: bool
+    tabs_connect_names_tab: bool = True
     """``sender.tab`` is given after ``tabs.connect`` too."""
-    document_id_without_tab: bool
-    background_origin: bool
+    document_id_without_tab: bool = True
+    background_origin: bool = True
     """``sender.origin`` is given if a background called ``runtime.connect``."""
-    document_lifecycle: str | None
+    document_lifecycle: str | None = None
 
     # Native applications
-    native_port_name: bool
+    native_port_name: bool = True
     """A native port has the application's name; otherwise its name is empty."""
-    native_name_raises: bool
+    native_name_raises: bool = True
     """A name that no application can have raises at the call; otherwise the port ends."""
-    native_texts: NativeTexts | None
-    content_scripts_connect_native: bool
+    native_texts: NativeTexts | None = None
+    content_scripts_connect_native: bool = False
 
     # What an application sends
-    accepts_bom: bool
-    replaces_invalid_utf8: bool
-    ignores_malformed: bool
+    accepts_bom: bool = True
+    replaces_invalid_utf8: bool = False
+    ignores_malformed: bool = False
 
 
-TRIO: Final = Dialect(
-    name="trio",
-    keeps_unheard_messages=True,
-    max_buffer_size=1024,
-    max_message_bytes=64 * MIB,
-    too_large_text=None,
-    tells_late_listeners=True,
-    keeps_error=True,
-    tells_crashes=True,
-    receiver_disconnects="last",
-    receiver_vanishes="last",
-    post_after_close_text=None,
-    calls_removed_listeners=False,
-    listener_errors="raise",
-    extension_url="extension://{id}",
-    externally_connectable_for_extensions=True,
-    document_id_overrules="nothing",
-    tabs_connect_reaches_opener=False,
-    tabs_connect_names_tab=True,
-    document_id_without_tab=True,
-    background_origin=True,
-    document_lifecycle=None,
-    native_port_name=True,
-    native_name_raises=True,
-    native_texts=None,
-    content_scripts_connect_native=False,
-    accepts_bom=True,
-    replaces_invalid_utf8=False,
-    ignores_malformed=False,
-)
+TRIO: Final = Dialect(name="trio")
 
 FIREFOX: Final = Dialect(
     name="firefox",
     keeps_unheard_messages=False,
     max_buffer_size=math.inf,
     max_message_bytes=math.inf,
-    too_large_text=None,
     tells_late_listeners=False,
-    keeps_error=True,
     tells_crashes=False,
     receiver_disconnects="all",
     receiver_vanishes="all",
     post_after_close_text="Attempt to postMessage on disconnected port",
-    calls_removed_listeners=False,
     listener_errors="log",
     extension_url="moz-extension://{uuid}",
     externally_connectable_for_extensions=False,
     document_id_overrules="tab and frame",
     tabs_connect_reaches_opener=True,
-    tabs_connect_names_tab=True,
-    document_id_without_tab=True,
-    background_origin=True,
-    document_lifecycle=None,
-    native_port_name=True,
-    native_name_raises=True,
     native_texts=NativeTexts(
         manifest="No such native application {name}",
         not_allowed="No such native application {name}",
         bad_name="No such native application {name}",
         program_missing="An unexpected error occurred",
         not_executable="An unexpected error occurred",
-        interpreter_missing=None,
         malformed="An unexpected error occurred",
         too_large=(
             "Native application tried to send a message of {size} bytes, which exceeds the limit of {limit} bytes."
         ),
-        exited=None,
-        closed_stdout=None,
-        closed_stdin=None,
     ),
     content_scripts_connect_native=True,
-    accepts_bom=True,
     replaces_invalid_utf8=True,
-    ignores_malformed=False,
 )
 
 CHROME: Final = Dialect(
     name="chrome",
     keeps_unheard_messages=False,
     max_buffer_size=math.inf,
-    max_message_bytes=64 * MIB,
     too_large_text="Message exceeded maximum allowed size of 64MiB.",
     tells_late_listeners=False,
     keeps_error=False,
     tells_crashes=False,
     receiver_disconnects="opener",
-    receiver_vanishes="last",
     post_after_close_text="Attempting to use a disconnected port object",
     calls_removed_listeners=True,
     listener_errors="log",
     extension_url="chrome-extension://{id}",
-    externally_connectable_for_extensions=True,
     document_id_overrules="tab",
-    tabs_connect_reaches_opener=False,
     tabs_connect_names_tab=False,
     document_id_without_tab=False,
     background_origin=False,
@@ -220,13 +172,11 @@ CHROME: Final = Dialect(
         program_missing="Specified native messaging host not found.",
         not_executable="Native host has exited.",
         interpreter_missing="Native host has exited.",
-        malformed=None,
         too_large="Error when communicating with the native messaging host.",
         exited="Native host has exited.",
         closed_stdout="Native host has exited.",
         closed_stdin="Error when communicating with the native messaging host.",
     ),
-    content_scripts_connect_native=False,
     accepts_bom=False,
     replaces_invalid_utf8=True,
     ignores_malformed=True,

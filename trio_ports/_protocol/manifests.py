@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
-from typing import Any, Final, Literal, NoReturn, TypeAlias, cast, final
+from typing import Any, Final, Literal, TypeAlias, cast, final
 
 import attrs
 
 from .errors import ManifestError
+from .messages import BOM, refuse_constant
 
 Family: TypeAlias = Literal["firefox", "chromium"]
 
@@ -34,7 +35,6 @@ _NAME_RULES: Final[dict[str, str]] = {
     "chromium": "lower-case letters, digits and underscores, in parts separated by single dots",
 }
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 def _tuple(items: Iterable[str]) -> tuple[str, ...]:
@@ -68,11 +68,10 @@ class NativeManifest:
         return (json.dumps(self._fields(), indent=2, ensure_ascii=False) + "\n").encode()
 
     def _fields(self) -> dict[str, object]:
-        lists = {"allowed_extensions": self.allowed_extensions, "allowed_origins": self.allowed_origins}
         fields: dict[str, object] = {"name": self.name, "description": self.description, "path": self.path}
         fields["type"] = "stdio"
-        fields.update({field: list(items) for field, items in lists.items() if items})
-        return fields
+        lists = {"allowed_extensions": self.allowed_extensions, "allowed_origins": self.allowed_origins}
+        return {**fields, **{field: list(items) for field, items in lists.items() if items}}
 
     def allows(self, extension_id: str, family: Family) -> bool:
         """Return whether an extension of a browser of that family may start the application."""
@@ -110,13 +109,7 @@ def read_manifest(data: bytes, family: Family, *, name: str | None = None, windo
     """
     fields = _decode(data, family)
     _check(fields, family, name, windows)
-    return NativeManifest(
-        name=fields["name"],
-        description=fields["description"],
-        path=fields["path"],
-        allowed_extensions=_strings(fields.get("allowed_extensions")),
-        allowed_origins=_strings(fields.get("allowed_origins")),
-    )
+    return _of_fields(fields)
 
 
 def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = False) -> None:
@@ -132,18 +125,15 @@ def program_of(data: bytes) -> str | None:
 
 def is_encoded_manifest(data: bytes) -> bool:
     """Return whether `NativeManifest.encode` writes exactly these bytes."""
-    fields = _object(data)
     try:
-        manifest = NativeManifest(
-            name=fields["name"],
-            description=fields["description"],
-            path=fields["path"],
-            allowed_extensions=_strings(fields.get("allowed_extensions")),
-            allowed_origins=_strings(fields.get("allowed_origins")),
-        )
-        return manifest.encode() == data
+        return _of_fields(_object(data)).encode() == data
     except (KeyError, ValueError):  # It is a ValueError if a text cannot be written.
         return False
+
+
+def _of_fields(fields: Mapping[str, Any]) -> NativeManifest:
+    extensions, origins = (_strings(fields.get(field)) for field in ("allowed_extensions", "allowed_origins"))
+    return NativeManifest(fields["name"], fields["description"], fields["path"], extensions, origins)
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
@@ -162,19 +152,15 @@ def _check(fields: Mapping[str, Any], family: Family, name: str | None, windows:
 
 
 def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
-    if family == "firefox" and data.startswith(_BOM):
-        data = data[len(_BOM) :]
+    if family == "firefox":
+        data = data.removeprefix(BOM)
     try:
-        fields = json.loads(data.decode(), parse_constant=_refuse_constant)
+        fields = json.loads(data.decode(), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestError(field="", value=data[:60], rule=f"must be JSON in UTF-8: {error}") from error
     if not isinstance(fields, dict):
         raise ManifestError(field="", value=fields, rule="must be a JSON object")
     return cast("dict[str, Any]", fields)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[Callable[[Any], bool], str]]:
@@ -199,9 +185,8 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
         rules["allowed_extensions"] = (lambda value: bool(value) and _all_match(value, _FIREFOX_ID), words)
     else:
         rules["description"] = (lambda value: _is_text(value) and bool(value), "must be a text, not empty")
-        words = (
-            "must be a list of origins, each like chrome-extension://abcdefghijklmnopabcdefghijklmnop/ with the slash"
-        )
+        origin = "chrome-extension://abcdefghijklmnopabcdefghijklmnop/"
+        words = f"must be a list of origins, each like {origin} with the slash"
         rules["allowed_origins"] = (lambda value: _all_match(value, _ORIGIN), words)
     return rules
 

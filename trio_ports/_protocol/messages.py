@@ -25,7 +25,7 @@ import msgspec
 from .dialects import Dialect
 from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeError, NotSerializableError
 
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _PLAIN_TYPES: Final = frozenset({dict, list, tuple, str, int, float, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
@@ -86,7 +86,7 @@ class Encoder:
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             failure = error.with_traceback(None)  # The traceback would keep this frame, and so the message, alive.
         if frame is None:
-            frame = _encode_unusual(message)
+            frame = json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
         elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
             _make_plain(message)
         if len(frame) > self.max_message_bytes:
@@ -117,11 +117,6 @@ def _has_text_keys(level: list[Any]) -> bool:
     """Return whether all keys of the dicts among these values are text."""
     dicts = itertools.compress(level, map(operator.is_, map(type, level), itertools.repeat(dict)))
     return set(map(type, itertools.chain.from_iterable(dicts))) <= {str}
-
-
-def _encode_unusual(message: Any) -> bytes:
-    """Encode a message that msgspec refused, or raise an error that names the bad value."""
-    return json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _make_plain(message: Any) -> Any:
@@ -172,9 +167,9 @@ class _Walk:
         if isinstance(value, (list, tuple, set, frozenset)):
             parts = cast("Iterable[Any]", value)
             return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(parts)]
-        fields = _fields(value)
-        if fields is not None:
-            return {name: self.plain(item, _step(path, name)) for name, item in fields.items()}
+        names = _field_names(value)
+        if names is not None:
+            return {name: self.plain(getattr(value, name), _step(path, name)) for name in names}
         try:
             return msgspec.to_builtins(value)
         except Exception as error:
@@ -230,13 +225,8 @@ def _step(path: str, key: Any) -> str:
     return f"{path}.{key if isinstance(key, str) and key.isprintable() else ascii(key)}"
 
 
-def _fields(value: Any) -> dict[str, Any] | None:
-    """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
-    names = _field_names(value)
-    return None if names is None else {name: getattr(value, name) for name in names}
-
-
 def _field_names(value: Any) -> Iterable[str] | None:
+    """Return the fields of a Struct, dataclass or attrs instance; None for anything else."""
     if isinstance(value, msgspec.Struct):
         return value.__struct_fields__
     if attrs.has(value.__class__):
@@ -307,10 +297,12 @@ class Decoder:
             MessageShapeError: it is JSON, but not a ``message_type``.
             MalformedMessageError: it is not JSON.
         """
-        value = _decode_strictly(frame, self._reading)
+        value = self._decode_strictly(frame)
         if self._message_type is Any:
             return value
-        if isinstance(error, _UNREADABLE) and (not isinstance(error, msgspec.ValidationError) or _is_beyond(error)):
+        # Out of range is a number beyond a double, which says nothing about the type.
+        may_fit = not isinstance(error, msgspec.ValidationError) or "out of range" in str(error)
+        if isinstance(error, _UNREADABLE) and may_fit:
             try:
                 return msgspec.convert(value, self._message_type, str_keys=True)
             except Exception as mismatch:  # noqa: BLE001 - The type's own code may raise anything.
@@ -323,17 +315,27 @@ class Decoder:
         text, path = (found["text"], found["path"] or "$") if found else (str(error), "$")
         raise MessageShapeError(f"{text} - at `{path}`", path=path, raw=frame) from error
 
+    def _decode_strictly(self, frame: bytes) -> Any:
+        """Decode with the standard library by the strict rules: UTF-8 only, no constants, one value."""
+        reading = self._reading
+        if not frame and reading.empty_is_null:
+            return None
+        data = frame.removeprefix(BOM) if reading.accepts_bom else frame
+        try:
+            text = data.decode("utf-8", "replace" if reading.replaces_invalid_utf8 else "strict")
+            return json.loads(text, parse_int=_whole, parse_constant=refuse_constant)
+        except _UNREADABLE as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            shown = f"It has {len(frame)} bytes and begins with {frame[:_SHOWN_BYTES]!r}."
+            text = reading.malformed_text or f"Not a JSON message: {why}. {shown}"
+            raise MalformedMessageError(text, raw=frame) from error
+
 
 def _is_foreign(message_type: Any) -> bool:
     """Return whether a type is not one that msgspec has any support for."""
     from msgspec import inspect  # Most ports are untyped.
 
     return isinstance(inspect.type_info(message_type), inspect.CustomType)
-
-
-def _is_beyond(error: Exception) -> bool:
-    """Return whether ``error`` is about a number beyond a double, and not about the type."""
-    return "out of range" in str(error)
 
 
 def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -347,18 +349,6 @@ def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return decode_utf8
 
 
-def _decode_strictly(frame: bytes, reading: Reading) -> Any:
-    """Decode with the standard library by the strict rules: UTF-8 only, no constants, one value."""
-    if not frame and reading.empty_is_null:
-        return None
-    text_bytes = frame[len(_BOM) :] if reading.accepts_bom and frame.startswith(_BOM) else frame
-    try:
-        text = text_bytes.decode("utf-8", "replace" if reading.replaces_invalid_utf8 else "strict")
-        return json.loads(text, parse_int=_whole, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessageError(reading.malformed_text or _describe(frame, error), raw=frame) from error
-
-
 def _whole(digits: str) -> float:
     try:
         return int(digits)
@@ -366,11 +356,6 @@ def _whole(digits: str) -> float:
         return float(digits)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse ``NaN`` and ``Infinity``: the ``parse_constant`` of ``json.loads``."""
     raise ValueError(f"{name} is not JSON")
-
-
-def _describe(frame: bytes, error: Exception) -> str:
-    why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-    shown = frame[:_SHOWN_BYTES]
-    return f"Not a JSON message: {why}. It has {len(frame)} bytes and begins with {shown!r}."

@@ -20,19 +20,19 @@ from .manifests import Family
 
 
 @final
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Places:
     """The places where one browser looks, in the order in which it looks."""
 
     browser: str
     """Its name in commands and functions."""
-    family: Family
+    family: Family = "chromium"
     """Whose rules it applies to a manifest."""
     linux_user: tuple[str, ...]
-    linux_system: tuple[str, ...]
+    linux_system: tuple[str, ...] = ()
     mac_user: tuple[str, ...]
-    mac_system: tuple[str, ...]
-    windows_keys: tuple[str, ...]
+    mac_system: tuple[str, ...] = ()
+    windows_keys: tuple[str, ...] = ()
     verified: bool = True
     """Whether somebody has seen it look there, or its vendor says so."""
 
@@ -56,7 +56,6 @@ FIREFOX: Final = Places(
 )
 CHROME: Final = Places(
     browser="chrome",
-    family="chromium",
     linux_user=tuple(
         f".config/{name}/{_HOSTS}" for name in ("google-chrome", "google-chrome-beta", "google-chrome-unstable")
     ),
@@ -67,7 +66,6 @@ CHROME: Final = Places(
 )
 CHROMIUM: Final = Places(
     browser="chromium",
-    family="chromium",
     linux_user=(f".config/chromium/{_HOSTS}",),
     linux_system=("/etc/chromium/native-messaging-hosts",),
     mac_user=(f"Chromium/{_HOSTS}",),
@@ -76,7 +74,6 @@ CHROMIUM: Final = Places(
 )
 EDGE: Final = Places(
     browser="edge",
-    family="chromium",
     linux_user=(f".config/microsoft-edge/{_HOSTS}",),
     linux_system=("/etc/opt/edge/native-messaging-hosts",),
     mac_user=(f"Microsoft Edge/{_HOSTS}",),
@@ -85,7 +82,6 @@ EDGE: Final = Places(
 )
 BRAVE: Final = Places(
     browser="brave",
-    family="chromium",
     linux_user=(f".config/BraveSoftware/Brave-Browser/{_HOSTS}",),
     linux_system=(_CHROME_LINUX,),
     mac_user=(f"BraveSoftware/Brave-Browser/{_HOSTS}",),
@@ -94,7 +90,6 @@ BRAVE: Final = Places(
 )
 VIVALDI: Final = Places(
     browser="vivaldi",
-    family="chromium",
     linux_user=(f".config/vivaldi/{_HOSTS}",),
     linux_system=("/etc/opt/vivaldi/native-messaging-hosts",),
     mac_user=(f"Vivaldi/{_HOSTS}",),
@@ -107,7 +102,6 @@ LIBREWOLF: Final = Places(
     linux_user=(".librewolf/native-messaging-hosts",),
     linux_system=("/usr/lib/librewolf/native-messaging-hosts",),
     mac_user=(f"LibreWolf/{_HOSTS}",),
-    mac_system=(),
     windows_keys=(_MOZILLA_KEY,),
     verified=False,
 )
@@ -115,10 +109,7 @@ WATERFOX: Final = Places(
     browser="waterfox",
     family="firefox",
     linux_user=(".waterfox/native-messaging-hosts",),
-    linux_system=(),
     mac_user=(f"Waterfox/{_HOSTS}",),
-    mac_system=(),
-    windows_keys=(),
 )
 THUNDERBIRD: Final = Places(
     browser="thunderbird",
@@ -126,7 +117,6 @@ THUNDERBIRD: Final = Places(
     linux_user=FIREFOX.linux_user,
     linux_system=FIREFOX.linux_system,
     mac_user=(f"Thunderbird/{_HOSTS}",),
-    mac_system=(),
     windows_keys=(_MOZILLA_KEY,),
     verified=False,
 )

@@ -16,6 +16,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, final
 
+import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
@@ -26,6 +27,8 @@ from .._protocol.frames import FrameDecoder, encode_frames, encode_length
 ReceiveSome: TypeAlias = Callable[[], Awaitable[bytes | bytearray]]
 SendAll: TypeAlias = Callable[[bytes], Awaitable[None]]
 
+GRACE_SECONDS: Final = 3.0
+"""How long writing may take over a stream or a bus, once the port has disconnected."""
 SETTLE_SECONDS: Final = 1.0
 _BATCH_BYTES: Final = 64 * 1024
 _FAILURES: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -48,70 +51,38 @@ class Finish(enum.Enum):
 
 
 @final
+@attrs.define(eq=False)
 class Carrier:
-    """Moves frames between an end and two functions that read and write bytes.
+    """Moves frames between an end and two functions that read and write bytes."""
 
-    Args:
-        end: the far end of the port's connection.
-        receive_some: returns bytes, ``b""`` at their end. A checkpoint; raises
-            BrokenResourceError.
-        send_all: writes bytes; raises BrokenResourceError. It need not be a checkpoint.
-        decoder: decodes the bytes that are read.
-        grace_seconds: how long the other side may take to accept each piece of the
-            messages that are left, once the port's side has disconnected; and to accept
-            all of them, once nobody waits for that any more.
-        settle_seconds: how long the other side may send nothing, once writing has failed.
-        delivers_all: whether what is read after that may wait for room at the port's
-            side without a limit. Otherwise this waiting counts as sending nothing.
-        hears_answers: after end of file, wait (at most grace_seconds) for the listener
-            that is still running, so that its answer is sent.
-    """
-
-    __slots__ = (
-        "_closing",
-        "_decoder",
-        "_delivers_all",
-        "_end",
-        "_full",
-        "_grace_seconds",
-        "_hears_answers",
-        "_reading",
-        "_receive_some",
-        "_scope",
-        "_send_all",
-        "_settle_seconds",
-        "error",
-        "finish",
-    )
-
-    def __init__(
-        self,
-        end: End,
-        receive_some: ReceiveSome,
-        send_all: SendAll,
-        decoder: FrameDecoder,
-        *,
-        grace_seconds: float,
-        settle_seconds: float = SETTLE_SECONDS,
-        delivers_all: bool = True,
-        hears_answers: bool = False,
-    ) -> None:
-        self._end = end
-        self._receive_some = receive_some
-        self._send_all = send_all
-        self._decoder = decoder
-        self._grace_seconds = grace_seconds
-        self._settle_seconds = settle_seconds
-        self._delivers_all = delivers_all
-        self._hears_answers = hears_answers
-        self._closing = False
-        self._full = False
-        self._scope = trio.CancelScope(shield=True)
-        self._reading = trio.CancelScope()
-        self.finish = Finish.LEFT
-        """How it finished; final once `run` has ended, however it ended."""
-        self.error: RemoteProtocolError | None = None
-        """What was wrong with the other side's bytes."""
+    _end: End
+    """The far end of the port's connection."""
+    _receive_some: ReceiveSome
+    """Returns bytes, ``b""`` at their end. A checkpoint; raises BrokenResourceError."""
+    _send_all: SendAll
+    """Writes bytes; raises BrokenResourceError. It need not be a checkpoint."""
+    _decoder: FrameDecoder
+    """Decodes the bytes that are read."""
+    _grace_seconds: float = attrs.field(kw_only=True)
+    """How long the other side may take to accept each piece of the messages that are left,
+    once the port's side has disconnected; and to accept all of them, once nobody waits for
+    that any more."""
+    _settle_seconds: float = attrs.field(default=SETTLE_SECONDS, kw_only=True)
+    """How long the other side may send nothing, once writing has failed."""
+    _delivers_all: bool = attrs.field(default=True, kw_only=True)
+    """Whether what is read after that may wait for room at the port's side without a
+    limit. Otherwise this waiting counts as sending nothing."""
+    _hears_answers: bool = attrs.field(default=False, kw_only=True)
+    """After end of file, wait (at most grace_seconds) for the listener that is still
+    running, so that its answer is sent."""
+    _closing: bool = attrs.field(default=False, init=False)
+    _full: bool = attrs.field(default=False, init=False)
+    _scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True), init=False)
+    _reading: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    finish: Finish = attrs.field(default=Finish.LEFT, init=False)
+    """How it finished; final once `run` has ended, however it ended."""
+    error: RemoteProtocolError | None = attrs.field(default=None, init=False)
+    """What was wrong with the other side's bytes."""
 
     @enable_ki_protection
     async def run(self) -> None:
@@ -121,7 +92,7 @@ class Carrier:
         """
         self._end.watcher = self
         if self._end.peer_gone:
-            self.peer_gone()
+            self._limit()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_cancellation)
             with self._scope:

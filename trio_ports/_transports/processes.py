@@ -69,13 +69,13 @@ Judge = Callable[[Outcome], PortError | None]
 
 
 @final
+@attrs.define(eq=False)
 class LastLines:
     """The last lines of a text that arrives in pieces. Long lines are cut, so memory is bounded."""
 
-    def __init__(self, on_line: Callable[[str], object] | None = None) -> None:
-        self._lines: collections.deque[str] = collections.deque(maxlen=_LINES)
-        self._rest = b""
-        self._on_line = on_line
+    _on_line: Callable[[str], object] | None = None
+    lines: collections.deque[str] = attrs.field(factory=lambda: collections.deque(maxlen=_LINES), init=False)
+    _rest: bytes = attrs.field(default=b"", init=False)
 
     def receive_data(self, data: bytes | bytearray) -> None:
         """Take a piece; ``b""`` means that the text has ended."""
@@ -85,13 +85,9 @@ class LastLines:
         self._rest = rest
         for line in lines:
             text = line[:_LINE_BYTES].decode("utf-8", "replace").rstrip("\r")
-            self._lines.append(text)
+            self.lines.append(text)
             if self._on_line is not None:
                 self._on_line(text)
-
-    def read(self) -> tuple[str, ...]:
-        """Return the lines."""
-        return tuple(self._lines)
 
 
 async def start_program(arguments: Sequence[str], folder: Path) -> trio.Process:
@@ -142,7 +138,6 @@ class _Conversation:
     judge: Judge
     lines: LastLines
     stderr_ended: trio.Event = attrs.Factory(trio.Event)
-
     stderr_scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
 
     @enable_ki_protection
@@ -160,8 +155,9 @@ class _Conversation:
             nursery.start_soon(self._read_stderr)
             try:
                 async with trio.open_nursery() as talk:
-                    talk.start_soon(self._watch_stdin, carrier)
-                    talk.start_soon(self._watch_exit, carrier)
+                    if self.patience.watches:
+                        talk.start_soon(self._watch_stdin, carrier)
+                        talk.start_soon(self._watch_exit, carrier)
                     await carrier.run()
                     talk.cancel_scope.cancel()
             finally:
@@ -200,7 +196,7 @@ class _Conversation:
     @enable_ki_protection
     async def _watch_stdin(self, carrier: Carrier) -> None:
         """Notice that the program closed its standard input, even if nothing is written to it."""
-        if sys.platform == "linux" and self.patience.watches:
+        if sys.platform == "linux":
             # Nothing can ever be read from this end of a pipe, so it is readable only once
             # the other end is closed.
             await trio.lowlevel.wait_readable(self.stdin.fileno())
@@ -209,9 +205,8 @@ class _Conversation:
     @enable_ki_protection
     async def _watch_exit(self, carrier: Carrier) -> None:
         """Notice that the program has exited, even if a child of it still holds its pipes."""
-        if self.patience.watches:
-            await self.process.wait()
-            carrier.lose_writing()
+        await self.process.wait()
+        carrier.lose_writing()
 
     async def _report(self, carrier: Carrier) -> None:
         """Close the end, with the judge's error, once it is known what became of the program."""
@@ -226,7 +221,7 @@ class _Conversation:
         if self.process.poll() is not None:
             with trio.move_on_after(self.patience.settle):
                 await self.stderr_ended.wait()
-        outcome = Outcome(carrier.finish, carrier.error, self.process.returncode, self.lines.read())
+        outcome = Outcome(carrier.finish, carrier.error, self.process.returncode, tuple(self.lines.lines))
         self.end.close(self.judge(outcome))
 
     async def _end_process(self, receive_some: ReceiveSome) -> None:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Generator
 from typing import Any, Final, final
 
+import attrs
 import trio
 
 _WINDOWS: Final = os.name == "nt"
@@ -72,15 +73,13 @@ def widen(fd: int) -> None:
 
 
 @final
+@attrs.define(eq=False)
 class DescriptorSource:
     """Reads bytes from a descriptor, which the caller has to close."""
 
-    __slots__ = ("_fd", "_size", "_way")
-
-    def __init__(self, fd: int, way: Waiting) -> None:
-        self._fd = fd
-        self._way = way
-        self._size = _LEAST_READ
+    _fd: int
+    _way: Waiting
+    _size: int = attrs.field(default=_LEAST_READ, init=False)
 
     async def receive_some(self) -> bytes:
         """Return the bytes that can be read, ``b""`` at end of file. A checkpoint.
@@ -111,14 +110,12 @@ class DescriptorSource:
 
 
 @final
+@attrs.frozen(eq=False)
 class DescriptorSink:
     """Writes bytes to a descriptor, which the caller has to close."""
 
-    __slots__ = ("_fd", "_way")
-
-    def __init__(self, fd: int, way: Waiting) -> None:
-        self._fd = fd
-        self._way = way
+    _fd: int
+    _way: Waiting
 
     async def send_all(self, data: bytes) -> None:
         """Write all of ``data``. A checkpoint only if it has to wait.
@@ -137,7 +134,10 @@ class DescriptorSink:
                 return
             with memoryview(data) as view:
                 while done < len(data):
-                    await self._wait()
+                    if self._way is Waiting.POLL:
+                        await trio.lowlevel.wait_writable(self._fd)
+                    else:
+                        await trio.lowlevel.checkpoint()
                     done += self._write(view[done:])
         except OSError as error:
             raise trio.BrokenResourceError(f"writing failed: {error}") from error
@@ -147,12 +147,6 @@ class DescriptorSink:
             return os.write(self._fd, data)
         except BlockingIOError:
             return 0
-
-    async def _wait(self) -> None:
-        if self._way is Waiting.POLL:
-            await trio.lowlevel.wait_writable(self._fd)
-        else:
-            await trio.lowlevel.checkpoint()
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any
 
 import trio
 
@@ -18,10 +18,7 @@ from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
 from .._util import check_type, require_trio
 from .carried import open_carried_port
-from .carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
-
-GRACE_SECONDS: Final = 3.0
-"""How long writing may take, once the port has disconnected."""
+from .carrier import GRACE_SECONDS, SETTLE_SECONDS, Carrier, Finish, wire_error
 
 
 def open_stream_port(

@@ -11,8 +11,9 @@ from trio.lowlevel import enable_ki_protection
 
 from .._browser.calls import Answer, Call, Elsewhere
 from .._ports.body import Body
+from .._transports.carrier import GRACE_SECONDS
 from .._util import check_type, require_trio
-from .links import GRACE_SECONDS, Links, open_links
+from .links import Links, open_links
 from .nodes import Arrived, Gone, Joined, Node
 from .peers import Peer
 from .streams import BusStream

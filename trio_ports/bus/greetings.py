@@ -27,14 +27,12 @@ class _Stranger:
 
 
 @final
+@attrs.frozen(eq=False)
 class Greetings:
     """Which nodes are there, and which have not answered yet."""
 
-    __slots__ = ("_known", "_strangers")
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-        self._strangers: dict[str, _Stranger] = {}
+    _known: set[str] = attrs.field(factory=set[str], init=False)
+    _strangers: dict[str, _Stranger] = attrs.field(factory=dict[str, _Stranger], init=False)
 
     @property
     def has_strangers(self) -> bool:

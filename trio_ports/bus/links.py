@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, final
+from typing import final
 
+import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
@@ -13,27 +14,20 @@ from .._browser.calls import Answer, Call, no_receiver
 from .._ports.connection import End
 from .._protocol.errors import Cause, PortError
 from .._protocol.frames import FrameDecoder
-from .._transports.carrier import Carrier, Finish, wire_error
+from .._transports.carrier import GRACE_SECONDS, Carrier, Finish, wire_error
 from .peers import Peer
 from .streams import BusStream, error_of
 
-GRACE_SECONDS: Final = 3.0
-"""How long sending may take, once the port has disconnected."""
-
 
 @final
+@attrs.frozen(eq=False)
 class Links:
     """The links of a browser to the others on its bus."""
 
-    __slots__ = ("_answer", "_max_message_bytes", "_nursery", "_peers")
-
-    def __init__(
-        self, peers: Mapping[str, Peer], answer: Answer, max_message_bytes: float, nursery: trio.Nursery
-    ) -> None:
-        self._peers = peers
-        self._answer = answer
-        self._max_message_bytes = max_message_bytes
-        self._nursery = nursery
+    _peers: Mapping[str, Peer]
+    _answer: Answer
+    _max_message_bytes: float
+    _nursery: trio.Nursery
 
     def peers(self) -> Sequence[str]:
         """Return the names of the nodes that are there."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, final
 
+import attrs
 import trio
 
 from .._util import check_type, require_trio
@@ -18,6 +19,7 @@ _EVER: Final = itertools.count(1)
 
 
 @final
+@attrs.frozen(eq=False)
 class MemoryNetwork:
     """A network of nodes in this process.
 
@@ -31,11 +33,7 @@ class MemoryNetwork:
     fails.
     """
 
-    __slots__ = ("_nodes", "_sides")
-
-    def __init__(self) -> None:
-        self._nodes: dict[str, MemoryNode] = {}
-        self._sides: dict[str, int] = {}
+    _nodes: dict[str, MemoryNode] = attrs.field(factory=dict[str, "MemoryNode"], init=False)
 
     def open_node(self, label: str = "node") -> MemoryNode:
         """Open a node. Its name is the label and a number that no other node has.
@@ -47,7 +45,6 @@ class MemoryNetwork:
         require_trio("network.open_node")
         check_type("label", label, str)
         node = MemoryNode(f"{label}-{next(_EVER)}", self)
-        self._sides[node.name] = 0
         for other in self._nodes.values():
             self._join(node, other)
         self._nodes[node.name] = node
@@ -68,9 +65,7 @@ class MemoryNetwork:
 
     def kill(self, name: str) -> None:
         """End a node as if its process were killed: its unsent packets are lost, and it is gone for the others."""
-        node = self._find(name)
-        self._remove(node)
-        node.end()
+        self.remove(self._find(name))
 
     def hang(self, name: str) -> None:
         """Stop a node: it neither sends nor receives, and the others do not notice. See `expire`."""
@@ -94,14 +89,15 @@ class MemoryNetwork:
     def split(self, names: Iterable[str]) -> None:
         """Cut the network between these nodes and the others: each group is gone for the other."""
         for name in tuple(names):
-            self._sides[self._find(name).name] = 1
+            self._find(name).is_apart = True
         for one, other in itertools.combinations(self._nodes.values(), 2):
-            if self._sides[one.name] != self._sides[other.name]:
+            if one.is_apart != other.is_apart:
                 self._part(one, other)
 
     def heal(self) -> None:
         """Undo `split`: all nodes are there for each other again, except those that have expired."""
-        self._sides = dict.fromkeys(self._sides, 0)
+        for node in self._nodes.values():
+            node.is_apart = False
         for one, other in itertools.combinations(self._nodes.values(), 2):
             self._join(one, other)
 
@@ -117,10 +113,12 @@ class MemoryNetwork:
         elif receiver in sender.peers:
             self._nodes[receiver].happen(Arrived(sender.name, data))
 
-    def leave(self, node: MemoryNode) -> None:
-        """Remove a node that leaves in good order."""
-        if node.name in self._nodes:
-            self._remove(node)
+    def remove(self, node: MemoryNode) -> None:
+        """End a node: the others see that it is gone. Idempotent."""
+        self._nodes.pop(node.name, None)
+        for other in self._nodes.values():
+            self._part(node, other)
+        node.end()
 
     def _find(self, name: str) -> MemoryNode:
         if name not in self._nodes:
@@ -128,9 +126,8 @@ class MemoryNetwork:
         return self._nodes[name]
 
     def _join(self, one: MemoryNode, other: MemoryNode) -> None:
-        apart = one is other or self._sides[one.name] != self._sides[other.name]
         expired = one.is_expired or other.is_expired
-        if not apart and not expired and other.name not in one.peers:
+        if one is not other and one.is_apart == other.is_apart and not expired and other.name not in one.peers:
             for node, peer in ((one, other), (other, one)):
                 node.peers.add(peer.name)
                 node.happen(Joined(peer.name))
@@ -141,36 +138,31 @@ class MemoryNetwork:
                 node.peers.remove(peer.name)
                 node.happen(Gone(peer.name))
 
-    def _remove(self, node: MemoryNode) -> None:
-        for other in self._nodes.values():
-            self._part(node, other)
-        del self._nodes[node.name], self._sides[node.name]
-
 
 @final
+@attrs.define(eq=False)
 class MemoryNode:
     """A node of a `MemoryNetwork`: see `trio_ports.bus.Node`."""
 
-    __slots__ = ("_coming", "_happening", "_held", "_name", "_network", "_running", "drops", "is_expired", "peers")
+    name: str = attrs.field(on_setattr=attrs.setters.frozen)
+    """Its name."""
+    _network: MemoryNetwork
+    is_expired: bool = attrs.field(default=False, init=False)
+    """The others have given up on it."""
+    is_apart: bool = attrs.field(default=False, init=False)
+    """It is on the other side of a `MemoryNetwork.split`."""
+    drops: list[str] = attrs.field(factory=list[str], init=False)
+    """For each name in this list, the next packet to that node is lost."""
+    peers: set[str] = attrs.field(factory=set[str], init=False)
+    """The names of the nodes that are there for it."""
+    _held: list[NodeEvent] = attrs.field(factory=list[NodeEvent], init=False)
+    _running: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _happening: trio.MemorySendChannel[NodeEvent] = attrs.field(init=False)
+    _coming: trio.MemoryReceiveChannel[NodeEvent] = attrs.field(init=False)
 
-    def __init__(self, name: str, network: MemoryNetwork) -> None:
-        self._name = name
-        self._network = network
+    def __attrs_post_init__(self) -> None:
         self._happening, self._coming = trio.open_memory_channel[NodeEvent](math.inf)
-        self._held: list[NodeEvent] = []
-        self._running = trio.Event()
         self._running.set()
-        self.is_expired: bool = False
-        """The others have given up on it."""
-        self.drops: list[str] = []
-        """For each name in this list, the next packet to that node is lost."""
-        self.peers: set[str] = set()
-        """The names of the nodes that are there for it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._name
 
     @property
     def is_running(self) -> bool:
@@ -189,8 +181,7 @@ class MemoryNode:
 
     async def aclose(self) -> None:
         """Leave the network; see `Node.aclose`."""
-        self._network.leave(self)
-        self.end()
+        self._network.remove(self)
         await trio.lowlevel.checkpoint()
 
     def happen(self, event: NodeEvent) -> None:
@@ -218,4 +209,4 @@ class MemoryNode:
         self._happening.close()
 
     def __repr__(self) -> str:
-        return f"<MemoryNode {self._name!r}>"
+        return f"<MemoryNode {self.name!r}>"

@@ -7,6 +7,7 @@ minus sign.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import msgspec
@@ -91,18 +92,12 @@ def encode_call(call: Call) -> bytes:
 
 def decode_call(data: bytes) -> Call | None:
     """Return the call in ``data``; None if ``data`` is not a call."""
-    try:
-        return _decode_call(data)
-    except MalformedMessageError:
-        return None
-
-
-def _decode_call(data: bytes) -> Call:
-    call: Call
+    call: Call | None = None
     try:
         call = _CALL_DECODER.decode(data)
     except Exception as error:  # noqa: BLE001 - a rare message is decoded in another way
-        call = _CALL_DECODER.decode_unusual(data, error)
+        with suppress(MalformedMessageError):
+            call = _CALL_DECODER.decode_unusual(data, error)
     return call
 
 

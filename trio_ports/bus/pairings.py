@@ -35,24 +35,21 @@ class Reception:
     """The peer needs a packet, at least an empty one, to learn the epochs known here."""
 
 
-def _draw_epoch() -> int:
-    return secrets.randbits(63) + 1
-
-
 @final
+@attrs.define(eq=False)
 class Pairing:
     """Numbers what is sent to a peer, and checks the numbers of what comes from it. It does no I/O."""
 
-    __slots__ = ("_draw", "_epoch", "_number", "_peer_epoch", "_received", "has_met")
+    _draw_epoch: Callable[[], int] = lambda: secrets.randbits(63) + 1
+    _epoch: int = attrs.field(init=False)
+    _peer_epoch: int = attrs.field(default=0, init=False)
+    _number: int = attrs.field(default=0, init=False)
+    _received: int = attrs.field(default=0, init=False)
+    has_met: bool = attrs.field(default=False, init=False)
+    """Each side knows the other's epoch: items may be sent."""
 
-    def __init__(self, draw_epoch: Callable[[], int] = _draw_epoch) -> None:
-        self._draw = draw_epoch
-        self._epoch = draw_epoch()
-        self._peer_epoch = 0
-        self._number = 0
-        self._received = 0
-        self.has_met: bool = False
-        """Each side knows the other's epoch: items may be sent."""
+    def __attrs_post_init__(self) -> None:
+        self._epoch = self._draw_epoch()
 
     def pack(self, items: Sequence[Item]) -> bytes:
         """Return the bytes of the next packet to the peer. Before the two have met, it has no items."""
@@ -67,38 +64,25 @@ class Pairing:
         if packet is None:
             return self._part(0)
         if packet.peer_epoch == 0:
-            return self._hear_of(packet.epoch)
-        if packet.peer_epoch != self._epoch:
+            # The peer does not know this side, or has forgotten it.
+            return Reception(tells=True) if packet.epoch == self._peer_epoch else self._part(packet.epoch)
+        is_new = packet.epoch != self._peer_epoch
+        if packet.peer_epoch != self._epoch or (is_new and self.has_met):
             return self._part(0)
-        if packet.epoch != self._peer_epoch:
-            return self._part(0) if self.has_met else self._meet(packet)
-        self.has_met = True
-        return self._count(packet)
-
-    def _hear_of(self, epoch: int) -> Reception:
-        """Take a packet from a peer that does not know this side, or has forgotten it."""
-        if epoch == self._peer_epoch:
-            return Reception(tells=True)
-        return self._part(epoch)
-
-    def _meet(self, packet: Packet) -> Reception:
         self._peer_epoch = packet.epoch
         self.has_met = True
-        return attrs.evolve(self._count(packet), tells=True)
-
-    def _count(self, packet: Packet) -> Reception:
         if packet.number > self._received:
             return self._part(0)
         if packet.number < self._received or not packet.items:
-            return Reception()
+            return Reception(tells=is_new)
         self._received += 1
-        return Reception(items=packet.items)
+        return Reception(items=packet.items, tells=is_new)
 
     def _part(self, peer_epoch: int) -> Reception:
         """Begin again, and let the peer know."""
         had_met, self.has_met = self.has_met, False
         if had_met:
-            self._epoch = self._draw()
+            self._epoch = self._draw_epoch()
         self._peer_epoch = peer_epoch
         self._number = self._received = 0
         return Reception(is_void=had_met, tells=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
-from typing import Final, TypeAlias, final
+from collections.abc import Callable, Iterator
+from typing import Final, final
 
+import attrs
 import trio
 
 from .._browser.calls import Call
@@ -14,46 +15,27 @@ from .packets import Data, Item, Open, decode_call, encode_call
 from .pairings import Pairing
 from .streams import BusStream
 
-Accept: TypeAlias = Callable[[Call, BusStream], None]
-
 _PACKET_BYTES: Final = 64 * 1024
 
 
 @final
+@attrs.define(eq=False)
 class Peer:
-    """Another node of the bus.
+    """Another node of the bus."""
 
-    Args:
-        name: the node's name.
-        accept: takes the streams that the node opens.
-    """
-
-    __slots__ = (
-        "_accept",
-        "_has_said",
-        "_items",
-        "_numbers",
-        "_owes_packet",
-        "_pairing",
-        "_streams",
-        "gone",
-        "name",
-        "woken",
-    )
-
-    def __init__(self, name: str, accept: Accept) -> None:
-        self.name: str = name
-        self._accept = accept
-        self._pairing = Pairing()
-        self._items: deque[Item] = deque()
-        self._streams: dict[int, BusStream] = {}
-        self._numbers = itertools.count(1)
-        self._owes_packet = True  # The first packet, with which the two meet.
-        self._has_said = False
-        self.gone: trio.CancelScope = trio.CancelScope()
-        """Cancelled when the node is gone, because sending to it then has no purpose."""
-        self.woken: trio.Event = trio.Event()
-        """Set when there is something to send. The task that has sent it makes a new one."""
+    name: str
+    _accept: Callable[[Call, BusStream], None]
+    """Takes the streams that the node opens."""
+    _pairing: Pairing = attrs.field(factory=Pairing, init=False)
+    _items: deque[Item] = attrs.field(factory=deque[Item], init=False)
+    _streams: dict[int, BusStream] = attrs.field(factory=dict[int, BusStream], init=False)
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
+    _owes_packet: bool = attrs.field(default=True, init=False)  # The first packet, with which the two meet.
+    _has_said: bool = attrs.field(default=False, init=False)
+    gone: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    """Cancelled when the node is gone, because sending to it then has no purpose."""
+    woken: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when there is something to send. The task that has sent it makes a new one."""
 
     @property
     def is_busy(self) -> bool:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
+import attrs
 import trio
 
 from .._protocol.errors import Cause, PortError
@@ -17,55 +18,34 @@ PIECE_BYTES: Final = 64 * 1024
 
 
 @final
+@attrs.define(eq=False)
 class BusStream:
-    """One side of a stream.
+    """One side of a stream."""
 
-    Args:
-        number: the stream's number; negative if the peer has opened it.
-        post: sends an item to the peer, later and in order.
-    """
-
-    __slots__ = (
-        "_answered",
-        "_arrived",
-        "_changed",
-        "_credit",
-        "_post",
-        "_taken",
-        "_untaken",
-        "broken",
-        "ended",
-        "heard",
-        "is_sending",
-        "number",
-        "on_shared",
-        "peer_ended",
-        "shared",
-    )
-
-    def __init__(self, number: int, post: Callable[[Item], None]) -> None:
-        self.number: int = number
-        self._post = post
-        self._credit = WINDOW_BYTES
-        self._untaken = 0
-        self._taken = 0
-        self._arrived: deque[bytes] = deque()
-        self._changed = trio.lowlevel.ParkingLot()
-        self._answered = trio.Event()
-        self.on_shared: Callable[[], None] | None = None
-        """Called when the peer reports that its call reaches other nodes too."""
-        self.shared: bool = False
-        """Whether the peer knows that this node's call reaches other nodes too."""
-        self.heard: bool = False
-        """Whether somebody at the peer listens to the call of this stream."""
-        self.broken: bool = False
-        """Whether the connection with the peer has broken."""
-        self.ended: bool = False
-        """Whether this side has finished."""
-        self.is_sending: bool = False
-        """Whether some bytes are not sent yet, or never were because sending was cancelled."""
-        self.peer_ended: Ended | None = None
-        """How the peer's side finished; None while it goes on."""
+    number: int
+    """Negative if the peer has opened the stream."""
+    _post: Callable[[Item], None]
+    """Sends an item to the peer, later and in order."""
+    _credit: int = attrs.field(default=WINDOW_BYTES, init=False)
+    _untaken: int = attrs.field(default=0, init=False)
+    _taken: int = attrs.field(default=0, init=False)
+    _arrived: deque[bytes] = attrs.field(factory=deque[bytes], init=False)
+    _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _answered: trio.Event = attrs.field(factory=trio.Event, init=False)
+    on_shared: Callable[[], None] | None = attrs.field(default=None, init=False)
+    """Called when the peer reports that its call reaches other nodes too."""
+    shared: bool = attrs.field(default=False, init=False)
+    """Whether the peer knows that this node's call reaches other nodes too."""
+    heard: bool = attrs.field(default=False, init=False)
+    """Whether somebody at the peer listens to the call of this stream."""
+    broken: bool = attrs.field(default=False, init=False)
+    """Whether the connection with the peer has broken."""
+    ended: bool = attrs.field(default=False, init=False)
+    """Whether this side has finished."""
+    is_sending: bool = attrs.field(default=False, init=False)
+    """Whether some bytes are not sent yet, or never were because sending was cancelled."""
+    peer_ended: Ended | None = attrs.field(default=None, init=False)
+    """How the peer's side finished; None while it goes on."""
 
     @property
     def is_over(self) -> bool:
@@ -136,10 +116,8 @@ class BusStream:
         if not self.ended and not self.broken:
             self.ended = True
             self._arrived.clear()
-            if error is None:
-                self._post(Ended(self.number, vanished=vanished))
-            else:
-                self._post(Ended(self.number, error.cause.value, str(error), vanished))
+            cause, text = (error.cause.value, str(error)) if error else (None, "")
+            self._post(Ended(self.number, cause, text, vanished))
 
     # What the peer does ---------------------------------------------------------------------------------------------
 
@@ -149,34 +127,26 @@ class BusStream:
             case Answer(heard=heard):
                 if self.number < 0 or self._answered.is_set():
                     return False
-                self._receive_answer(heard=heard)
+                self.heard = heard
+                self._answered.set()
+                if not heard:
+                    self.peer_ended = Ended(self.number)
             case Data(data=data):
                 if not data or self._untaken + len(data) > WINDOW_BYTES:
                     return False
-                self._receive_data(data)
+                self._keep(data)
             case Credit(size=size):
                 if not 0 < size <= WINDOW_BYTES - self._credit:
                     return False
                 self._credit += size
-            case Shared():
-                if self.on_shared is None:
-                    return False
+            case Shared() if self.on_shared is not None:
                 self.on_shared()
-            case _:
+            case Ended():
                 self.peer_ended = item
+            case _:
+                return False
         self._changed.unpark_all()
         return True
-
-    def _receive_answer(self, *, heard: bool) -> None:
-        self.heard = heard
-        self._answered.set()
-        if not heard:
-            self.peer_ended = Ended(self.number)
-
-    def _receive_data(self, data: bytes) -> None:
-        if not self.ended:
-            self._untaken += len(data)
-            self._arrived.append(data)
 
     def refuse(self) -> None:
         """End the stream, because the peer broke the rules."""
@@ -188,6 +158,11 @@ class BusStream:
         self.broken = True
         self._answered.set()
         self._changed.unpark_all()
+
+    def _keep(self, data: bytes) -> None:
+        if not self.ended:
+            self._untaken += len(data)
+            self._arrived.append(data)
 
     def _take(self, size: int) -> None:
         self._taken += size

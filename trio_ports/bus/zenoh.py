@@ -154,7 +154,8 @@ class ZenohNode:
     """A node on Zenoh: see `trio_ports.bus.Node`."""
 
     def __init__(self, prefix: str) -> None:
-        self._name = secrets.token_hex(16)
+        self.name: str = secrets.token_hex(16)
+        """Random, so that no other node ever has the same."""
         self._prefix = prefix
         self._happening, self._coming = trio.open_memory_channel[NodeEvent | _Greeting](math.inf)
         self._next: deque[NodeEvent] = deque()
@@ -167,30 +168,24 @@ class ZenohNode:
         self._dropped: list[threading.Event] = []
         self._publishers: dict[str, zenoh.Publisher] = {}
 
-    @property
-    def name(self) -> str:
-        """Its name: a random number, so that no other node ever has the same."""
-        return self._name
-
     async def open(self, config: zenoh.Config) -> None:
         """Connect. A cancelled call returns once Zenoh has answered, and leaves nothing open."""
         try:
             await _in_thread(self._open, config)
             await trio.lowlevel.checkpoint_if_cancelled()
-        except zenoh.ZError as error:
+        except BaseException as error:
             await self._close()
-            raise OSError(f"Zenoh could not be opened: {error}") from error
-        except BaseException:
-            await self._close()
+            if isinstance(error, zenoh.ZError):
+                raise OSError(f"Zenoh could not be opened: {error}") from error
             raise
 
     def _open(self, config: zenoh.Config) -> None:
         session = self._session = zenoh.open(config)
         # In this order: a node that sees this one can send to it, and this node sees the others.
         self._declared = [
-            session.declare_subscriber(f"{self._prefix}/to/{self._name}/*", self._called(self._take)),
+            session.declare_subscriber(f"{self._prefix}/to/{self.name}/*", self._called(self._take)),
             session.liveliness().declare_subscriber(f"{self._prefix}/here/*", self._called(self._see), history=True),
-            session.liveliness().declare_token(f"{self._prefix}/here/{self._name}"),
+            session.liveliness().declare_token(f"{self._prefix}/here/{self.name}"),
         ]
 
     def _called(self, function: Callable[[Any], NodeEvent | _Greeting | None]) -> zenoh.handlers.Callback[Any]:
@@ -215,7 +210,7 @@ class ZenohNode:
 
     def _see(self, sample: zenoh.Sample) -> NodeEvent | None:
         peer = _last_part(sample)
-        if peer == self._name:
+        if peer == self.name:
             return None
         return Joined(peer) if sample.kind == zenoh.SampleKind.PUT else Gone(peer)
 
@@ -249,7 +244,7 @@ class ZenohNode:
             publisher = self._publishers.get(peer)
             if publisher is None:
                 publisher = self._publishers[peer] = session.declare_publisher(
-                    f"{self._prefix}/to/{peer}/{self._name}",
+                    f"{self._prefix}/to/{peer}/{self.name}",
                     congestion_control=zenoh.CongestionControl.BLOCK,
                     express=True,
                 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+import attrs
 import click
 import rich.progress
 from rich.console import Console
@@ -117,23 +119,13 @@ def _why(error: OSError, program: Path) -> str:
 
 def as_plain(report: ApplicationReport) -> dict[str, Any]:
     """Return a report as a JSON value."""
-    findings = [
-        {
-            "rule": finding.rule,
-            "sentence": finding.sentence,
-            "check": finding.check,
-            "status": finding.status,
-            "detail": finding.detail,
-            "seconds": finding.seconds,
-        }
-        for finding in report.findings
-    ]
+    findings = [{"rule": each.rule, "sentence": each.sentence, **attrs.asdict(each)} for each in report.findings]
     return {"command": list(report.command), "manner": report.manner, "ok": report.ok, "findings": findings}
 
 
 def as_junit(report: ApplicationReport) -> str:
     """Return a report as the text of a JUnit file."""
-    count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
+    count = Counter(finding.status for finding in report.findings)
     suite = ET.Element(
         "testsuite",
         name=f"trio-ports check {' '.join(report.command)}",
@@ -141,7 +133,7 @@ def as_junit(report: ApplicationReport) -> str:
         failures=str(count["fail"]),
         skipped=str(count["skip"]),
         errors="0",
-        time=str(round(sum(f.seconds for f in report.findings), 3)),
+        time=str(round(sum(finding.seconds for finding in report.findings), 3)),
     )
     for finding in report.findings:
         case = ET.SubElement(
@@ -149,8 +141,7 @@ def as_junit(report: ApplicationReport) -> str:
         )
         detail = _printable(finding.detail)
         if finding.status == "fail":
-            failure = ET.SubElement(case, "failure", message=detail)
-            failure.text = finding.sentence
+            ET.SubElement(case, "failure", message=detail).text = finding.sentence
         elif finding.status == "skip":
             ET.SubElement(case, "skipped", message=detail)
         elif finding.status == "warn":
@@ -174,7 +165,7 @@ def _line(finding: Finding) -> Text:
 
 
 def _summary(report: ApplicationReport) -> Text:
-    count = {status: sum(f.status == status for f in report.findings) for status in STYLES}
+    count = Counter(finding.status for finding in report.findings)
     text = Text("\n")
     for finding in report.findings:
         if finding.status == "fail":

@@ -52,6 +52,12 @@ async def _supervise(program: Callable[[], Awaitable[int]], output: Output) -> i
     return status
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the exceptions in a group, however deep; or the one exception, if it is not a group."""
+    nested: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return [leaf for each in nested for leaf in leaves(each)] or [error]
+
+
 def _wanted_signals() -> list[signal.Signals]:
     """Return the signals that ask a program to stop, except those that its parent told it to ignore."""
     present = [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")]

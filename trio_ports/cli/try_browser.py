@@ -35,7 +35,7 @@ from ..testing._conformance.history.moves import (
     wait,
 )
 from .output import Output
-from .running import run
+from .running import leaves, run
 
 if TYPE_CHECKING:
     from .._laboratory.player import LaboratoryPlayer
@@ -102,7 +102,7 @@ def try_browser(kind: BrowserKind, headless: bool) -> None:
     try:
         status = run(program, output)
     except* BrowserError as group:
-        problems = leaves_of(group)
+        problems = leaves(group)
     if any(isinstance(each, BrowserGoneError) for each in problems) and complete:
         problems = []  # The user has closed it after the conversation.
     if problems:
@@ -138,15 +138,6 @@ def has_display() -> bool:
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def leaves_of(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    """Return the exceptions in a group and in its subgroups."""
-    leaves: list[BaseException] = []
-    for each in group.exceptions:
-        nested: Any = each
-        leaves += leaves_of(nested) if isinstance(each, BaseExceptionGroup) else [each]
-    return leaves
 
 
 async def converse(player: LaboratoryPlayer, output: Output) -> bool:

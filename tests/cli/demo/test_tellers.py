@@ -57,7 +57,7 @@ async def test_ends(told) -> None:
 
 async def test_message_from_outside(told) -> None:
     """A message is told once: when a script posts it, or when one arrives from a process, whose posting nobody sees."""
-    opened = PortOpened("x", 1, "n", "opener", "script", "process", sender=None)
+    opened = PortOpened("x", 1, "n", "script", "process", "opener", sender=None)
     inside = MessageDelivered("x", 1, "n", "script", "other", message="ping")
     outside = MessageDelivered("x", 1, "n", "process", "script", message={"pong": "grüße"})
     lines = told(opened, inside, outside)

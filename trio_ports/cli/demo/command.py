@@ -9,10 +9,11 @@ from typing import Final
 import click
 import trio
 
+from ..._protocol.dialects import DialectName
 from ..output import Output
-from ..running import run
+from ..running import leaves, run
 from .scenes import SCENES, Scene
-from .stage import DialectName, InVainError, Stage, is_like
+from .stage import InVainError, Stage, is_like
 from .steps import (
     DemoBegan,
     DemoEnded,
@@ -101,15 +102,9 @@ async def play_scene(scene: Scene, stage: Stage) -> None:
     except InVainError as error:
         stage.trouble(f"waited in vain: {error}")
     except Exception as error:  # noqa: BLE001 - The other scenes are played all the same.
-        stage.trouble(f"the scene failed: {'; '.join(leaves(error))}")
+        stage.trouble(f"the scene failed: {'; '.join(map(repr, leaves(error)))}")
     else:
         stage.check_end()
-
-
-def leaves(error: BaseException) -> list[str]:
-    """Return the exceptions in a group, however deep, as text; or the one exception, if it is not a group."""
-    nested: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return [leaf for each in nested for leaf in leaves(each)] or [repr(error)]
 
 
 def summary(stage: Stage) -> SceneEnded:

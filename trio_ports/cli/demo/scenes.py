@@ -14,7 +14,8 @@ import trio
 from trio_ports import Cause, Event, Port, open_browser
 
 from ..._native.ping_pong import install_ping_pong
-from .stage import DialectName, Stage
+from ..._protocol.dialects import DialectName
+from .stage import Stage
 
 CHROMIUM_ID: Final = "knldjmfmopnpolahpmmgbagdohdnhkik"
 EXTENSION_IDS: Final[dict[DialectName, str]] = {

@@ -9,21 +9,10 @@ import attrs
 import msgspec
 import trio
 
-from trio_ports import (
-    Cause,
-    Delivered,
-    Disconnected,
-    Dropped,
-    MessageSender,
-    Observation,
-    Opened,
-    Port,
-    Posted,
-)
+from trio_ports import Cause, Delivered, Disconnected, Dropped, MessageSender, Observation, Opened, Port, Posted
 
+from ..._protocol.dialects import DialectName
 from .steps import MessageDelivered, MessagePosted, PortDisconnected, PortOpened, Step, Trouble, UserActed
-
-DialectName = Literal["trio", "firefox", "chrome"]
 
 NOBODY: Final = "somebody"
 
@@ -44,32 +33,27 @@ class Part:
 
 
 @final
+@attrs.define(eq=False)
 class Stage:
-    """Where one scene is played.
+    """Where one scene is played."""
 
-    Args:
-        scene: the scene's name.
-        dialect: the dialect of the scene's browser.
-        tell: called with each step as it happens; it must not raise.
-        pause_seconds: how long the user thinks before each action.
-    """
-
-    def __init__(
-        self, scene: str, *, dialect: DialectName, tell: Callable[[Step], object], pause_seconds: float
-    ) -> None:
-        self.scene = scene
-        self.dialect: DialectName = dialect
-        self.ok: bool = True
-        self.waits_for: str = "nothing"
-        """What the scene is waiting for, as part of a sentence."""
-        self.steps: list[Step] = []
-        """The steps so far."""
-        self._tell = tell
-        self._pause_seconds = pause_seconds
-        self._parts: dict[Port[Any, Any], Part] = {}
-        self._surprises: list[Step] = []
-        """What scripts have received and the scene has not asked for yet."""
-        self._news = trio.Event()
+    scene: str
+    """The scene's name."""
+    dialect: DialectName = attrs.field(kw_only=True)
+    """The dialect of the scene's browser."""
+    _tell: Callable[[Step], object] = attrs.field(kw_only=True)
+    """Called with each step as it happens; it must not raise."""
+    _pause_seconds: float = attrs.field(kw_only=True)
+    """How long the user thinks before each action."""
+    ok: bool = attrs.field(default=True, init=False)
+    waits_for: str = attrs.field(default="nothing", init=False)
+    """What the scene is waiting for, as part of a sentence."""
+    steps: list[Step] = attrs.field(factory=list[Step], init=False)
+    """The steps so far."""
+    _parts: dict[Port[Any, Any], Part] = attrs.field(factory=dict[Port[Any, Any], Part], init=False)
+    _surprises: list[Step] = attrs.field(factory=list[Step], init=False)
+    """What scripts have received and the scene has not asked for yet."""
+    _news: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     # For the browser ------------------------------------------------------------------------------------------------
 
@@ -93,10 +77,7 @@ class Stage:
                 step = PortDisconnected(
                     self.scene, part.number, port.name, part.who, part.whom, here, cause=cause, error=text
                 )
-                if here:
-                    self.tell(step)
-                else:
-                    self._surprise(step)
+                (self.tell if here else self._surprise)(step)
             case Dropped(frame=frame):
                 self.trouble(f"{part.who} was not listening when {frame.decode(errors='replace')} arrived")
             case _:
@@ -108,9 +89,11 @@ class Stage:
         """Note which script has a new port, and who is on the other side."""
         part = self._parts[port]
         part.who, part.whom = who, whom
-        known = None if part.sender is None else {k: v for k, v in _plain(part.sender).items() if v is not None}
         side: Literal["opener", "receiver"] = "opener" if part.sender is None else "receiver"
-        self.tell(PortOpened(self.scene, part.number, port.name, side, who, whom, sender=known))
+        known = None
+        if part.sender is not None:
+            known = {field: value for field, value in msgspec.to_builtins(part.sender).items() if value is not None}
+        self.tell(PortOpened(self.scene, part.number, port.name, who, whom, side, sender=known))
 
     async def user(self, text: str, *does: Callable[[], object]) -> None:
         """Let the user do something, after a pause."""
@@ -179,8 +162,3 @@ class Stage:
 def is_like(step: Step, kind: type[Step], **fields: object) -> bool:
     """Return whether a step is of this kind and has these fields."""
     return isinstance(step, kind) and all(getattr(step, name) == value for name, value in fields.items())
-
-
-def _plain(sender: MessageSender) -> dict[str, Any]:
-    known: dict[str, Any] = msgspec.to_builtins(sender)
-    return known

@@ -33,60 +33,42 @@ class UserActed(Step, frozen=True, tag="user"):
     text: str
 
 
-class PortOpened(Step, frozen=True, tag="opened"):
-    """A script has a port."""
+class PortStep(Step, frozen=True):
+    """Something happened to a port."""
 
     scene: str
     port: int
     """The port's number, unique in the scene."""
     name: str
-    side: Literal["opener", "receiver"]
     who: str
-    """The script that has the port."""
+    """The script that has the port; of a message, its sender."""
     whom: str
-    """Who is on the other side."""
+    """Who is, or was, on the other side; of a message, its receiver."""
+
+
+class PortOpened(PortStep, frozen=True, tag="opened"):
+    """A script has a port."""
+
+    side: Literal["opener", "receiver"]
     sender: dict[str, Any] | None
     """The known fields of a receiver's sender; None for an opener."""
 
 
-class MessagePosted(Step, frozen=True, tag="posted"):
-    """A message was accepted for sending."""
+class MessagePosted(PortStep, frozen=True, tag="posted"):
+    """A message was accepted for sending, at the sender's port."""
 
-    scene: str
-    port: int
-    """The number of the sender's port."""
-    name: str
-    who: str
-    """The sender."""
-    whom: str
-    """The receiver."""
     message: Any
 
 
-class MessageDelivered(Step, frozen=True, tag="delivered"):
-    """A message is handed to the script that it was sent to."""
+class MessageDelivered(PortStep, frozen=True, tag="delivered"):
+    """A message is handed to the script that it was sent to, at the receiver's port."""
 
-    scene: str
-    port: int
-    """The number of the receiver's port."""
-    name: str
-    who: str
-    """The sender."""
-    whom: str
-    """The receiver."""
     message: Any
 
 
-class PortDisconnected(Step, frozen=True, tag="disconnected"):
+class PortDisconnected(PortStep, frozen=True, tag="disconnected"):
     """A port is over."""
 
-    scene: str
-    port: int
-    name: str
-    who: str
-    """The script that has the port."""
-    whom: str
-    """Who is, or was, on the other side."""
     here: bool
     """Whether this side disconnected; otherwise the other side did."""
     cause: str | None
