@@ -16,7 +16,7 @@ from differential.traces import Trace, play_history
 from laboratory.shared import SharedLaboratory, start_laboratory
 from support import PATIENCE_SECONDS
 
-from trio_ports._laboratory.browsers import BrowserKind
+from trio_ports._laboratory.browsers.find import BrowserKind
 from trio_ports._laboratory.extensions import EXTENSIONS as KIT_EXTENSIONS
 from trio_ports._laboratory.extensions import PlayerExtension
 from trio_ports._laboratory.player import LaboratoryPlayer

@@ -13,7 +13,8 @@ import pytest
 import trio
 from support import PATIENCE_SECONDS
 
-from trio_ports._laboratory.browsers import BrowserKind, BrowserNotFoundError, find_browser
+from trio_ports._laboratory.browsers.errors import BrowserNotFoundError
+from trio_ports._laboratory.browsers.find import BrowserKind, find_browser
 from trio_ports._laboratory.extensions import EXTENSIONS, PlayerExtension
 from trio_ports._laboratory.laboratory import Laboratory, open_laboratory
 from trio_ports._laboratory.player import LaboratoryPlayer, open_laboratory_player

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_ports._laboratory.browsers import BrowserGoneError
+from trio_ports._laboratory.browsers.errors import BrowserGoneError
 from trio_ports._laboratory.contexts import Context, Contexts
 from trio_ports._laboratory.laboratory import Laboratory
 from trio_ports._laboratory.protocol import Hello, Result, Results
@@ -35,7 +35,7 @@ class FakeSocket:
 
 
 def pretend(**options: Any) -> Context:
-    return Context.of(HELLO, FakeSocket(**options))  # type: ignore[arg-type]
+    return Context(**msgspec.structs.asdict(HELLO), socket=FakeSocket(**options))  # type: ignore[arg-type]
 
 
 async def serve(contexts: Contexts, *reports: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_ports._laboratory.browsers import BrowserKind
+from trio_ports._laboratory.browsers.find import BrowserKind
 from trio_ports._laboratory.extensions import PlayerExtension, write_extension
 
 

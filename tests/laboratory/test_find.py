@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trio_ports._laboratory.browsers import BrowserNotFoundError, find_browser
+from trio_ports._laboratory.browsers.errors import BrowserNotFoundError
+from trio_ports._laboratory.browsers.find import find_browser
 
 
 @pytest.fixture

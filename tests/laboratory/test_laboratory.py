@@ -7,7 +7,7 @@ import trio
 from laboratory.shared import story
 
 from trio_ports._laboratory import laboratory as laboratory_module
-from trio_ports._laboratory.browsers import BrowserCommandError, BrowserGoneError
+from trio_ports._laboratory.browsers.errors import BrowserCommandError, BrowserGoneError
 from trio_ports._laboratory.player import LaboratoryPlayer, open_laboratory_player
 from trio_ports.testing._conformance.history.moves import connect, echo, hear, listen, open_tab, post, turn
 

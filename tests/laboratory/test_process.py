@@ -15,7 +15,7 @@ from laboratory.processes import is_running
 from native_support import open_descriptors
 from support import PATIENCE_SECONDS
 
-from trio_ports._laboratory.browsers import BrowserStartError
+from trio_ports._laboratory.browsers.errors import BrowserStartError
 from trio_ports._laboratory.browsers.process import choose_folder, open_process
 
 SHELL = ["/bin/sh", "-c"]
@@ -104,7 +104,7 @@ async def test_it_is_told_that_the_browser_cannot_be_started() -> None:
 async def test_the_pipe_is_3_and_4() -> None:
     """What we send is read from 3, what is written to 4 is received, and the end comes with the browser's."""
     async with open_process() as process:
-        pipe = await process.start_with_pipe([*SHELL, "read line <&3; echo got $line >&4"], {})
+        pipe = await process.start([*SHELL, "read line <&3; echo got $line >&4"], {}, pipe=True)
         await pipe.send_all(b"word\n")
         received = b""
         with trio.fail_after(PATIENCE_SECONDS):
@@ -146,7 +146,7 @@ async def test_temporary_files_go_into_the_folder() -> None:
         await process.start([*SHELL, 'echo > "$TMPDIR/left"'], {})
         with trio.fail_after(PATIENCE_SECONDS):
             await process.wait_ended()
-        assert [each.name for each in process.temporary.iterdir()] == ["left"]
+        assert [each.name for each in (process.folder / "tmp").iterdir()] == ["left"]
 
 
 PROGRAM = """

@@ -20,7 +20,7 @@ from laboratory.processes import find_processes
 from laboratory.shared import require
 from support import PATIENCE_SECONDS
 
-from trio_ports._laboratory.browsers import BrowserError, BrowserGoneError
+from trio_ports._laboratory.browsers.errors import BrowserError, BrowserGoneError
 from trio_ports.cli import try_browser
 from trio_ports.cli.commands import program
 

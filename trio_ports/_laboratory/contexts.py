@@ -6,14 +6,16 @@ event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, final
 
 import attrs
+import msgspec
 import trio
 
 from ..testing._conformance.players.player import Record
-from .browsers import BrowserCommandError, BrowserGoneError
+from .browsers.errors import BrowserCommandError, BrowserGoneError
 from .protocol import Hello, PlayerKind, Result, Results, decode_report, encode_command
 from .server import Socket
 
@@ -41,14 +43,11 @@ class Context:
     """Whether it has carried out steps since the last reset: another one can't have ports or listeners."""
     gone: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
     """Set when the browser has ended it."""
-    _answers: dict[int, tuple[Result, ...] | None] = attrs.field(factory=dict[int, Any], init=False, repr=False)
-    _answered: dict[int, trio.Event] = attrs.field(factory=dict[int, trio.Event], init=False, repr=False)
-    _number: int = attrs.field(default=0, init=False, repr=False)
-
-    @classmethod
-    def of(cls, hello: Hello, socket: Socket) -> Context:
-        """Return the context of a player that has just said hello."""
-        return cls(hello.extension, hello.kind, hello.url, hello.id, hello.page, socket)
+    _asked: dict[int, trio.MemorySendChannel[tuple[Result, ...]]] = attrs.field(
+        factory=dict[int, trio.MemorySendChannel[tuple[Result, ...]]], init=False, repr=False
+    )
+    """Where the answers to commands go, by the commands' numbers."""
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False, repr=False)
 
     async def ask(self, command: Mapping[str, Any]) -> tuple[Result, ...]:
         """Have a command carried out, and return its results.
@@ -58,21 +57,17 @@ class Context:
         """
         if self.gone.is_set():
             raise BrowserGoneError(f"{self} has ended")
-        self._number += 1
-        number = self._number
-        event = self._answered[number] = trio.Event()
+        number = next(self._numbers)
+        self._asked[number], answers = trio.open_memory_channel[tuple[Result, ...]](1)
         try:
-            try:
-                await self._socket.send(encode_command({"id": number, **command}))
-            except trio.BrokenResourceError as error:
-                raise BrowserGoneError(f"{self} has ended") from error
-            await event.wait()
-            results = self._answers.pop(number, None)
+            await self._socket.send(encode_command({"id": number, **command}))
+            return await answers.receive()
+        except trio.BrokenResourceError as error:
+            raise BrowserGoneError(f"{self} has ended") from error
+        except trio.EndOfChannel:
+            raise BrowserGoneError(f"{self} ended before it answered") from None
         finally:
-            del self._answered[number]
-        if results is None:
-            raise BrowserGoneError(f"{self} ended before it answered")
-        return results
+            del self._asked[number]
 
     async def stage(self, do: str, **parameters: Any) -> Any:
         """Have the player do something to the browser itself, which is in no log; return the result.
@@ -88,16 +83,14 @@ class Context:
 
     def receive(self, results: Results) -> None:
         """Take a command's results; those of a command that was cancelled are dropped."""
-        event = self._answered.get(results.id)
-        if event is not None:
-            self._answers[results.id] = results.results
-            event.set()
+        if results.id in self._asked:
+            self._asked[results.id].send_nowait(results.results)
 
     def end(self) -> None:
         """Note that the browser has ended the context, and fail the commands that wait for an answer."""
         self.gone.set()
-        for event in self._answered.values():
-            event.set()
+        for answers in self._asked.values():
+            answers.close()
 
 
 @final
@@ -125,18 +118,18 @@ class Frame:
 
 
 @final
+@attrs.define(eq=False)
 class Contexts:
     """All contexts in which a player has reported, and a way to wait for what they report next."""
 
-    def __init__(self) -> None:
-        self.all: list[Context] = []
-        """Those that came since the last reset, in order, after those that were there before and still are."""
-        self.present: dict[tuple[str, str], Context] = {}
-        """Those that are there, by extension and address."""
-        self.backgrounds: dict[str, Context] = {}
-        self.records: int = 0
-        """How many records were reported, ever."""
-        self._changed = trio.Event()
+    all: list[Context] = attrs.field(factory=list[Context], init=False)
+    """Those that came since the last reset, in order, after those that were there before and still are."""
+    present: dict[tuple[str, str], Context] = attrs.field(factory=dict[tuple[str, str], Context], init=False)
+    """Those that are there, by extension and address."""
+    backgrounds: dict[str, Context] = attrs.field(factory=dict[str, Context], init=False)
+    records: int = attrs.field(default=0, init=False)
+    """How many records were reported, ever."""
+    _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     async def serve(self, socket: Socket) -> None:
         """Take what one player reports for as long as it is there."""
@@ -145,7 +138,7 @@ class Contexts:
             while (data := await socket.receive()) is not None:
                 report = decode_report(data)
                 if isinstance(report, Hello):
-                    context = self._greet(Context.of(report, socket))
+                    context = self._greet(Context(**msgspec.structs.asdict(report), socket=socket))
                 elif context is None:
                     raise ValueError(f"a player says hello first, and not {report}")
                 elif isinstance(report, Results):

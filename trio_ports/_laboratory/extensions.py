@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 import attrs
 
-from .browsers import BrowserKind
+from .browsers.find import BrowserKind
 
 SOURCE: Final = Path(__file__).with_name("extension")
 

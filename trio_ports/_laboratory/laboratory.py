@@ -12,22 +12,18 @@ a record or another message, so rounds are repeated until nothing happens in som
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, final
 
+import attrs
 import trio
 
-from .browsers import (
-    Browser,
-    BrowserGoneError,
-    BrowserKind,
-    BrowserProcess,
-    find_browser,
-    open_chromium,
-    open_firefox,
-    open_process,
-)
+from .browsers.chromium import open_chromium
+from .browsers.errors import BrowserGoneError
+from .browsers.find import BrowserKind, find_browser
+from .browsers.firefox import open_firefox
+from .browsers.process import Browser, BrowserProcess, open_process
 from .contexts import WAIT_SECONDS, Context, Contexts, Frame
 from .extensions import EXTENSIONS, PlayerExtension, write_extension
 from .protocol import Result
@@ -40,22 +36,22 @@ OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
 
 
 @final
+@attrs.define(eq=False)
 class Laboratory:
     """A running browser with its players; from :func:`open_laboratory`."""
 
-    def __init__(self, browser: Browser, contexts: Contexts, origin: str, extensions: Sequence[str]) -> None:
-        self.browser = browser
-        self._contexts = contexts
-        self._origin = origin
-        self.extensions = extensions
-        """Their names in the laboratory."""
-        self._pages = 0
-        self._open: list[Frame] = []
-        self._spare: dict[str, list[Frame]] = {}
+    browser: Browser
+    contexts: Contexts
+    _origin: str
+    extensions: Sequence[str]
+    """Their names in the laboratory."""
+    _pages: int = attrs.field(default=0, init=False)
+    _open: list[Frame] = attrs.field(factory=list[Frame], init=False)
+    _spare: dict[str, list[Frame]] = attrs.field(factory=dict[str, list[Frame]], init=False)
 
     def background(self, extension: str) -> Context:
         """Return an extension's background page or service worker."""
-        return self._contexts.backgrounds[extension]
+        return self.contexts.backgrounds[extension]
 
     def extension_id(self, extension: str) -> str:
         """Return the browser's id of an extension."""
@@ -136,23 +132,15 @@ class Laboratory:
         with trio.fail_after(WAIT_SECONDS):
             while True:
                 await self._flush()
-                if not (quiet_seconds and await self._contexts.happens_within(quiet_seconds)):
+                if not (quiet_seconds and await self.contexts.happens_within(quiet_seconds)):
                     return
-
-    async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Return when the condition holds; it is asked again at every record.
-
-        Raises:
-            trio.TooSlowError: it doesn't come to hold.
-        """
-        await self._contexts.wait_until(condition)
 
     async def reset(self) -> None:
         """End all ports, forget all listeners and records, and put open tabs aside for the next history.
 
         What is still on its way then is dropped.
         """
-        await self._every(self._used(), "reset")
+        await self._every("reset")
         for top in self._open:
             if top.frames:
                 # After all players in them have answered: Firefox may swallow the farewell of one that was just asked.
@@ -164,16 +152,13 @@ class Laboratory:
             self._spare.setdefault(kind, []).append(top)
         self._open = []
         await self._flush()
-        self._contexts.forget()
+        self.contexts.forget()
 
     # ---- how -------------------------------------------------------------------------------------------------------
 
     @property
     def _conductor(self) -> Context:
         return self.background(self.extensions[0])
-
-    def _used(self) -> list[Context]:
-        return [each for each in self._contexts.all if each.used and not each.gone.is_set()]
 
     def _names(self, *, web: bool = False) -> list[str]:
         return [*self.extensions, *(["web"] if web else [])]
@@ -206,8 +191,8 @@ class Laboratory:
 
     async def _wait_contexts(self, url: str, extensions: Sequence[str]) -> dict[str, Context]:
         keys = {extension: (extension, url) for extension in extensions}
-        present = self._contexts.present
-        await self.wait_until(lambda: all(key in present for key in keys.values()))
+        present = self.contexts.present
+        await self.contexts.wait_until(lambda: all(key in present for key in keys.values()))
         return {extension: present[key] for extension, key in keys.items()}
 
     async def _wait_gone(self, frame: Frame) -> None:
@@ -223,17 +208,19 @@ class Laboratory:
     async def _flush(self) -> None:
         quiet = 0
         while quiet < QUIET_ROUNDS:
-            seen = self._contexts.records
-            await self._every(self._used(), "flush")
-            quiet = quiet + 1 if seen == self._contexts.records else 0
+            seen = self.contexts.records
+            await self._every("flush")
+            quiet = quiet + 1 if seen == self.contexts.records else 0
 
-    async def _every(self, contexts: Sequence[Context], do: str) -> None:
+    async def _every(self, do: str) -> None:
+        """Have every context that was used, and is still there, do that."""
+
         async def stage(context: Context) -> None:
             with suppress(BrowserGoneError):
                 await context.stage(do)
 
         async with trio.open_nursery() as nursery:
-            for each in contexts:
+            for each in [each for each in self.contexts.all if each.used and not each.gone.is_set()]:
                 nursery.start_soon(stage, each)
 
 
@@ -263,14 +250,14 @@ async def open_laboratory(
         for path, extension in zip(folders, extensions, strict=True):
             write_extension(path, kind, extension, server.write_settings(extension.name))
         async with OPENERS[kind](process, *folders, headless=headless) as browser, trio.open_nursery() as watched:
-            watched.start_soon(_watch, process)
+            watched.start_soon(watch, process)
             await contexts.wait_until(lambda: set(names) <= set(contexts.backgrounds))
             yield Laboratory(browser, contexts, server.origin, names)
             watched.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
 
 
-async def _watch(process: BrowserProcess) -> None:
+async def watch(process: BrowserProcess) -> None:
     """Raise as soon as the browser ends by itself."""
     await process.wait_ended()
     raise BrowserGoneError("the browser was closed, or crashed")

@@ -12,7 +12,7 @@ import trio
 from ..testing._conformance.history.moves import Move, Step
 from ..testing._conformance.players.notation import GONE
 from ..testing._conformance.players.player import Record
-from .browsers import BrowserGoneError
+from .browsers.errors import BrowserGoneError
 from .contexts import Context, Frame
 from .laboratory import Laboratory
 from .names import Names
@@ -84,7 +84,7 @@ class LaboratoryPlayer:
     async def _play_wait(self, move: Move) -> None:
         log, port, events = self.contexts[move["at"]].context.log, move["port"], int(move["events"])
         with suppress(trio.TooSlowError):  # The log shows what came until then.
-            await self.laboratory.wait_until(lambda: sum(record["port"] == port for record in log) >= events)
+            await self.laboratory.contexts.wait_until(lambda: sum(record["port"] == port for record in log) >= events)
         await self.laboratory.settle(quiet_seconds=QUIET_SECONDS)
 
     async def _play_open_tab(self, move: Move) -> None:

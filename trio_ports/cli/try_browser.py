@@ -18,7 +18,8 @@ import click
 import trio
 from rich.text import Text
 
-from .._laboratory.browsers import BrowserError, BrowserGoneError, BrowserKind
+from .._laboratory.browsers.errors import BrowserError, BrowserGoneError
+from .._laboratory.browsers.find import BrowserKind
 from .._native.ping_pong import install_ping_pong
 from ..testing._conformance.history.moves import (
     Move,

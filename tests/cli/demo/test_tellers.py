@@ -11,6 +11,7 @@ from trio_ports.cli.demo.steps import (
     MessageDelivered,
     PortDisconnected,
     PortOpened,
+    PortStep,
     SceneEnded,
     Step,
     Trouble,
@@ -76,7 +77,8 @@ async def test_trouble(told) -> None:
     assert lines[2].startswith("NOT OK: Not all went as it should (x): 1 connection, 1 message, ")
 
 
-async def test_unknown_step(told) -> None:
+@pytest.mark.parametrize("step", [Step(), PortStep("x", 1, "n", "a", "b")])
+async def test_unknown_step(step: Step, told) -> None:
     """A step without a text is a mistake in the demo."""
     with pytest.raises(NotImplementedError):
-        told(Step())
+        told(step)

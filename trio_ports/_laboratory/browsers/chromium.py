@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import trio
 
-from .browser import Browser
-from .cdp import Cdp
 from .errors import BrowserGoneError, BrowserStartError
 from .find import find_browser
-from .firefox import make_environment
-from .process import BrowserProcess
-
-START_SECONDS: Final = 60.0
-QUIT_SECONDS: Final = 3.0
+from .firefox import START_SECONDS, make_environment
+from .process import Browser, BrowserProcess
+from .remote import Cdp, Client
 
 ARGUMENTS: Final = (
     "--no-first-run",
@@ -47,58 +43,39 @@ ARGUMENTS: Final = (
 
 @asynccontextmanager
 async def open_chromium(
-    process: BrowserProcess, *extension_folders: Path, home: Path | None = None, headless: bool = True
+    process: BrowserProcess, *extension_folders: Path, headless: bool = True
 ) -> AsyncGenerator[Browser]:
-    """Start Chromium with the extensions loaded, and have it quit at the end of the block.
+    """Start Chromium, as `open_firefox` starts Firefox; the same holds for its arguments and errors.
 
-    The profile is new and private, in the folder of the process; with that both are gone, cancelled or crashed too.
     Service workers of extensions don't fall asleep, as a debugger is attached to them.
-
-    Args:
-        process: one in which nothing was started yet.
-        extension_folders: unpacked extensions.
-        home: stands for the user's home, and stays; a private one that is removed, if None.
-        headless: without a window.
-
-    Raises:
-        BrowserNotFoundError: none is installed.
-        BrowserStartError: it ended, or answered nothing within a minute.
-        BrowserCommandError: it refused an extension.
     """
     program = find_browser("chromium")
     profile = process.folder / "profile"
     manifests = profile / "NativeMessagingHosts"
     manifests.mkdir(parents=True)
-    home = home or process.folder / "home"
-    home.mkdir(exist_ok=True)
+    home = process.folder / "home"
+    home.mkdir()
     command = [str(program), f"--user-data-dir={profile}", *ARGUMENTS]
     command += ["--headless"] if headless else []
     # Chromium refuses to run as root with its sandbox.
     command += ["--no-sandbox"] if os.geteuid() == 0 else []
-    cdp = Cdp(await process.start_with_pipe([*command, "about:blank"], make_environment(home)))
+    pipe = await process.start([*command, "about:blank"], make_environment(home), pipe=True)
+    client = Client(pipe, Cdp())
     try:
         with trio.fail_after(START_SECONDS):
-            product = (await cdp.command("Browser.getVersion"))["product"]
+            product = (await client.command("Browser.getVersion"))["product"]
     except (BrowserGoneError, trio.TooSlowError) as error:
         raise BrowserStartError("Chromium did not answer", process.output()) from error
     workers = [{"type": "service_worker"}]
-    await cdp.command(
+    await client.command(
         "Target.setAutoAttach",
         {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True, "filter": workers},
     )
     ids: dict[Path, str] = {}
     for each in extension_folders:
-        answer = await cdp.command("Extensions.loadUnpacked", {"path": str(each.absolute())})
-        ids[each] = answer["id"]
+        ids[each] = (await client.command("Extensions.loadUnpacked", {"path": str(each.absolute())}))["id"]
     name, _, version = product.partition("/")
     try:
-        yield Browser("chromium", name, version, home, manifests, ids)
+        yield Browser("chromium", name, version, manifests, ids)
     finally:
-        await quit_politely(cdp)
-
-
-async def quit_politely(cdp: Cdp) -> None:
-    """Ask Chromium to quit, so that native applications meet their end of file; whatever happens, it is ended next."""
-    with trio.move_on_after(QUIT_SECONDS, shield=True), suppress(BrowserGoneError):
-        await cdp.command("Browser.close")
-        await cdp.wait_gone()
+        await client.quit("Browser.close")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final
+
+import attrs
 
 
 class BrowserError(Exception):
@@ -11,19 +12,18 @@ class BrowserError(Exception):
 
 
 @final
+@attrs.define(eq=False)
 class BrowserNotFoundError(BrowserError):
     """No such browser is installed; the text says where it was looked for and how to install one."""
 
-    def __init__(self, browser: str, programs: Sequence[str], variable: str, packages: str) -> None:
-        super().__init__(browser, programs, variable, packages)
-        self.browser = browser
-        """``"firefox"`` or ``"chromium"``."""
-        self.programs = tuple(programs)
-        """The names looked for on the PATH."""
-        self.variable = variable
-        """The environment variable that may name the program instead."""
-        self.packages = packages
-        """How to install one."""
+    browser: str
+    """``"firefox"`` or ``"chromium"``."""
+    programs: tuple[str, ...]
+    """The names looked for on the PATH."""
+    variable: str
+    """The environment variable that may name the program instead."""
+    packages: str
+    """How to install one."""
 
     def __str__(self) -> str:
         return (
@@ -33,30 +33,28 @@ class BrowserNotFoundError(BrowserError):
 
 
 @final
+@attrs.define(eq=False)
 class BrowserStartError(BrowserError):
-    """The browser was started and did not become usable; ``output`` is the end of what it printed."""
+    """The browser was started and did not become usable."""
 
-    def __init__(self, reason: str, output: str) -> None:
-        super().__init__(reason, output)
-        self.reason = reason
-        """What was waited for, or what ended."""
-        self.output = output
-        """The last lines that the browser printed, both streams together."""
+    reason: str
+    """What was waited for, or what ended."""
+    output: str
+    """The last lines that the browser printed, both streams together."""
 
     def __str__(self) -> str:
         return f"{self.reason}; the browser's last lines:\n{self.output}" if self.output else self.reason
 
 
 @final
+@attrs.define(eq=False)
 class BrowserCommandError(BrowserError):
     """The browser refused a command of Marionette or CDP."""
 
-    def __init__(self, command: str, error: str) -> None:
-        super().__init__(command, error)
-        self.command = command
-        """The command's name in its protocol."""
-        self.error = error
-        """The browser's own words."""
+    command: str
+    """The command's name in its protocol."""
+    error: str
+    """The browser's own words."""
 
     def __str__(self) -> str:
         return f"{self.command}: {self.error}"

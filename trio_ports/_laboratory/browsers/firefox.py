@@ -11,14 +11,12 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from .browser import Browser
-from .errors import BrowserGoneError, BrowserStartError
+from .errors import BrowserStartError
 from .find import find_browser
-from .marionette import Marionette
-from .process import BrowserProcess
+from .process import Browser, BrowserProcess
+from .remote import Client, Marionette
 
 START_SECONDS: Final = 60.0
-QUIT_SECONDS: Final = 3.0
 POLL_SECONDS: Final = 0.02
 
 PREFERENCES: Final[dict[str, Any]] = {
@@ -70,16 +68,16 @@ PREFERENCES: Final[dict[str, Any]] = {
 
 @asynccontextmanager
 async def open_firefox(
-    process: BrowserProcess, *extension_folders: Path, home: Path | None = None, headless: bool = True
+    process: BrowserProcess, *extension_folders: Path, headless: bool = True
 ) -> AsyncGenerator[Browser]:
     """Start Firefox with the extensions loaded, and have it quit at the end of the block.
 
-    The profile is new and private, in the folder of the process; with that both are gone, cancelled or crashed too.
+    Its profile and home are new and private, in the folder of the process; with that they are gone, cancelled or
+    crashed too.
 
     Args:
         process: one in which nothing was started yet.
         extension_folders: unpacked extensions with an id in their manifest.
-        home: stands for the user's home, and stays; a private one that is removed, if None.
         headless: without a window.
 
     Raises:
@@ -90,35 +88,30 @@ async def open_firefox(
     program = find_browser("firefox")
     profile = process.folder / "profile"
     profile.mkdir(parents=True)
-    (profile / "user.js").write_text(write_preferences(), encoding="utf-8")
-    home = home or process.folder / "home"
+    values = {name: msgspec.json.encode(value).decode() for name, value in PREFERENCES.items()}
+    preferences = "".join(f'user_pref("{name}", {value});\n' for name, value in values.items())
+    (profile / "user.js").write_text(preferences, encoding="utf-8")
+    home = process.folder / "home"
     manifests = home / ".mozilla" / "native-messaging-hosts"
-    manifests.mkdir(parents=True, exist_ok=True)
+    manifests.mkdir(parents=True)
     command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
     command += ["--headless"] if headless else []
     await process.start(command, make_environment(home))
-    async with connect(process) as marionette:
-        capabilities = await marionette.start()
+    async with await connect(process) as stream:
+        client = Client(stream, Marionette())
+        session = (await client.command("WebDriver:NewSession", {"capabilities": {}}))["capabilities"]
         ids: dict[Path, str] = {}
         for each in extension_folders:
-            answer = await marionette.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
+            answer = await client.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
             ids[each] = answer["value"]
-        name, version = capabilities["browserName"], capabilities["browserVersion"]
         try:
-            yield Browser("firefox", name, version, home, manifests, ids)
+            yield Browser("firefox", session["browserName"], session["browserVersion"], manifests, ids)
         finally:
-            await quit_politely(marionette)
-
-
-def write_preferences() -> str:
-    """Return the text of the profile's ``user.js``."""
-    return "".join(
-        f'user_pref("{name}", {msgspec.json.encode(value).decode()});\n' for name, value in PREFERENCES.items()
-    )
+            await client.quit("Marionette:Quit", {"flags": ["eForceQuit"]})
 
 
 def make_environment(home: Path) -> dict[str, str]:
-    """Return what the browser's environment has beyond ours: another home, but still the user's display."""
+    """Return what a browser's environment has beyond ours: another home, but still the user's display."""
     environment = {"HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1", "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
     authority = Path.home() / ".Xauthority"
     if "XAUTHORITY" not in os.environ and authority.exists():
@@ -126,28 +119,14 @@ def make_environment(home: Path) -> dict[str, str]:
     return environment
 
 
-@asynccontextmanager
-async def connect(process: BrowserProcess) -> AsyncGenerator[Marionette]:
-    """Connect to Marionette as soon as Firefox has written its port into the profile."""
+async def connect(process: BrowserProcess) -> trio.SocketStream:
+    """Connect to Marionette as soon as Firefox has written its port into the profile, and listens there."""
     port_file = process.folder / "profile" / "MarionetteActivePort"
-    stream: trio.SocketStream | None = None
     with trio.move_on_after(START_SECONDS):
         # No event tells of either; Firefox takes some two seconds.
-        while stream is None:
+        while True:
             process.check_running()
             await trio.sleep(POLL_SECONDS)
-            try:
-                stream = await trio.open_tcp_stream("127.0.0.1", int(port_file.read_text()))
-            except (OSError, ValueError):
-                continue
-    if stream is None:
-        raise BrowserStartError(f"Firefox did not open Marionette within {START_SECONDS:.0f} s", process.output())
-    async with stream:
-        yield Marionette(stream)
-
-
-async def quit_politely(marionette: Marionette) -> None:
-    """Ask Firefox to quit, so that native applications meet their end of file; whatever happens, it is ended next."""
-    with trio.move_on_after(QUIT_SECONDS, shield=True), suppress(BrowserGoneError):
-        await marionette.command("Marionette:Quit", {"flags": ["eForceQuit"]})
-        await marionette.wait_gone()
+            with suppress(OSError, ValueError):
+                return await trio.open_tcp_stream("127.0.0.1", int(port_file.read_text()))
+    raise BrowserStartError(f"Firefox did not open Marionette within {START_SECONDS:.0f} s", process.output())

@@ -17,6 +17,7 @@ import msgspec
 import trio
 
 from .errors import BrowserStartError
+from .find import BrowserKind
 
 SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
 REMOVE_SECONDS: Final = 10.0
@@ -24,6 +25,21 @@ REMOVE_SECONDS: Final = 10.0
 LAST_BYTES: Final = 2_000
 PLACE_LETTERS: Final = 24
 """How long the path of a place for temporary folders may be: Chromium's socket, deep in ours, has room for 107."""
+
+
+@final
+@attrs.frozen
+class Browser:
+    """A running browser with its extensions loaded."""
+
+    kind: BrowserKind
+    name: str
+    """What it calls itself, such as ``firefox`` or ``Chrome``."""
+    version: str
+    manifest_folder: Path
+    """Where it looks for manifests of native applications, each time that one is started; it exists."""
+    extension_ids: Mapping[Path, str]
+    """The id of each extension that was loaded, by the folder it came from."""
 
 
 @final
@@ -36,31 +52,23 @@ class BrowserProcess:
     _supervisor: trio.Process
     _pipe: trio.StapledStream[Any, Any]
 
-    @property
-    def temporary(self) -> Path:
-        """Where the browser and its children put their temporary files."""
-        return self.folder / "tmp"
-
-    async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start the browser, in a process group of its own.
+    async def start(
+        self, command: Sequence[str], environment: Mapping[str, str], *, pipe: bool = False
+    ) -> trio.abc.Stream:
+        """Start the browser, in a process group of its own, with a folder of its own for temporary files.
 
         Args:
             command: the program and its arguments.
             environment: added to this program's own.
+            pipe: connect its descriptors 3 (it reads) and 4 (it writes) to the stream that is returned.
         """
-        await self._request(command, environment, pipe=False)
-
-    async def start_with_pipe(self, command: Sequence[str], environment: Mapping[str, str]) -> trio.abc.Stream:
-        """Start the browser and return a stream to its descriptors 3 (it reads) and 4 (it writes)."""
-        await self._request(command, environment, pipe=True)
-        return self._pipe
-
-    async def _request(self, command: Sequence[str], environment: Mapping[str, str], *, pipe: bool) -> None:
-        self.temporary.mkdir()
-        environment = {**environment, "TMPDIR": str(self.temporary)}
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        environment = {**environment, "TMPDIR": str(temporary)}
         request = {"command": list(command), "environment": environment, "pipe": pipe}
         assert self._supervisor.stdin is not None
         await self._supervisor.stdin.send_all(msgspec.json.encode(request) + b"\n")
+        return self._pipe
 
     async def wait_ended(self) -> None:
         """Wait until the browser has ended by itself."""

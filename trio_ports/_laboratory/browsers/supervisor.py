@@ -34,18 +34,18 @@ GRACE_SECONDS = 1.5
 """How long native applications have to leave after the browser did."""
 TICK_SECONDS = 0.01
 PR_SET_CHILD_SUBREAPER = 36
+PIPE = (3, 4)
 
 
-def place_pipe(read: int, write: int) -> tuple[int, ...]:
-    """Make the two descriptors 3 and 4 of this process, for a child to inherit, and return those numbers."""
+def place_pipe(read: int, write: int) -> None:
+    """Make the two descriptors 3 and 4 of this process, for a child to inherit."""
     # First out of the way: either may be 3 or 4 already. No copy may stay, or the pipe would not end with the browser.
     copies = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (read, write)]
     for each in (read, write):
         os.close(each)
-    for copy, number in zip(copies, (3, 4), strict=True):
+    for copy, number in zip(copies, PIPE, strict=True):
         os.dup2(copy, number)
         os.close(copy)
-    return (3, 4)
 
 
 def adopt_orphans() -> None:
@@ -64,12 +64,6 @@ def wait_for_end(browser: subprocess.Popen[bytes]) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     select.select([0, ended], [], [])
-
-
-def signal_group(group: int, number: int) -> None:
-    """Send the signal to every process of the group, if there is one."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
 
 
 def is_group_left(group: int) -> bool:
@@ -95,7 +89,8 @@ def end_group(browser: subprocess.Popen[bytes]) -> None:
     while (is_left := is_group_left(browser.pid)) and time.monotonic() < until:
         time.sleep(TICK_SECONDS)
     if is_left:
-        signal_group(browser.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(browser.pid, signal.SIGKILL)
 
 
 def remove(folder: str) -> None:
@@ -105,18 +100,6 @@ def remove(folder: str) -> None:
         if not os.path.lexists(folder):
             return
         time.sleep(TICK_SECONDS)  # pragma: no cover - depends on what a process that ends still writes.
-
-
-def wait_for_request() -> None:
-    """Return when nobody holds the other end of standard input any more; nobody writes there a second time."""
-    os.read(0, 1)
-
-
-def close_all(descriptors: tuple[int, ...]) -> tuple[()]:
-    """Close them, and return what is left."""
-    for each in descriptors:
-        os.close(each)
-    return ()
 
 
 def run(command: list[str], environment: Mapping[str, str], inherited: tuple[int, ...], log: Path) -> int:
@@ -136,7 +119,7 @@ def run(command: list[str], environment: Mapping[str, str], inherited: tuple[int
             output.write(f"{error}\n".encode())
             return 127
         finally:
-            close_all(inherited)
+            os.closerange(PIPE[0], PIPE[1] + 1)
     try:
         wait_for_end(browser)
     finally:
@@ -144,17 +127,13 @@ def run(command: list[str], environment: Mapping[str, str], inherited: tuple[int
     return browser.returncode
 
 
-def disregard(_number: int, _frame: object) -> None:
-    """Handle a signal by doing nothing."""
-
-
 def main(folder: str, read: str, write: str) -> None:
     """Make the folder, run what is asked for, say how it ended, and remove the folder once nobody wants it any more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever closes our standard input decides. A signal that is ignored would be ignored by the browser too.
-        signal.signal(number, disregard)
+        signal.signal(number, lambda *_: None)
     adopt_orphans()
-    inherited = place_pipe(int(read), int(write))
+    place_pipe(int(read), int(write))
     try:
         Path(folder).mkdir(mode=0o700)
         with contextlib.suppress(BrokenPipeError):
@@ -162,12 +141,11 @@ def main(folder: str, read: str, write: str) -> None:
         request = sys.stdin.buffer.readline()
         if request.endswith(b"\n"):  # Not if whoever writes it was killed there.
             wanted = json.loads(request)
-            if not wanted["pipe"]:
-                inherited = close_all(inherited)
+            inherited = PIPE if wanted["pipe"] else ()
             status = run(wanted["command"], wanted["environment"], inherited, Path(folder, "output.log"))
             Path(folder, "ended").write_text(str(status), encoding="ascii")
             os.close(1)
-            wait_for_request()
+            os.read(0, 1)  # It ends when nobody holds the other end any more: nobody writes there a second time.
     finally:
         remove(folder)
 

@@ -12,20 +12,10 @@ import trio
 from ..._protocol.dialects import DialectName
 from ..output import Output
 from ..running import leaves, run
+from . import steps
 from .scenes import SCENES, Scene
 from .stage import InVainError, Stage, is_like
-from .steps import (
-    DemoBegan,
-    DemoEnded,
-    MessageDelivered,
-    MessagePosted,
-    PortDisconnected,
-    PortOpened,
-    SceneBegan,
-    SceneEnded,
-    Step,
-)
-from .tellers import JsonTeller, TextTeller
+from .tellers import TextTeller, json_teller
 
 PAUSE_SECONDS: Final = 0.15
 """How long the user in the scenes thinks, if the output goes to a terminal."""
@@ -59,36 +49,29 @@ def demo(names: tuple[str, ...], dialect: DialectName, as_json: bool, fast: bool
     scenes = [SCENES[name] for name in names or SCENES]
 
     async def program() -> int:
-        teller = JsonTeller(output) if as_json else TextTeller(output)
-        return 0 if await play(scenes, dialect=dialect, tell=teller.tell, pause_seconds=pause) else 1
+        tell = json_teller(output) if as_json else TextTeller(output).tell
+        return 0 if await play(scenes, dialect=dialect, tell=tell, pause_seconds=pause) else 1
 
     sys.exit(run(program, output))
 
 
 async def play(
-    scenes: list[Scene], *, dialect: DialectName, tell: Callable[[Step], object], pause_seconds: float = 0
+    scenes: list[Scene], *, dialect: DialectName, tell: Callable[[steps.Step], object], pause_seconds: float = 0
 ) -> bool:
     """Play scenes one after the other; return whether exactly the expected steps happened."""
-    tell(DemoBegan(dialect, [scene.name for scene in scenes]))
-    ended: list[SceneEnded] = []
+    tell(steps.DemoBegan(dialect, [scene.name for scene in scenes]))
+    ended: list[steps.SceneEnded] = []
     for number, scene in enumerate(scenes, start=1):
-        tell(SceneBegan(scene.name, number, scene.title))
+        tell(steps.SceneBegan(scene.name, number, scene.title))
         stage = Stage(scene.name, dialect=dialect, tell=tell, pause_seconds=pause_seconds)
         await play_scene(scene, stage)
         ended.append(summary(stage))
         tell(ended[-1])
         await trio.sleep(pause_seconds)
     failed = [each.scene for each in ended if not each.ok]
-    tell(
-        DemoEnded(
-            not failed,
-            failed,
-            connections=sum(each.connections for each in ended),
-            posted=sum(each.posted for each in ended),
-            delivered=sum(each.delivered for each in ended),
-            disconnected=sum(each.disconnected for each in ended),
-        )
-    )
+    counted = ("connections", "posted", "delivered", "disconnected")
+    totals = {name: sum(getattr(each, name) for each in ended) for name in counted}
+    tell(steps.DemoEnded(not failed, failed, **totals))
     return not failed
 
 
@@ -107,17 +90,17 @@ async def play_scene(scene: Scene, stage: Stage) -> None:
         stage.check_end()
 
 
-def summary(stage: Stage) -> SceneEnded:
+def summary(stage: Stage) -> steps.SceneEnded:
     """Count the steps of a stage."""
 
-    def number(kind: type[Step], **fields: object) -> int:
+    def number(kind: type[steps.Step], **fields: object) -> int:
         return sum(is_like(step, kind, **fields) for step in stage.steps)
 
-    return SceneEnded(
+    return steps.SceneEnded(
         stage.scene,
         stage.ok,
-        connections=number(PortOpened, side="opener"),
-        posted=number(MessagePosted),
-        delivered=number(MessageDelivered),
-        disconnected=number(PortDisconnected),
+        connections=number(steps.PortOpened, side="opener"),
+        posted=number(steps.MessagePosted),
+        delivered=number(steps.MessageDelivered),
+        disconnected=number(steps.PortDisconnected),
     )
