@@ -47,7 +47,8 @@ class Laboratory:
     """Their names in the laboratory."""
     _pages: int = attrs.field(default=0, init=False)
     _open: list[Frame] = attrs.field(factory=list[Frame], init=False)
-    _spare: dict[str, list[Frame]] = attrs.field(factory=dict[str, list[Frame]], init=False)
+    _spare: dict[tuple[str, ...], list[Frame]] = attrs.field(factory=dict[tuple[str, ...], list[Frame]], init=False)
+    """The tabs that earlier histories left open, by the names of their contexts."""
 
     def background(self, extension: str) -> Context:
         """Return an extension's background page or service worker."""
@@ -64,13 +65,13 @@ class Laboratory:
 
         A tab that a history left open is used again by a later one.
         """
-        return await self._open_tab("web" if web else "page", self._make_url(web=web), web=web)
+        return await self._open_tab(self._make_url(web=web), self._names(web=web), self._conductor)
 
     async def open_page(self, extension: str) -> Frame:
         """Open a tab that shows the extension's own page, and return its top frame."""
-        page = self.background(extension).page
+        background = self.background(extension)
         self._pages += 1
-        return await self._open_tab(extension, f"{page}?{self._pages}", only=extension)
+        return await self._open_tab(f"{background.page}?{self._pages}", [extension], background)
 
     async def close(self, frame: Frame) -> None:
         """Close a tab by its top frame, or remove another frame, and return when all contexts in it have ended."""
@@ -87,12 +88,13 @@ class Laboratory:
 
         The frame stays and has new contexts.
         """
-        url = self._make_url(web="web" in frame.contexts)
+        web = "web" in frame.contexts
+        url = self._make_url(web=web)
         if frame.parent is None:
             await self._conductor.stage("navigate_tab", tab=frame.tab, url=url)
         else:
             await self._parent_script(frame.parent).stage("navigate_frame", url=url, old=frame.url)
-        contexts = await self._wait_contexts(url, self._names(web="web" in frame.contexts))
+        contexts = await self._wait_contexts(url, self._names(web=web))
         await self._wait_gone(frame)
         frame.url, frame.contexts, frame.frames = url, contexts, []
         (found,) = await self._find_frames(frame.tab, url)
@@ -148,13 +150,10 @@ class Laboratory:
             for frame in top.frames:
                 await self._wait_gone(frame)
             top.frames.clear()
-            kind = "web" if "web" in top.contexts else next(iter(top.contexts)) if len(top.contexts) == 1 else "page"
-            self._spare.setdefault(kind, []).append(top)
+            self._spare.setdefault((*top.contexts,), []).append(top)
         self._open = []
         await self._flush()
         self.contexts.forget()
-
-    # ---- how -------------------------------------------------------------------------------------------------------
 
     @property
     def _conductor(self) -> Context:
@@ -171,14 +170,12 @@ class Laboratory:
         """Return the content script that opens and closes the frames in this one: the first extension's."""
         return frame.contexts[self.extensions[0]]
 
-    async def _open_tab(self, kind: str, url: str, *, web: bool = False, only: str | None = None) -> Frame:
-        spare = self._spare.get(kind)
-        if spare:
+    async def _open_tab(self, url: str, names: Sequence[str], opener: Context) -> Frame:
+        if spare := self._spare.get((*names,)):
             top = spare.pop()
         else:
-            opener = self._conductor if only is None else self.background(only)
             tab = await opener.stage("create_tab", url=url, active=False)
-            contexts = await self._wait_contexts(url, self._names(web=web) if only is None else [only])
+            contexts = await self._wait_contexts(url, names)
             # Chromium's list has no extension pages.
             frames = await self._find_frames(tab, url)
             top = Frame(tab, 0, url, frames[0].get("document") if frames else None, contexts)
@@ -189,11 +186,10 @@ class Laboratory:
         """Return what the browser says about the tab's frames with that address."""
         return [each for each in await self._conductor.stage("frames", tab=tab) if each["url"] == url]
 
-    async def _wait_contexts(self, url: str, extensions: Sequence[str]) -> dict[str, Context]:
-        keys = {extension: (extension, url) for extension in extensions}
+    async def _wait_contexts(self, url: str, names: Sequence[str]) -> dict[str, Context]:
         present = self.contexts.present
-        await self.contexts.wait_until(lambda: all(key in present for key in keys.values()))
-        return {extension: present[key] for extension, key in keys.items()}
+        await self.contexts.wait_until(lambda: all((name, url) in present for name in names))
+        return {name: present[name, url] for name in names}
 
     async def _wait_gone(self, frame: Frame) -> None:
         """Wait until the contexts of a frame that is no longer there have taken their leave."""

@@ -12,14 +12,11 @@ SENDER_FIELDS: Final = ("id", "url", "origin", "tab", "frameId", "documentId", "
 
 @final
 class Names:
-    """The names of one history, with which the sender of a connection is noted.
-
-    Args:
-        extensions: the names of the extensions, by their ids.
-    """
+    """The names of one history, with which the sender of a connection is noted."""
 
     def __init__(self, extensions: Mapping[str, str]) -> None:
         self._extensions = extensions
+        """By their ids."""
         self._shown: dict[str, int] = {}
         self._urls: dict[str, str] = {}
         self._documents: dict[str, str] = {}
@@ -47,7 +44,9 @@ class Names:
         scheme, _, rest = url.partition("://")
         host = rest.partition("/")[0]
         if "url" in sender:
-            noted["url"] = f"{scheme}://{self._note_host(host)} {place}" if scheme.endswith("-extension") else place
+            # An extension's address has its id for a host, or a random UUID.
+            shown = "{id}" if host in self._extensions else re.sub(r"^[0-9a-f-]{36}$", "{uuid}", host)
+            noted["url"] = f"{scheme}://{shown} {place}" if scheme.endswith("-extension") else place
         if "id" in sender:
             noted["id"] = self._extensions.get(sender["id"], sender["id"])
         if "origin" in sender:
@@ -60,9 +59,3 @@ class Names:
             noted["frameId"] = self._frames.get((tab, frame), frame)
             noted["tab"] = self._frames.get((tab, 0), tab)
         return noted
-
-    def _note_host(self, host: str) -> str:
-        """Return what an extension's address has for a host: its id, or a random UUID."""
-        if host in self._extensions:
-            return "{id}"
-        return "{uuid}" if re.fullmatch(r"[0-9a-f-]{36}", host) else host

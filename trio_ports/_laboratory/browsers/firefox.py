@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import trio
 
 from .errors import BrowserStartError
@@ -19,51 +19,7 @@ from .remote import Client, Marionette
 START_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 
-PREFERENCES: Final[dict[str, Any]] = {
-    "marionette.port": 0,
-    # A page that is left is gone, and its ports with it: the back/forward cache would keep both.
-    "fission.bfcacheInParent": False,
-    "browser.sessionhistory.max_total_viewers": 0,
-    # Timers of a tab that is not in front run as in the one that is.
-    "dom.min_background_timeout_value": 4,
-    "dom.min_background_timeout_value_without_budget_throttling": 4,
-    "dom.timeout.enable_budget_timer_throttling": False,
-    "extensions.background.idle.enabled": False,
-    # A socket of a page that was left counts as failed, and the next one would have to wait a second for it.
-    "network.websocket.delay-failed-reconnects": False,
-    # One process for all pages: a new tab need not wait for a new one.
-    "dom.ipc.processCount": 1,
-    "dom.ipc.processPrelaunch.enabled": True,
-    # Nothing leaves the machine.
-    "network.proxy.type": 0,
-    "network.captive-portal-service.enabled": False,
-    "network.connectivity-service.enabled": False,
-    "network.dns.disablePrefetch": True,
-    "network.trr.mode": 5,
-    "services.settings.server": "http://127.0.0.1:9/",
-    "app.normandy.enabled": False,
-    "app.update.disabledForTesting": True,
-    "browser.safebrowsing.malware.enabled": False,
-    "browser.safebrowsing.phishing.enabled": False,
-    "browser.search.update": False,
-    "browser.topsites.contile.enabled": False,
-    "browser.newtabpage.enabled": False,
-    "browser.startup.page": 0,
-    "browser.startup.homepage_override.mstone": "ignore",
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.aboutwelcome.enabled": False,
-    "browser.tabs.warnOnClose": False,
-    "datareporting.policy.dataSubmissionEnabled": False,
-    "datareporting.healthreport.uploadEnabled": False,
-    "toolkit.telemetry.enabled": False,
-    "toolkit.telemetry.unified": False,
-    "toolkit.telemetry.server": "http://127.0.0.1:9/",
-    "extensions.update.enabled": False,
-    "extensions.getAddons.cache.enabled": False,
-    "extensions.systemAddon.update.enabled": False,
-    "geo.enabled": False,
-    "media.gmp-manager.updateEnabled": False,
-}
+PREFERENCES: Final = Path(__file__).with_name("user.js")
 
 
 @asynccontextmanager
@@ -88,9 +44,7 @@ async def open_firefox(
     program = find_browser("firefox")
     profile = process.folder / "profile"
     profile.mkdir(parents=True)
-    values = {name: msgspec.json.encode(value).decode() for name, value in PREFERENCES.items()}
-    preferences = "".join(f'user_pref("{name}", {value});\n' for name, value in values.items())
-    (profile / "user.js").write_text(preferences, encoding="utf-8")
+    shutil.copy(PREFERENCES, profile)
     home = process.folder / "home"
     manifests = home / ".mozilla" / "native-messaging-hosts"
     manifests.mkdir(parents=True)
