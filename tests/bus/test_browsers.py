@@ -347,4 +347,4 @@ async def test_nothing_is_left() -> None:
             await wait_all_tasks_blocked()
         for place in (one, two):
             (peer,) = place.bus._peers.values()
-            assert not peer.is_busy
+            assert not peer._streams

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 import attrs
 import msgspec
@@ -16,11 +16,13 @@ import trio
 
 from ..testing._conformance.players.player import Record
 from .browsers.errors import BrowserCommandError, BrowserGoneError
-from .protocol import Hello, PlayerKind, Result, Results, decode_report, encode_command
+from .protocol import COMMAND_ENCODER, REPORT_DECODER, Hello, PlayerKind, Report, Result, Results
 from .server import Socket
 
 WAIT_SECONDS: Final = 20.0
 """How long the browser may take for anything; it takes some milliseconds."""
+
+Answers: TypeAlias = trio.MemorySendChannel[tuple[Result, ...]]
 
 
 @final
@@ -36,31 +38,25 @@ class Context:
     """Its extension's id."""
     page: str | None
     """The address of its extension's page, as far as the context knows it."""
-    _socket: Socket = attrs.field(repr=False)
+    socket: Socket = attrs.field(repr=False)
     log: list[Record] = attrs.field(factory=list[Record], init=False, repr=False)
     """What its listeners were called with since the last reset, in order."""
     used: bool = attrs.field(default=False, init=False, repr=False)
     """Whether it has carried out steps since the last reset: another one can't have ports or listeners."""
     gone: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
     """Set when the browser has ended it."""
-    _asked: dict[int, trio.MemorySendChannel[tuple[Result, ...]]] = attrs.field(
-        factory=dict[int, trio.MemorySendChannel[tuple[Result, ...]]], init=False, repr=False
-    )
+    _asked: dict[int, Answers] = attrs.field(factory=dict[int, Answers], init=False, repr=False)
     """Where the answers to commands go, by the commands' numbers."""
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False, repr=False)
 
     async def ask(self, command: Mapping[str, Any]) -> tuple[Result, ...]:
-        """Have a command carried out, and return its results.
-
-        Raises:
-            BrowserGoneError: the context ended before it answered.
-        """
+        """Have a command carried out, and return its results; BrowserGoneError means that the context has ended."""
         if self.gone.is_set():
             raise BrowserGoneError(f"{self} has ended")
         number = next(self._numbers)
         self._asked[number], answers = trio.open_memory_channel[tuple[Result, ...]](1)
         try:
-            await self._socket.send(encode_command({"id": number, **command}))
+            await self.socket.send(COMMAND_ENCODER.encode({"id": number, **command}))
             return await answers.receive()
         except trio.BrokenResourceError as error:
             raise BrowserGoneError(f"{self} has ended") from error
@@ -70,12 +66,7 @@ class Context:
             del self._asked[number]
 
     async def stage(self, do: str, **parameters: Any) -> Any:
-        """Have the player do something to the browser itself, which is in no log; return the result.
-
-        Raises:
-            BrowserCommandError: the browser refused.
-            BrowserGoneError: the context ended before it answered.
-        """
+        """Have the player do something to the browser itself, which is in no log; BrowserCommandError is a refusal."""
         (result,) = await self.ask({"stage": {"do": do, **parameters}})
         if result.error is not None:
             raise BrowserCommandError(do, result.error)
@@ -136,7 +127,7 @@ class Contexts:
         context: Context | None = None
         try:
             while (data := await socket.receive()) is not None:
-                report = decode_report(data)
+                report: Report = REPORT_DECODER.decode_any(data)
                 if isinstance(report, Hello):
                     context = self._greet(Context(**msgspec.structs.asdict(report), socket=socket))
                 elif context is None:
@@ -158,11 +149,7 @@ class Contexts:
         self._notify()
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Return when the condition holds.
-
-        Raises:
-            trio.TooSlowError: it doesn't come to hold.
-        """
+        """Return when the condition holds; TooSlowError means that it does not come to hold."""
         with trio.fail_after(WAIT_SECONDS):
             while not condition():
                 await self._changed.wait()

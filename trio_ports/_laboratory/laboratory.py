@@ -58,8 +58,6 @@ class Laboratory:
         """Return the browser's id of an extension."""
         return str(self.background(extension).id)
 
-    # ---- tabs and frames -------------------------------------------------------------------------------------------
-
     async def open_tab(self, *, web: bool = False) -> Frame:
         """Open a tab with a page of its own, and return its top frame; ``web``: with a player in the page itself.
 
@@ -110,14 +108,8 @@ class Laboratory:
         parent.frames.append(frame)
         return frame
 
-    # ---- playing ---------------------------------------------------------------------------------------------------
-
     async def perform(self, context: Context, *steps: Mapping[str, Any]) -> tuple[Result, ...]:
-        """Have the steps carried out in the context, all in one turn, and return what came of each.
-
-        Raises:
-            BrowserGoneError: the context has ended.
-        """
+        """Have the steps carried out in the context, all in one turn, and return what came of each."""
         context.used = True
         return await context.ask({"steps": steps})
 

@@ -70,8 +70,6 @@ class LaboratoryPlayer:
         await self.laboratory.settle()
         self._take()
 
-    # ---- moves -------------------------------------------------------------------------------------------------------
-
     async def _play_turn(self, move: Move) -> None:
         steps = [self._translate(step) for step in move["steps"]]
         try:
@@ -107,8 +105,6 @@ class LaboratoryPlayer:
         await self.laboratory.close(frame)
         self._forget(frame)
 
-    # ---- names -------------------------------------------------------------------------------------------------------
-
     def _show(self, place: str, frame: Frame) -> None:
         self._frames[place] = frame
         self._names.add(place, frame.url, tab=frame.tab, frame=frame.id, document=frame.document)
@@ -143,8 +139,6 @@ class LaboratoryPlayer:
                 "document": None if step["document"] is None else document.document if document else "0" * 32,
             }
         return step
-
-    # ---- notes -------------------------------------------------------------------------------------------------------
 
     def _note_result(self, step: Step, result: Result) -> Any:
         if result.error is not None or result.mistake is not None:

@@ -10,12 +10,12 @@ Nothing here depends on a browser or on a WebSocket: a player in another process
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import math
 from typing import Any, Final, Literal, final
 
 import msgspec
 
+from .._protocol.messages import Decoder, Encoder
 from ..testing._conformance.players.player import Record
 
 PlayerKind = Literal["background", "page", "script", "web"]
@@ -61,28 +61,7 @@ class Called(msgspec.Struct, frozen=True, tag="called"):
 
 
 Report = Hello | Results | Called
-DECODER: Final[msgspec.json.Decoder[Report]] = msgspec.json.Decoder(Report)
 
-
-def decode_report(data: bytes) -> Report:
-    """Return what a player reported.
-
-    Raises:
-        msgspec.ValidationError: the player and this module disagree.
-    """
-    try:
-        return DECODER.decode(data)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        # Half of a surrogate pair is legal in JavaScript, and msgspec has no place for it.
-        report: Report = msgspec.convert(json.loads(data), type=Report)
-        return report
-
-
-def encode_command(command: Mapping[str, Any]) -> bytes:
-    """Return a command as JSON."""
-    try:
-        return msgspec.json.encode(command)
-    except UnicodeEncodeError:
-        return json.dumps(command).encode("ascii")
+# JavaScript has texts with half of a surrogate pair, which these take as well.
+COMMAND_ENCODER: Final = Encoder(max_message_bytes=math.inf)
+REPORT_DECODER: Final = Decoder(Report)

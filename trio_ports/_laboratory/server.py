@@ -31,11 +31,7 @@ class Socket:
     _connection: ServerConnection
 
     async def send(self, data: bytes) -> None:
-        """Send one text message.
-
-        Raises:
-            trio.BrokenResourceError: the player has gone.
-        """
+        """Send one text message; BrokenResourceError means that the player has gone."""
         try:
             # A frame that was begun has to be finished: half of one would spoil all that follow.
             with trio.CancelScope(shield=True):

@@ -82,11 +82,9 @@ class Dialect:
     """The address of an extension's page; ``{id}`` is its id, ``{uuid}`` its installation."""
     externally_connectable_for_extensions: bool = True
     """The manifest key also decides which extensions may connect, not only which web pages."""
-
     document_id_overrules: Literal["nothing", "tab", "tab and frame"] = "nothing"
     """What ``tabs.connect`` ignores if it is given a ``document_id``: nothing, the tab (if no
     frame is given), or the tab and the frame. The tab has to exist all the same."""
-
     tabs_connect_reaches_opener: bool = False
     """An extension page that calls ``tabs.connect`` with the tab that shows it reaches
     itself too."""

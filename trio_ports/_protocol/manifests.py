@@ -26,14 +26,11 @@ _FIREFOX_ID: Final = re.compile(
     r"\{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}|[a-z0-9._-]*@[a-z0-9._-]+",
     re.ASCII | re.IGNORECASE,
 )
-_NAMES: Final[dict[str, re.Pattern[str]]] = {
-    "firefox": re.compile(r"\w+(\.\w+)*", re.ASCII),
-    "chromium": re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII),
+_NAMES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
+    "firefox": (re.compile(r"\w+(\.\w+)*", re.ASCII), "letters, digits and underscores"),
+    "chromium": (re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII), "lower-case letters, digits and underscores"),
 }
-_NAME_RULES: Final[dict[str, str]] = {
-    "firefox": "letters, digits and underscores, in parts separated by single dots",
-    "chromium": "lower-case letters, digits and underscores, in parts separated by single dots",
-}
+"""How an application may be called: a pattern, and its characters in words."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -92,7 +89,7 @@ def family_of(extension_id: str) -> Family:
 
 def is_application_name(name: str, family: Family) -> bool:
     """Return whether a native application may have that name."""
-    return _NAMES[family].fullmatch(name) is not None
+    return _NAMES[family][0].fullmatch(name) is not None
 
 
 def read_manifest(data: bytes, family: Family, *, name: str | None = None, windows: bool = False) -> NativeManifest:
@@ -175,7 +172,10 @@ def _rules(family: Family, name: str | None, windows: bool) -> dict[str, tuple[C
 
     same = "" if name is None else f", and here {name!r}"
     rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "name": (has_name, f"must be {_NAME_RULES[family]}{same}"),
+        "name": (
+            has_name,
+            f"must be {_NAMES[family][1]}, in parts separated by single dots{same}",
+        ),
         "description": (_is_text, "must be a text"),
         "type": (lambda value: value == "stdio", 'must be "stdio"'),
         "path": (is_program, f"must be {'a' if windows else 'an absolute'} path, in UTF-8 and without NUL"),

@@ -276,19 +276,26 @@ class Decoder:
     __slots__ = ("_message_type", "_reading", "decode")
 
     def __init__(self, message_type: Any = Any, reading: Reading = Reading()) -> None:
+        wanted = f"message_type must be a type that msgspec decodes into, not {message_type!r}"
         try:
-            decode: Callable[[bytes], Any] = msgspec.json.Decoder(message_type).decode
+            self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(message_type).decode
         except Exception as error:
-            text = f"message_type must be a type that msgspec decodes into, not {message_type!r}: {error}"
-            raise TypeError(text) from error
-        if message_type is not Any and _is_foreign(message_type):
-            raise TypeError(
-                f"message_type must be a type that msgspec decodes into, not {message_type!r}: no message can become "
-                "one; was @dataclass forgotten?"
-            )
-        self.decode: Callable[[bytes], Any] = decode if message_type is Any else _in_utf8(decode)
+            raise TypeError(f"{wanted}: {error}") from error
+        if message_type is not Any:
+            from msgspec import inspect  # Most ports are untyped.
+
+            if isinstance(inspect.type_info(message_type), inspect.CustomType):
+                raise TypeError(f"{wanted}: no message can become one; was @dataclass forgotten?")
+            self.decode = _in_utf8(self.decode)
         self._message_type = message_type
         self._reading = reading
+
+    def decode_any(self, frame: bytes) -> Any:
+        """Decode a frame of either kind in one call, where speed does not matter; raises as `decode_unusual` does."""
+        try:
+            return self.decode(frame)
+        except Exception as error:  # noqa: BLE001 - a rare message is decoded in another way
+            return self.decode_unusual(frame, error)
 
     def decode_unusual(self, frame: bytes, error: Exception) -> Any:
         """Decode a frame that `decode` refused with ``error``, if it is JSON of a rare kind.
@@ -329,13 +336,6 @@ class Decoder:
             shown = f"It has {len(frame)} bytes and begins with {frame[:_SHOWN_BYTES]!r}."
             text = reading.malformed_text or f"Not a JSON message: {why}. {shown}"
             raise MalformedMessageError(text, raw=frame) from error
-
-
-def _is_foreign(message_type: Any) -> bool:
-    """Return whether a type is not one that msgspec has any support for."""
-    from msgspec import inspect  # Most ports are untyped.
-
-    return isinstance(inspect.type_info(message_type), inspect.CustomType)
 
 
 def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

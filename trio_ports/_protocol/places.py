@@ -42,14 +42,12 @@ _HOSTS: Final = "NativeMessagingHosts"
 _MOZILLA_KEY: Final = rf"Mozilla\{_HOSTS}"
 _CHROME_KEY: Final = rf"Google\Chrome\{_HOSTS}"
 _CHROMIUM_KEY: Final = rf"Chromium\{_HOSTS}"
-_MOZILLA_LINUX: Final = "/usr/lib/mozilla/native-messaging-hosts"
-_CHROME_LINUX: Final = "/etc/opt/chrome/native-messaging-hosts"
 
 FIREFOX: Final = Places(
     browser="firefox",
     family="firefox",
     linux_user=(".mozilla/native-messaging-hosts",),
-    linux_system=(_MOZILLA_LINUX, "/usr/lib64/mozilla/native-messaging-hosts"),
+    linux_system=("/usr/lib/mozilla/native-messaging-hosts", "/usr/lib64/mozilla/native-messaging-hosts"),
     mac_user=(f"Mozilla/{_HOSTS}",),
     mac_system=(f"/Library/Application Support/Mozilla/{_HOSTS}",),
     windows_keys=(_MOZILLA_KEY,),
@@ -59,7 +57,7 @@ CHROME: Final = Places(
     linux_user=tuple(
         f".config/{name}/{_HOSTS}" for name in ("google-chrome", "google-chrome-beta", "google-chrome-unstable")
     ),
-    linux_system=(_CHROME_LINUX,),
+    linux_system=("/etc/opt/chrome/native-messaging-hosts",),
     mac_user=(f"Google/Chrome/{_HOSTS}",),
     mac_system=(f"/Library/Google/Chrome/{_HOSTS}",),
     windows_keys=(_CHROME_KEY,),
@@ -80,21 +78,18 @@ EDGE: Final = Places(
     mac_system=(f"/Library/Microsoft/Edge/{_HOSTS}",),
     windows_keys=(rf"Microsoft\Edge\{_HOSTS}", _CHROMIUM_KEY, _CHROME_KEY),
 )
-BRAVE: Final = Places(
+BRAVE: Final = attrs.evolve(
+    CHROME,
     browser="brave",
     linux_user=(f".config/BraveSoftware/Brave-Browser/{_HOSTS}",),
-    linux_system=(_CHROME_LINUX,),
     mac_user=(f"BraveSoftware/Brave-Browser/{_HOSTS}",),
-    mac_system=CHROME.mac_system,
-    windows_keys=(_CHROME_KEY,),
 )
-VIVALDI: Final = Places(
+VIVALDI: Final = attrs.evolve(
+    CHROME,
     browser="vivaldi",
     linux_user=(f".config/vivaldi/{_HOSTS}",),
     linux_system=("/etc/opt/vivaldi/native-messaging-hosts",),
     mac_user=(f"Vivaldi/{_HOSTS}",),
-    mac_system=CHROME.mac_system,
-    windows_keys=(_CHROME_KEY,),
 )
 LIBREWOLF: Final = Places(
     browser="librewolf",
@@ -111,14 +106,8 @@ WATERFOX: Final = Places(
     linux_user=(".waterfox/native-messaging-hosts",),
     mac_user=(f"Waterfox/{_HOSTS}",),
 )
-THUNDERBIRD: Final = Places(
-    browser="thunderbird",
-    family="firefox",
-    linux_user=FIREFOX.linux_user,
-    linux_system=FIREFOX.linux_system,
-    mac_user=(f"Thunderbird/{_HOSTS}",),
-    windows_keys=(_MOZILLA_KEY,),
-    verified=False,
+THUNDERBIRD: Final = attrs.evolve(
+    FIREFOX, browser="thunderbird", mac_user=(f"Thunderbird/{_HOSTS}",), mac_system=(), verified=False
 )
 
 BROWSERS: Final[dict[str, Places]] = {

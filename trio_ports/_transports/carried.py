@@ -36,15 +36,9 @@ async def open_carried_port(
     raised in it. The exception of such a function or of a listener leaves in an
     ExceptionGroup; the block's own exception leaves as it is.
 
-    Args:
-        carry: owns the far end. It closes that end, and shields itself for as long as it
-            needs to finish in good order.
-        options: how the port behaves.
-        decoder: decodes the messages that arrive.
-        name: the port's name.
-        sender: the port's sender.
-        ends_block: the error that the port's end raises in the block goes no further, as
-            it is with a port that has a sender.
+    ``carry`` owns the far end. It closes that end, and shields itself for as long as it
+    needs to finish in good order. With ``ends_block``, the error that the port's end raises
+    in the block goes no further, as it is with a port that has a sender.
     """
     near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
     body = Body()

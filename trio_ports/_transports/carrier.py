@@ -63,16 +63,16 @@ class Carrier:
     """Writes bytes; raises BrokenResourceError. It need not be a checkpoint."""
     _decoder: FrameDecoder
     """Decodes the bytes that are read."""
-    _grace_seconds: float = attrs.field(kw_only=True)
+    grace_seconds: float = attrs.field(kw_only=True)
     """How long the other side may take to accept each piece of the messages that are left,
     once the port's side has disconnected; and to accept all of them, once nobody waits for
     that any more."""
-    _settle_seconds: float = attrs.field(default=SETTLE_SECONDS, kw_only=True)
+    settle_seconds: float = attrs.field(default=SETTLE_SECONDS, kw_only=True)
     """How long the other side may send nothing, once writing has failed."""
-    _delivers_all: bool = attrs.field(default=True, kw_only=True)
+    delivers_all: bool = attrs.field(default=True, kw_only=True)
     """Whether what is read after that may wait for room at the port's side without a
     limit. Otherwise this waiting counts as sending nothing."""
-    _hears_answers: bool = attrs.field(default=False, kw_only=True)
+    hears_answers: bool = attrs.field(default=False, kw_only=True)
     """After end of file, wait (at most grace_seconds) for the listener that is still
     running, so that its answer is sent."""
     _closing: bool = attrs.field(default=False, init=False)
@@ -112,14 +112,14 @@ class Carrier:
 
     def _expect_silence(self) -> None:
         if self.finish is Finish.UNWRITABLE and not self._full:
-            self._reading.deadline = trio.current_time() + self._settle_seconds
+            self._reading.deadline = trio.current_time() + self.settle_seconds
 
     def peer_gone(self) -> None:
         """Start the grace period in which the messages that are left are written."""
         self._limit()
 
     def _limit(self) -> None:
-        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace_seconds)
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self.grace_seconds)
 
     def _close(self) -> None:
         """Finish once everything that was posted is written, after the grace period at the latest."""
@@ -148,7 +148,7 @@ class Carrier:
                         for data in batch:
                             await self._send_all(data)
                             if end.peer_gone and not self._closing:
-                                self._scope.deadline = trio.current_time() + self._grace_seconds
+                                self._scope.deadline = trio.current_time() + self.grace_seconds
                 except _FAILURES:
                     writable = False
                     self.lose_writing()
@@ -210,7 +210,7 @@ class Carrier:
             raise self._decoder.error
 
     async def _send_when_there_is_room(self, frame: bytes) -> None:
-        if self._delivers_all:
+        if self.delivers_all:
             self._full = True
             self._reading.deadline = math.inf
         try:
@@ -226,7 +226,7 @@ class Carrier:
             self.finish = finish
             with contextlib.suppress(trio.BrokenResourceError):
                 await end.wait_taken()
-                if self._hears_answers and finish is Finish.END_OF_FILE:
+                if self.hears_answers and finish is Finish.END_OF_FILE:
                     self._limit()
                     await end.wait_idle()
             self._close()

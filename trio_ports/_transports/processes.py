@@ -116,13 +116,8 @@ async def run_process(
     A cancelled call takes as long as ``patience`` allows. Never raises because of what
     the program did.
 
-    Args:
-        end: the far end of the port's connection.
-        process: from `start_program`.
-        decoder: decodes the program's output.
-        patience: how long everything may take.
-        judge: returns the port's error, given how the program ended.
-        on_stderr: called with every line that the program writes to standard error.
+    ``judge`` returns the port's error, given how the program ended. ``on_stderr`` is called
+    with every line that the program writes to standard error.
     """
     await _Conversation(end, process, patience, judge, LastLines(on_stderr)).run(decoder)
 
@@ -137,20 +132,17 @@ class _Conversation:
     patience: Patience
     judge: Judge
     lines: LastLines
+    stdin: Any = attrs.Factory(lambda self: self.process.stdin, takes_self=True)
+    stdout: Any = attrs.Factory(lambda self: self.process.stdout, takes_self=True)
+    stderr: Any = attrs.Factory(lambda self: self.process.stderr, takes_self=True)
     stderr_ended: trio.Event = attrs.Factory(trio.Event)
     stderr_scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
 
     @enable_ki_protection
     async def run(self, decoder: FrameDecoder) -> None:
         receive_some, send_all = self._wires()
-        carrier = Carrier(
-            self.end,
-            receive_some,
-            send_all,
-            decoder,
-            grace_seconds=self.patience.flush,
-            settle_seconds=self.patience.settle,
-        )
+        flush, settle = self.patience.flush, self.patience.settle
+        carrier = Carrier(self.end, receive_some, send_all, decoder, grace_seconds=flush, settle_seconds=settle)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_stderr)
             try:
@@ -171,18 +163,6 @@ class _Conversation:
             return self.stdout.receive_some, self.stdin.send_all
         source = DescriptorSource(self.stdout.fileno(), Waiting.POLL)
         return source.receive_some, DescriptorSink(self.stdin.fileno(), Waiting.POLL).send_all
-
-    @property
-    def stdin(self) -> Any:
-        return self.process.stdin
-
-    @property
-    def stdout(self) -> Any:
-        return self.process.stdout
-
-    @property
-    def stderr(self) -> Any:
-        return self.process.stderr
 
     async def _read_stderr(self) -> None:
         try:

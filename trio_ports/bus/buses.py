@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final, final
 
+import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
@@ -13,7 +14,7 @@ from .._browser.calls import Answer, Call, Elsewhere
 from .._ports.body import Body
 from .._transports.carrier import GRACE_SECONDS
 from .._util import check_type, require_trio
-from .links import Links, open_links
+from .links import Links
 from .nodes import Arrived, Gone, Joined, Node
 from .peers import Peer
 from .streams import BusStream
@@ -23,19 +24,17 @@ BEAT_SECONDS: Final = 1.0
 
 
 @final
+@attrs.define(eq=False)
 class Bus:
     """Joins a browser with others, for ``open_browser(bus=…)``. `open_bus` and its callers make it."""
 
-    __slots__ = ("_changed", "_ended", "_links", "_node", "_nursery", "_peers", "_scope")
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._nursery: trio.Nursery | None = None
-        self._scope = trio.CancelScope(shield=True)
-        self._ended = False
-        self._links: Links | None = None
-        self._peers: dict[str, Peer] = {}
-        self._changed = trio.lowlevel.ParkingLot()
+    _node: Node
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True), init=False)
+    _ended: bool = attrs.field(default=False, init=False)
+    _links: Links | None = attrs.field(default=None, init=False)
+    _peers: dict[str, Peer] = attrs.field(factory=dict[str, Peer], init=False)
+    _changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     @property
     def name(self) -> str:
@@ -82,12 +81,13 @@ class Bus:
             raise trio.BusyResourceError("another browser is on this bus: open a bus for each")
         if self._scope.cancel_called:
             raise trio.ClosedResourceError(f"{self!r} is closed")
-        async with open_links(self._peers, answer, max_message_bytes) as links:
-            self._links = links
+        async with trio.open_nursery() as nursery:
+            self._links = Links(self._peers, answer, max_message_bytes, nursery)
             try:
-                yield links
+                yield self._links
             finally:
                 self._links = None
+            nursery.cancel_scope.cancel()  # The links still get time to send messages.
 
     def __repr__(self) -> str:
         state = "closed" if self._scope.cancel_called else f"{len(self._peers)} peers"
@@ -121,8 +121,6 @@ class Bus:
             self._scope.cancel()
             with trio.move_on_after(GRACE_SECONDS, shield=True):
                 await self._node.aclose()
-
-    # Its tasks ------------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
         while True:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import final
 
 import attrs
@@ -52,13 +51,7 @@ class Links:
 
     @enable_ki_protection
     async def _carry(self, end: End, stream: BusStream, streams: Sequence[BusStream] | None) -> None:
-        """Carry frames between ``end``, which it owns, and a stream, until one side has finished.
-
-        Args:
-            end: an end of a connection here.
-            stream: leads to another node.
-            streams: all streams of the same call, if the call was made here.
-        """
+        """Carry frames between ``end``, which it owns, and a stream; ``streams`` are those of a call made here."""
         decoder = FrameDecoder(max_frame_bytes=self._max_message_bytes, names_printed_text=False)
         carrier = Carrier(end, stream.receive_some, stream.send_all, decoder, grace_seconds=GRACE_SECONDS)
         try:
@@ -110,11 +103,3 @@ def _finish(carrier: Carrier, end: End, stream: BusStream) -> None:
     error = wire_error(carrier)
     stream.end(None if error is None else PortError("The other side could not read a message.", cause=error.cause))
     end.close(error)
-
-
-@asynccontextmanager
-async def open_links(peers: Mapping[str, Peer], answer: Answer, max_message_bytes: float) -> AsyncGenerator[Links]:
-    """Link a browser to the others on a bus, for the block. At its end, messages get time to be sent."""
-    async with trio.open_nursery() as nursery:
-        yield Links(peers, answer, max_message_bytes, nursery)
-        nursery.cancel_scope.cancel()

@@ -65,7 +65,7 @@ class MemoryNetwork:
 
     def kill(self, name: str) -> None:
         """End a node as if its process were killed: its unsent packets are lost, and it is gone for the others."""
-        self.remove(self._find(name))
+        self.leave(self._find(name))
 
     def hang(self, name: str) -> None:
         """Stop a node: it neither sends nor receives, and the others do not notice. See `expire`."""
@@ -113,7 +113,7 @@ class MemoryNetwork:
         elif receiver in sender.peers:
             self._nodes[receiver].happen(Arrived(sender.name, data))
 
-    def remove(self, node: MemoryNode) -> None:
+    def leave(self, node: MemoryNode) -> None:
         """End a node: the others see that it is gone. Idempotent."""
         self._nodes.pop(node.name, None)
         for other in self._nodes.values():
@@ -181,7 +181,7 @@ class MemoryNode:
 
     async def aclose(self) -> None:
         """Leave the network; see `Node.aclose`."""
-        self._network.remove(self)
+        self._network.leave(self)
         await trio.lowlevel.checkpoint()
 
     def happen(self, event: NodeEvent) -> None:

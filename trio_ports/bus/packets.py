@@ -7,7 +7,6 @@ minus sign.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Final, TypeAlias
 
 import msgspec
@@ -92,12 +91,10 @@ def encode_call(call: Call) -> bytes:
 
 def decode_call(data: bytes) -> Call | None:
     """Return the call in ``data``; None if ``data`` is not a call."""
-    call: Call | None = None
     try:
-        call = _CALL_DECODER.decode(data)
-    except Exception as error:  # noqa: BLE001 - a rare message is decoded in another way
-        with suppress(MalformedMessageError):
-            call = _CALL_DECODER.decode_unusual(data, error)
+        call: Call = _CALL_DECODER.decode_any(data)
+    except MalformedMessageError:
+        return None
     return call
 
 

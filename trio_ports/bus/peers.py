@@ -38,11 +38,6 @@ class Peer:
     """Set when there is something to send. The task that has sent it makes a new one."""
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a stream is open with it."""
-        return bool(self._streams)
-
-    @property
     def has_packet(self) -> bool:
         """Whether there is a packet to send to it."""
         return self._owes_packet or (bool(self._items) and self._pairing.has_met)

@@ -119,8 +119,6 @@ class BusStream:
             cause, text = (error.cause.value, str(error)) if error else (None, "")
             self._post(Ended(self.number, cause, text, vanished))
 
-    # What the peer does ---------------------------------------------------------------------------------------------
-
     def receive(self, item: Answer | Data | Credit | Ended | Shared) -> bool:
         """Take an item that the peer has sent on this stream; return False if it breaks the rules."""
         match item:

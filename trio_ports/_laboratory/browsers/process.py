@@ -119,14 +119,22 @@ async def open_process() -> AsyncGenerator[BrowserProcess]:
         close_all(theirs)
     read, write = map(trio.lowlevel.FdStream, ours)
     process = BrowserProcess(folder, supervisor, trio.StapledStream(write, read))
+    assert supervisor.stdin is not None
+    assert supervisor.stdout is not None
     try:
-        assert supervisor.stdout is not None
         if not await supervisor.stdout.receive_some(1):
             raise BrowserStartError(f"{folder} could not be made", "")
         yield process
     finally:
         with trio.CancelScope(shield=True):
-            await _end(supervisor)
+            # It removes everything once its standard input is closed.
+            await supervisor.stdin.aclose()
+            with trio.move_on_after(REMOVE_SECONDS):
+                await supervisor.wait()
+            if supervisor.returncode is None:  # pragma: no cover - a supervisor that hangs would be a fault of ours.
+                supervisor.kill()
+                await supervisor.wait()
+            await supervisor.stdout.aclose()
             await process._pipe.aclose()
 
 
@@ -134,16 +142,3 @@ def close_all(descriptors: Iterable[int]) -> None:
     """Close them."""
     for each in descriptors:
         os.close(each)
-
-
-async def _end(supervisor: trio.Process) -> None:
-    """Close the supervisor's standard input and wait until it has removed everything; end it if it doesn't leave."""
-    assert supervisor.stdin is not None
-    assert supervisor.stdout is not None
-    await supervisor.stdin.aclose()
-    with trio.move_on_after(REMOVE_SECONDS):
-        await supervisor.wait()
-    if supervisor.returncode is None:  # pragma: no cover - a supervisor that hangs would be a fault of ours.
-        supervisor.kill()
-        await supervisor.wait()
-    await supervisor.stdout.aclose()

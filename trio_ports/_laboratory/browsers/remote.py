@@ -73,7 +73,7 @@ class Marionette:
                 return answers
             value = msgspec.json.decode(self._buffer[len(head) + 1 : end])
             del self._buffer[:end]
-            if isinstance(value, list):
+            if not isinstance(value, dict):
                 _, number, refusal, result = value
                 words = refusal and f"{refusal.get('error')}: {refusal.get('message')}"
                 answers.append(Answer(number, words, result))

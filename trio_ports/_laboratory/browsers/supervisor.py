@@ -131,7 +131,7 @@ def main(folder: str, read: str, write: str) -> None:
     """Make the folder, run what is asked for, say how it ended, and remove the folder once nobody wants it any more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever closes our standard input decides. A signal that is ignored would be ignored by the browser too.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda _number, _frame: None)
     adopt_orphans()
     place_pipe(int(read), int(write))
     try:

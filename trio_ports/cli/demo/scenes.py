@@ -14,16 +14,11 @@ import trio
 from trio_ports import Cause, Event, Port, open_browser
 
 from ..._native.ping_pong import install_ping_pong
-from ..._protocol.dialects import DialectName
 from .stage import Stage
 
 CHROMIUM_ID: Final = "knldjmfmopnpolahpmmgbagdohdnhkik"
-EXTENSION_IDS: Final[dict[DialectName, str]] = {
-    "trio": "ping_pong@example.org",
-    "firefox": "ping_pong@example.org",
-    "chrome": CHROMIUM_ID,
-}
-"""The extension's id in each dialect: native manifests have different fields for Firefox's ids and Chromium's."""
+FIREFOX_ID: Final = "ping_pong@example.org"
+"""The extension's ids: native manifests have different fields for Firefox's and Chromium's."""
 
 
 async def greeting(stage: Stage) -> None:
@@ -165,10 +160,10 @@ async def extensions(stage: Stage) -> None:
 async def native(stage: Stage) -> None:
     """An extension and a native application, which is a process of its own."""
     with tempfile.TemporaryDirectory(prefix="trio-ports-demo-") as folder:
-        extension_id = EXTENSION_IDS[stage.dialect]
+        extension_id = CHROMIUM_ID if stage.dialect == "chrome" else FIREFOX_ID
         install_ping_pong(
             Path(folder),
-            allowed_extensions=[EXTENSION_IDS["firefox"]],
+            allowed_extensions=[FIREFOX_ID],
             allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"],
         )
         async with open_browser(dialect=stage.dialect, observer=stage.observe, manifest_folders=[folder]) as browser:

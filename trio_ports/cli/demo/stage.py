@@ -41,9 +41,9 @@ class Stage:
     """The scene's name."""
     dialect: DialectName = attrs.field(kw_only=True)
     """The dialect of the scene's browser."""
-    _tell: Callable[[Step], object] = attrs.field(kw_only=True)
+    _tell: Callable[[Step], object] = attrs.field(alias="tell", kw_only=True)
     """Called with each step as it happens; it must not raise."""
-    _pause_seconds: float = attrs.field(kw_only=True)
+    pause_seconds: float = attrs.field(kw_only=True)
     """How long the user thinks before each action."""
     ok: bool = attrs.field(default=True, init=False)
     waits_for: str = attrs.field(default="nothing", init=False)
@@ -64,19 +64,16 @@ class Stage:
             self._parts[port] = Part(len(self._parts) + 1, port.sender)
             return  # It is reported once it is known which script has it.
         part = self._parts[port]
+        where = (self.scene, part.number, port.name)
         match observation:
             case Posted(frame=frame):
-                message = msgspec.json.decode(frame)
-                self.tell(MessagePosted(self.scene, part.number, port.name, part.who, part.whom, message))
+                self.tell(MessagePosted(*where, part.who, part.whom, msgspec.json.decode(frame)))
             case Delivered(frame=frame):
-                message = msgspec.json.decode(frame)
-                self._surprise(MessageDelivered(self.scene, part.number, port.name, part.whom, part.who, message))
+                self._surprise(MessageDelivered(*where, part.whom, part.who, msgspec.json.decode(frame)))
             case Disconnected(error=error, here=here):
                 part.ends += 1
                 cause, text = (error.cause.value, str(error)) if error is not None else (None, None)
-                step = PortDisconnected(
-                    self.scene, part.number, port.name, part.who, part.whom, here, cause=cause, error=text
-                )
+                step = PortDisconnected(*where, part.who, part.whom, here, cause=cause, error=text)
                 (self.tell if here else self._surprise)(step)
             case Dropped(frame=frame):
                 self.trouble(f"{part.who} was not listening when {frame.decode(errors='replace')} arrived")
@@ -97,7 +94,7 @@ class Stage:
 
     async def user(self, text: str, *does: Callable[[], object]) -> None:
         """Let the user do something, after a pause."""
-        await trio.sleep(self._pause_seconds)
+        await trio.sleep(self.pause_seconds)
         self.tell(UserActed(self.scene, text))
         for each in does:
             each()
