@@ -147,9 +147,8 @@ class _Conversation:
             nursery.start_soon(self._read_stderr)
             try:
                 async with trio.open_nursery() as talk:
-                    if self.patience.watches:
-                        talk.start_soon(self._watch_stdin, carrier)
-                        talk.start_soon(self._watch_exit, carrier)
+                    talk.start_soon(self._watch_stdin, carrier)
+                    talk.start_soon(self._watch_exit, carrier)
                     await carrier.run()
                     talk.cancel_scope.cancel()
             finally:
@@ -176,7 +175,7 @@ class _Conversation:
     @enable_ki_protection
     async def _watch_stdin(self, carrier: Carrier) -> None:
         """Notice that the program closed its standard input, even if nothing is written to it."""
-        if sys.platform == "linux":
+        if sys.platform == "linux" and self.patience.watches:
             # Nothing can ever be read from this end of a pipe, so it is readable only once
             # the other end is closed.
             await trio.lowlevel.wait_readable(self.stdin.fileno())
@@ -185,8 +184,9 @@ class _Conversation:
     @enable_ki_protection
     async def _watch_exit(self, carrier: Carrier) -> None:
         """Notice that the program has exited, even if a child of it still holds its pipes."""
-        await self.process.wait()
-        carrier.lose_writing()
+        if self.patience.watches:
+            await self.process.wait()
+            carrier.lose_writing()
 
     async def _report(self, carrier: Carrier) -> None:
         """Close the end, with the judge's error, once it is known what became of the program."""
