@@ -118,8 +118,9 @@ def without_own_end(error: BaseException | None, end: object) -> BaseException |
 
     if not isinstance(error, BaseExceptionGroup):
         return None if error is not None and is_own(error) else error
-    own, rest = cast("BaseExceptionGroup[BaseException]", error).split(is_own)
-    return error if own is None else rest
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    own, rest = group.split(is_own)
+    return group if own is None else rest
 
 
 def closed_scope_error(text: str) -> trio.ClosedResourceError:
