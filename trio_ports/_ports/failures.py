@@ -1,6 +1,6 @@
 """Failures: decide which part of an exception is cancellation and which a crash, and what becomes of it.
 
-Decisions only: the callers carry them out.
+The callers carry the decisions out. Kept here is which exceptions the end of a port, or of a scope, has caused.
 """
 
 from __future__ import annotations
