@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "try": "try_browser:try_browser",
     "check": "check:check",
     "relay": "relay:relay",
+    "talk": "talk:talk",
     "id": "extension_id:extension_id",
 }
 """For each sub-command, its module in this package and its name there."""
