@@ -159,7 +159,7 @@ def files_in(folder: Path) -> set[str]:
 
 def files_below(folder: Path) -> dict[str, bytes]:
     """Return the files somewhere in a folder, except for the marks of folders that `install` made."""
-    every = (file for file in folder.rglob("*") if file.is_file() and file.name != MARK)
+    every = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(MARK))
     return {str(file.relative_to(folder)): file.read_bytes() for file in every}
 
 

@@ -33,7 +33,7 @@ from trio_ports import (
         (RemoteProtocolError, {ProtocolError, PortError}),
         (NotSerializableError, {LocalProtocolError, TypeError}),
         (MessageTooLargeError, {LocalProtocolError}),
-        (ManifestError, {LocalProtocolError}),
+        (ManifestError, {LocalProtocolError, ValueError}),
         (AlreadyListeningError, {LocalProtocolError}),
         (FrameTooLargeError, {RemoteProtocolError}),
         (MalformedMessageError, {RemoteProtocolError}),

@@ -1,6 +1,6 @@
 """Windows' registry, whose keys name the manifests there. Source: rule 42.
 
-Every function takes ``system``: False for the user's own keys, True for those of the
+Most functions take ``system``: False for the user's own keys, True for those of the
 machine.
 """
 
@@ -15,6 +15,15 @@ from typing import Any
 def manifest_key(place: str, application: str) -> str:
     """Return the key that names an application's manifest, in one of the places of a browser."""
     return rf"Software\{place}\{application}"
+
+
+def has_key(key: str) -> bool:
+    """Return whether there is such a key, the user's own or the machine's."""
+    for system in (False, True):
+        winreg, root = _open(system=system)
+        with contextlib.suppress(OSError), winreg.OpenKey(root, key):
+            return True
+    return False
 
 
 def read_key(key: str, *, system: bool) -> str | None:

@@ -15,7 +15,7 @@
     └─ LocalProtocolError               your call broke the rules
        ├─ NotSerializableError          path (also a TypeError)
        ├─ MessageTooLargeError          size, limit
-       ├─ ManifestError                 field, value, rule
+       ├─ ManifestError                 field, value, rule (also a ValueError)
        └─ AlreadyListeningError         application, address
     AlreadyInstalledError               extension_id (also a ValueError)
 
@@ -148,7 +148,7 @@ class MessageTooLargeError(LocalProtocolError):
 
 
 @final
-class ManifestError(LocalProtocolError):
+class ManifestError(LocalProtocolError, ValueError):
     """A native manifest breaks a rule.
 
     Args:

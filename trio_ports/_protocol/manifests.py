@@ -31,6 +31,8 @@ _NAMES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "chromium": (re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII), "lower-case letters, digits and underscores"),
 }
 """How an application may be called: a pattern, and its characters in words."""
+_COMMENT: Final = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
+"""A comment, which Chromium allows; or a text, in which there is none."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -60,8 +62,6 @@ class NativeManifest:
 
     def encode(self) -> bytes:
         """Return the file's content. An empty list of extensions is left out."""
-        # `is_encoded_manifest` recognises files by this form. If it ever changes, files in
-        # the old form have to be recognised as well.
         return (json.dumps(self._fields(), indent=2, ensure_ascii=False) + "\n").encode()
 
     def _fields(self) -> dict[str, object]:
@@ -120,14 +120,6 @@ def program_of(data: bytes) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def is_encoded_manifest(data: bytes) -> bool:
-    """Return whether `NativeManifest.encode` writes exactly these bytes."""
-    try:
-        return _of_fields(_object(data)).encode() == data
-    except (KeyError, ValueError):  # It is a ValueError if a text cannot be written.
-        return False
-
-
 def _of_fields(fields: Mapping[str, Any]) -> NativeManifest:
     extensions, origins = (_strings(fields.get(field)) for field in ("allowed_extensions", "allowed_origins"))
     return NativeManifest(fields["name"], fields["description"], fields["path"], extensions, origins)
@@ -136,7 +128,7 @@ def _of_fields(fields: Mapping[str, Any]) -> NativeManifest:
 def _object(data: bytes) -> Mapping[str, Any]:
     """Return the fields of a manifest; none, if the data is not a JSON object."""
     try:
-        return _decode(data, "firefox")
+        return _decode(data, "chromium")
     except ManifestError:
         return {}
 
@@ -149,10 +141,11 @@ def _check(fields: Mapping[str, Any], family: Family, name: str | None, windows:
 
 
 def _decode(data: bytes, family: Family) -> Mapping[str, Any]:
-    if family == "firefox":
-        data = data.removeprefix(BOM)
     try:
-        fields = json.loads(data.decode(), parse_constant=refuse_constant)
+        text = data.removeprefix(BOM).decode()
+        if family == "chromium":
+            text = _COMMENT.sub(lambda found: found[1] or " ", text)
+        fields = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestError(field="", value=data[:60], rule=f"must be JSON in UTF-8: {error}") from error
     if not isinstance(fields, dict):

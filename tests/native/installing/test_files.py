@@ -61,7 +61,12 @@ def test_folders_that_were_made_go_too(home: Path) -> None:
     install("app", [PROGRAM, "-c", ""], **FOR_BOTH)
     install("other", [PROGRAM, "-c", ""], **FOR_FIREFOX)
     uninstall("app")
-    assert {path.name for path in home.rglob("*") if path.is_file()} == {"other", "other.json", MARK}
+    assert {path.name for path in home.rglob("*") if path.is_file()} == {
+        "other",
+        "other.json",
+        f".other.json{MARK}",
+        MARK,
+    }
     uninstall("other")
     assert [*home.rglob("*")] == before == []
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
@@ -45,14 +46,14 @@ def test_a_launcher_stays_as_long_as_a_manifest_names_it(home: Path, monkeypatch
 def test_a_manifest_that_cannot_be_read_names_no_launcher(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is another user's, perhaps; and nobody can ask it."""
     launcher, _, chromium, chrome = install("app", [PROGRAM, "-c", "1"], **FOR_BOTH)
-    read = Path.read_bytes
+    look = Path.open
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
         if self in (chromium.file, chrome.file):
             raise PermissionError
-        return read(self)
+        return look(self, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert FileChange(launcher.file, "removed") in uninstall("app", browsers=["firefox"])
 
 

@@ -34,9 +34,9 @@ def test_on_windows_keys_name_the_files(home: Path, registry: Registry) -> None:
     changes = install("app", [r"C:\python.exe", r"C:\my app.py"], **FOR_BOTH)
     launcher, *manifests = changes
     assert launcher.file.name == "app.bat"
-    begin, mark, command = launcher.file.read_bytes().splitlines()
-    assert (begin, command) == (b"@echo off", b'C:\\python.exe "C:\\my app.py" %*')
-    assert mark.startswith(b"rem ")
+    begin, *remarks, command = launcher.file.read_bytes().splitlines()
+    assert (begin, command) == (b"@echo off", b'"C:\\python.exe" "C:\\my app.py" %*')
+    assert all(remark.startswith(b"rem ") for remark in remarks)
     assert {change.registered for change in manifests} == {
         r"Software\Mozilla\NativeMessagingHosts\app",
         r"Software\Chromium\NativeMessagingHosts\app",

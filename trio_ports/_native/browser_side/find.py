@@ -79,19 +79,33 @@ def files_of(
     return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
 
 
-def user_folders(places: Sequence[Places]) -> list[Path]:
-    """Return the user's own folders, on any system but Windows."""
-    home = Path.home()
+def user_folders(places: Sequence[Places], *, anywhere: bool = False) -> list[Path]:
+    """Return the user's own folders, on any system but Windows.
+
+    Args:
+        places: whose folders.
+        anywhere: also return those that would count if XDG_CONFIG_HOME were not set.
+    """
     if sys.platform == "darwin":
-        return [home / "Library" / "Application Support" / each for place in places for each in place.mac_user]
+        support = Path.home() / "Library" / "Application Support"
+        return [support / each for place in places for each in place.mac_user]
+    relative = [each for place in places for each in place.linux_user]
+    folders = [_below_home(each) for each in relative]
+    return [*dict.fromkeys([*folders, *(Path.home() / each for each in relative)])] if anywhere else folders
+
+
+def profile_folders(places: Places) -> list[Path]:
+    """Return where a browser's profiles are on Linux, if that is apart from its manifests."""
+    return [_below_home(each) for each in places.linux_profiles]
+
+
+def _below_home(relative: str) -> Path:
     # Browsers of Chromium's family follow XDG_CONFIG_HOME where it is set, instead of
     # the default, .config.
     config = os.environ.get("XDG_CONFIG_HOME", "")
-    return [
-        Path(config, each.removeprefix(_CONFIG)) if config and each.startswith(_CONFIG) else home / each
-        for place in places
-        for each in place.linux_user
-    ]
+    if config and relative.startswith(_CONFIG):
+        return Path(config, relative.removeprefix(_CONFIG))
+    return Path.home() / relative
 
 
 def system_folders(places: Sequence[Places]) -> list[Path]:

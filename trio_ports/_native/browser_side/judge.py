@@ -75,7 +75,7 @@ def start_error(manifest: NativeManifest, error: OSError) -> NativeApplicationEr
 def _first_line(program: Path) -> str:
     try:
         with program.open("rb") as opened:
-            return opened.readline(200).decode("utf-8", "replace").rstrip()
+            return opened.readline(200).decode("utf-8", "replace").removesuffix("\n")
     except OSError:
         return ""
 

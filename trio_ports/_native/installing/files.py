@@ -1,16 +1,20 @@
 """Put files where browsers look, and remove them: everything is planned and checked first, and only then done.
 
 A file of somebody else's that stands in the way is never lost: it is kept under another
-name, and comes back.
+name, and comes back. That holds without a lock, whoever installs at the same time and
+whenever this is killed: such a file gets its second name first, and then one step puts
+ours in its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import functools
+import filecmp
+import hashlib
 import itertools
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +30,11 @@ IsOurs: TypeAlias = Callable[[bytes], bool]
 
 MARK: Final = ".made-by-trio-ports"
 """Says how many folders were made for the files beside it. A folder without this mark
-is somebody else's, for example a browser's, and is never removed."""
+is somebody else's, for example a browser's, and is never removed. With the name of a
+file before it, this is the record of what was written there."""
+
+MAX_BYTES: Final = 1024 * 1024
+"""As much as is read of a file: more than any of ours has."""
 
 _WINDOWS: Final = os.name == "nt"
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -39,10 +47,11 @@ class FileChange:
 
     file: Path
     action: Action
-    """``"created"``; ``"replaced"``: the file had another content; ``"repaired"``: only
-    its mode or its registration was wrong; ``"unchanged"``; ``"removed"``;
-    ``"restored"``: removed, and what stood there before is back; ``"left"``: not
-    removed, because somebody else wrote it or others still need it."""
+    """``"created"``; ``"replaced"``: the file had another content, or was a link to one
+    that not everybody can read who has to; ``"repaired"``: only its mode or its
+    registration was wrong; ``"unchanged"``; ``"removed"``; ``"restored"``: removed, and
+    what stood there before is back; ``"left"``: not removed, because somebody else
+    wrote it or others still need it."""
     registered: str | None = None
     """On Windows, the registry key that names the file. When a key is removed, the file has a change of its own."""
     done: bool = attrs.field(default=True, eq=False)
@@ -62,7 +71,7 @@ class WantedFile:
     key: str | None = None
     """The registry key that is to name it."""
     system: bool = False
-    """The key is the machine's, not the user's."""
+    """It is for all users: its folders can be entered by all, and the key is the machine's."""
 
 
 @final
@@ -92,24 +101,24 @@ def carry_out(plan: Iterable[PlannedChange], *, dry_run: bool) -> list[FileChang
 def place(wanted: WantedFile) -> PlannedChange:
     """Plan to make a file have its content, its mode and its registration, or raise why that will not be possible."""
     before = _content(wanted.file)
+    is_link = wanted.file.is_symlink()  # A link is somebody else's, and so is what it leads to.
     action: Action = "created"
     if before is not None:
-        action = "replaced" if before != wanted.data else "unchanged" if _is_in_order(wanted) else "repaired"
-    if action in ("created", "replaced"):
+        action = "replaced"
+        if before == wanted.data:
+            action = "unchanged" if _is_in_order(wanted) else "replaced" if is_link else "repaired"
+    if action != "unchanged":
         _check_folder(wanted.file.parent)
-    foreign = action == "replaced" and before is not None and not wanted.is_ours(before)
 
     def make() -> None:
-        if action in ("created", "replaced"):
-            _make_folder(wanted.file.parent)
+        sweep(wanted.file)
+        if action != "unchanged":
+            _make_folder(wanted.file.parent, for_all=wanted.system)
             try:
-                backups = itertools.dropwhile(os.path.lexists, _backup_names(wanted.file))
-                _write(wanted, next(backups) if foreign else None)
+                _write(wanted)
             except BaseException:
-                _remove_folder(wanted.file.parent)
+                sweep(wanted.file, after_all=True)
                 raise
-        elif action == "repaired":
-            wanted.file.chmod(wanted.mode)
         register(wanted)
 
     return PlannedChange(FileChange(wanted.file, action, wanted.key), make)
@@ -123,19 +132,55 @@ def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
     """
     if not os.path.lexists(file):
         return None
-    if not file.is_file() or not is_ours(file.read_bytes()):
+    if file.is_symlink() or not file.is_file() or not is_ours(read(file)):
         return leave(file)
     _check_folder(file.parent)
-    backups = [*itertools.takewhile(os.path.lexists, _backup_names(file))]
-    for backup in reversed(backups):  # The newest first.
-        if not is_ours(backup.read_bytes() if backup.is_file() else b""):
-            return PlannedChange(FileChange(file, "restored"), functools.partial(backup.replace, file))
+    for backup in reversed(_backups(file)):  # The newest first.
+        if backup.is_symlink() or not backup.is_file() or not is_ours(read(backup)):
+            break
+    else:
+        backup = None
 
     def remove() -> None:
-        file.unlink()
+        file.unlink(missing_ok=True) if backup is None else backup.replace(file)
+        _record(file).unlink(missing_ok=True)
         _remove_folder(file.parent)
 
-    return PlannedChange(FileChange(file, "removed"), remove)
+    return PlannedChange(FileChange(file, "removed" if backup is None else "restored"), remove)
+
+
+def sweep(file: Path, *, after_all: bool = False) -> None:
+    """Remove what was left beside a file when this was killed, as far as that is possible.
+
+    Args:
+        file: the file, which need not be there.
+        after_all: also remove what another `install` might still need if it ran now.
+    """
+    with contextlib.suppress(OSError):
+        for each in file.parent.glob(f"{_temporary_prefix(file)}*"):
+            if _is_running(each.name.split("-")[-2]):
+                return
+            each.unlink()
+        if after_all:
+            backups = _backups(file)
+            if backups and _is_same(backups[-1], file):
+                backups[-1].unlink()
+            if not (file.is_file() and is_recorded(file, read(file))):
+                _record(file).unlink(missing_ok=True)
+                _remove_folder(file.parent)
+
+
+def read(file: Path) -> bytes:
+    """Return the beginning of a file, which is all of it if it can be one of ours."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES)
+
+
+def is_recorded(file: Path, data: bytes) -> bool:
+    """Return whether exactly this was written to a file here; the form of a manifest would not tell."""
+    with contextlib.suppress(OSError):
+        return _digest(data) in read(_record(file)).decode("ascii", "replace").split()
+    return False
 
 
 def leave(file: Path) -> PlannedChange:
@@ -152,14 +197,18 @@ def register(wanted: WantedFile) -> None:
 def _content(file: Path) -> bytes | None:
     """Return a file's content: empty for a link that leads nowhere, None if there is nothing."""
     if file.is_file():
-        return file.read_bytes()
+        return read(file)
     if file.exists():
         raise FileExistsError(errno.EEXIST, "What stands there is not a file", str(file))
     return b"" if file.is_symlink() else None
 
 
 def _is_in_order(wanted: WantedFile) -> bool:
-    mode_is_right = _WINDOWS or stat.S_IMODE(wanted.file.stat().st_mode) == wanted.mode
+    """Return whether everybody can use the file who has to, nobody else can change it, and it is registered."""
+    mode = stat.S_IMODE(wanted.file.stat().st_mode)
+    # Whoever keeps the target of a link may keep it to themselves.
+    needed = wanted.mode & (0o500 if wanted.file.is_symlink() and not wanted.system else 0o555)
+    mode_is_right = _WINDOWS or (mode & needed == needed and not mode & 0o022)
     return mode_is_right and (wanted.key is None or read_key(wanted.key, system=wanted.system) == str(wanted.file))
 
 
@@ -176,12 +225,21 @@ def _check_folder(folder: Path) -> None:
 # Folders that are made for a file ---------------------------------------------------------------------------------
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder, and the missing ones above it; leave a mark if any was made."""
-    missing = len([*itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents))])
-    folder.mkdir(parents=True, exist_ok=True)
+def _make_folder(folder: Path, *, for_all: bool) -> None:
+    """Make a folder, and the missing ones above it; leave a mark if any was made.
+
+    Nobody else can write there, whatever the umask; and if they are for all users, all
+    can enter them.
+    """
+    missing = [*itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents))]
+    for each in reversed(missing):
+        each.mkdir(0o755, exist_ok=True)
+        if for_all:
+            each.chmod(0o755)
     if missing:
-        (folder / MARK).write_text(f"{missing}\n", encoding="ascii")
+        mark = folder / MARK
+        mark.touch(0o644)
+        mark.write_text(f"{len(missing)}\n", encoding="ascii")
 
 
 def _remove_folder(folder: Path) -> None:
@@ -202,6 +260,11 @@ def _remove_folder(folder: Path) -> None:
 # Files of others --------------------------------------------------------------------------------------------------
 
 
+def _backups(file: Path) -> list[Path]:
+    """Return the files of others that are kept for this one, the oldest first."""
+    return [*itertools.takewhile(os.path.lexists, _backup_names(file))]
+
+
 def _backup_names(file: Path) -> Iterator[Path]:
     """Return the names under which files of others are kept; the names are ours, so no user's backup is touched."""
 
@@ -211,20 +274,86 @@ def _backup_names(file: Path) -> Iterator[Path]:
     return map(name, itertools.count(1))
 
 
-def _write(wanted: WantedFile, backup: Path | None) -> None:
-    """Write a file so that nobody ever sees a part of it. What stood there becomes ``backup``, or is lost."""
+def _keep(file: Path, is_ours: IsOurs) -> None:
+    """Give a file of somebody else's a second name, which is its only one when the first is replaced."""
+    backups = _backups(file)
+    if backups and _is_same(backups[-1], file):
+        return  # An `install` was killed between the two steps, or another one is between them.
+    backup = next(itertools.filterfalse(os.path.lexists, _backup_names(file)))
+    try:
+        if file.is_symlink():
+            backup.symlink_to(file.readlink())
+        else:
+            _link_or_copy(file, backup)
+    except FileExistsError:
+        _keep(file, is_ours)  # Another one has been faster.
+        return
+    if not backup.is_symlink() and is_ours(read(backup)):
+        backup.unlink()  # So has another one here, and this is what it wrote.
+
+
+def _link_or_copy(file: Path, copy: Path) -> None:
+    """Make a link, or a copy where the file system or the system's rules have none; FileExistsError if it is there."""
+    try:
+        copy.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:
+        with copy.open("xb") as opened:
+            opened.write(file.read_bytes())
+        shutil.copymode(file, copy)
+
+
+def _is_same(backup: Path, file: Path) -> bool:
+    if backup.is_symlink() or file.is_symlink():
+        return backup.is_symlink() and file.is_symlink() and backup.readlink() == file.readlink()
+    return backup.is_file() and file.is_file() and filecmp.cmp(backup, file, shallow=False)
+
+
+# Files of ours ----------------------------------------------------------------------------------------------------
+
+
+def _record(file: Path) -> Path:
+    return file.with_name(f".{file.name}{MARK}")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _temporary_prefix(file: Path) -> str:
+    return f".{file.name}.trio-ports-"
+
+
+def _is_running(process: str) -> bool:
+    """Return whether a process runs, as far as one can know."""
+    if not _WINDOWS:  # There, the call would end the process.
+        with contextlib.suppress(PermissionError):
+            try:
+                os.kill(int(process), 0)
+            except (ProcessLookupError, ValueError):
+                return False
+    return True
+
+
+def _write(wanted: WantedFile) -> None:
+    """Write a file so that nobody ever sees a part of it. What stood there is kept if it is somebody else's."""
     file = wanted.file
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f"{_temporary_prefix(file)}{os.getpid()}-")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(wanted.data)
         temporary.chmod(wanted.mode)
-        if backup is not None:
-            file.replace(backup)
+        if not wanted.is_ours(wanted.data):
+            # Recorded first: what was written and is not recorded would never be removed.
+            _record(file).touch(0o644)
+            with _record(file).open("a", encoding="ascii") as record:
+                record.write(f"{_digest(wanted.data)}\n")
+        before = _content(file)
+        if before is not None and (file.is_symlink() or (before != wanted.data and not wanted.is_ours(before))):
+            _keep(file, wanted.is_ours)
         temporary.replace(file)
     except BaseException:
         temporary.unlink()
-        if backup is not None and os.path.lexists(backup):
-            backup.replace(file)
         raise

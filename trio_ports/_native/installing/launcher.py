@@ -3,64 +3,80 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-import stat
-import subprocess
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
-from ..._protocol.errors import ManifestError
-from ..._util import check_list, check_type
+from ..._util import check_type
+from .command import is_writable, refusal
 
 _MARK: Final = "Written by trio_ports.native.install; uninstall removes it."
 """Distinguishes a launcher from a program of somebody else's in its place."""
 
-_INTERPRETERS: Final = ("python", "pypy")
+_NAMED_BY: Final = "Named by "
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-def words_of(command: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return the words of a command, at least one; several in one text would be the name of one program."""
-    several = [command] if isinstance(command, (str, os.PathLike)) else command
-    check_list("command", several, "words")
-    words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in several]
-    for word in words:
-        check_type("each word of command", word, str)
-    if not words:
-        raise ValueError("command must have at least one word, the program")
-    if len(words) == 1 and len(words[0].split()) > 1 and not os.path.lexists(words[0]):
-        raise _refusal(words[0], f"must be a program that exists; several words are a list: {words[0].split()}")
-    return words
+def check_variables(variables: Mapping[str, str], *, windows: bool) -> None:
+    """Raise TypeError or ValueError for variables that a launcher could not set."""
+    check_type("env", variables, Mapping)
+    for name, value in variables.items():
+        check_type("each name in env", name, str)
+        check_type("each value in env", value, str)
+        if not _VARIABLE.fullmatch(name) or not is_writable(value, windows=windows):
+            raise ValueError(
+                f"env must have names of letters, digits and underscores, and plain values: {name}={value!r}"
+            )
 
 
-def check_words(words: Sequence[str], *, windows: bool) -> None:
-    """Raise ManifestError for a command that a browser could not start.
+def check_executable_folder(folder: Path) -> None:
+    """Raise ManifestError if nothing in ``folder`` can be executed, because of how it is mounted."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if os.name != "nt" and os.statvfs(there).f_flag & getattr(os, "ST_NOEXEC", 0):
+        rule = (
+            "must not be on a file system mounted noexec, where no browser can start it; give another launcher_folder"
+        )
+        raise refusal(str(folder), rule)
 
-    A browser starts a program in that program's own folder, so no path may be relative.
+
+def launcher_text(
+    words: Sequence[str],
+    *,
+    windows: bool,
+    env: Mapping[str, str] = types.MappingProxyType({}),
+    manifests: Iterable[Path] = (),
+) -> bytes:
+    """Return a script that runs ``words`` with the script's own arguments added.
+
+    Args:
+        words: the command.
+        windows: whether cmd.exe reads it.
+        env: variables that it sets first.
+        manifests: the manifests that name the script; `manifests_of` finds them in it.
     """
-    for word in words:
-        if not _is_writable(word, windows=windows):
-            raise _refusal(word, "must have words that can be encoded, without NUL")
-    program, *arguments = words
-    kind = PureWindowsPath if windows else PurePosixPath
-    if not kind(program).is_absolute():
-        raise _refusal(program, "must be an absolute path")
-    if not _is_there(program, stat.S_ISREG):
-        raise _refusal(program, "must be a program that exists")
-    if not os.access(program, os.X_OK):
-        raise _refusal(program, "must be a program that may be executed")
-    if kind(program).name.startswith(_INTERPRETERS) and arguments and not arguments[0].startswith("-"):
-        _check_script(kind(arguments[0]))
-    for word in arguments:
-        if _means_relative_file(kind(word)):
-            raise _refusal(word, "must not have relative paths in its command, which is started in another folder")
+    # A path with a line end could add a command.
+    named = [f"{_NAMED_BY}{file}" for file in manifests if not set("\r\n") & set(str(file))]
+    if not windows:
+        lines = ["#!/bin/sh", *(f"# {line}" for line in (_MARK, *named))]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+        return os.fsencode("\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""]))
+    lines = ["@echo off", *(f"rem {line}" for line in (_MARK, *named))]
+    lines += [f'set "{name}={value.replace("%", "%%")}"' for name, value in env.items()]
+    lines.append(" ".join([*map(_cmd_word, words), "%*"]))
+    if not "".join(lines).isascii():
+        # cmd.exe reads a batch file in the console's code page, which is rarely UTF-8.
+        lines.insert(1, "chcp 65001 >nul")
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def launcher_text(words: Sequence[str], *, windows: bool) -> bytes:
-    """Return a script that runs ``words`` with the script's own arguments added."""
-    if windows:
-        return f"@echo off\r\nrem {_MARK}\r\n{subprocess.list2cmdline(words)} %*\r\n".encode()
-    return os.fsencode(f'#!/bin/sh\n# {_MARK}\nexec {shlex.join(words)} "$@"\n')
+def manifests_of(data: bytes) -> list[Path]:
+    """Return the manifests that name a launcher, as its own text says."""
+    lines = [os.fsdecode(line).removeprefix("rem ").removeprefix("# ") for line in data.splitlines()]
+    return [Path(line.removeprefix(_NAMED_BY)) for line in lines if line.startswith(_NAMED_BY)]
 
 
 def is_launcher(data: bytes) -> bool:
@@ -68,33 +84,11 @@ def is_launcher(data: bytes) -> bool:
     return _MARK.encode() in data[:200]
 
 
-def _is_there(word: str, is_right: Callable[[int], bool] = bool) -> bool:
-    """Return whether a file of the right kind exists. A word that is too long for a file's name names no file."""
-    try:
-        return is_right(Path(word).stat().st_mode)
-    except OSError:
-        return False
-
-
-def _is_writable(word: str, *, windows: bool) -> bool:
-    try:
-        return b"\0" not in (word.encode() if windows else os.fsencode(word))
-    except UnicodeEncodeError:
-        return False
-
-
-def _check_script(script: PurePath) -> None:
-    if not script.is_absolute():
-        raise _refusal(str(script), "must have an absolute path for its script")
-    if not _is_there(str(script)):
-        raise _refusal(str(script), "must have a script that exists")
-
-
-def _means_relative_file(word: PurePath) -> bool:
-    """Return whether a word looks like the path of a file that exists; a plain word may only happen to match one."""
-    means_file = bool(word.suffix) or len(word.parts) > 1
-    return means_file and not word.is_absolute() and _is_there(str(word), stat.S_ISREG)
-
-
-def _refusal(word: str, rule: str) -> ManifestError:
-    return ManifestError(field="path", value=word, rule=rule)
+def _cmd_word(word: str) -> str:
+    """Return a word as cmd.exe and then the program's own reading of its command line take it."""
+    # The program: backslashes count only before a quote. cmd.exe: nothing between quotes
+    # is special but %. A quote in a word would end that, so there everything is escaped.
+    quoted = '"' + re.sub(r'(\\*)("|\Z)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), word) + '"'
+    if '"' in word:
+        quoted = re.sub(r'[()^"<>&|!]', r"^\g<0>", quoted)
+    return quoted.replace("%", "%%")
