@@ -191,6 +191,11 @@ class Registry(types.ModuleType):
         except KeyError:
             raise FileNotFoundError(key) from None
 
+    def OpenKey(self, root: str, key: str) -> Any:  # noqa: N802
+        if not any(known.startswith(key) for its, known in self.values if its == root):
+            raise FileNotFoundError(key)
+        return contextlib.nullcontext((root, key))
+
     def CreateKey(self, root: str, key: str) -> Any:  # noqa: N802
         return contextlib.nullcontext((root, key))
 

@@ -45,3 +45,13 @@ def test_the_common_browsers_are_where_their_vendors_say(browser: str, user: str
     """Rule 42, written out once more for the three that most people have."""
     places = BROWSERS[browser]
     assert (places.linux_user[0], places.linux_system[0], places.windows_keys[0]) == (user, system, key)
+
+
+def test_any_browser_has_a_place_of_its_own_somewhere() -> None:
+    """The names that people look for are there, each in the order: the main channel, then the others."""
+    names = "firefox firefox-flatpak librewolf waterfox floorp zen thunderbird chrome chrome-for-testing chromium edge"
+    assert [*BROWSERS] == [*names.split(), "brave", "vivaldi", "opera", "helium", "thorium"]
+    for browser, channels in {"chrome": 4, "brave": 4, "edge": 3, "opera": 3, "vivaldi": 2}.items():
+        user = BROWSERS[browser].linux_user
+        assert len({*user}) == channels
+        assert min(user, key=len) == user[0]

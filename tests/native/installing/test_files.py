@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
+from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PACKAGES, PROGRAM, files_below
 
-from trio_ports._native.installing.files import MARK
+from trio_ports._native.installing import files
+from trio_ports._native.installing.files import MARK, MAX_BYTES
 from trio_ports.native import FileChange, find_manifest, install, uninstall
 
 
@@ -181,3 +185,177 @@ def test_nobody_ever_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(PermissionError):
         install("app", PROGRAM, allowed_extensions=[FIREFOX_ID], manifest_folders=[tmp_path / "m"])
     assert not (tmp_path / "m").exists()
+
+
+def modes_below(folder: Path) -> set[int]:
+    return {path.lstat().st_mode & 0o777 for path in folder.rglob("*") if path.name != MARK}
+
+
+@pytest.fixture
+def umask() -> Any:
+    """Set the umask; it is put back."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize(("mask", "user"), [(0o077, {0o700, 0o755, 0o644, 0o600}), (0, {0o755, 0o644})])
+def test_modes_are_right_whatever_the_umask(
+    home: Path, monkeypatch: pytest.MonkeyPatch, umask: Any, mask: int, user: set[int]
+) -> None:
+    """What is for all can be used by all, and what is one user's can be changed by no other."""
+    tmp_path = home.parent
+    umask(mask)
+    install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX)
+    assert modes_below(home) <= user
+    launchers = tmp_path / "all" / "share"
+    monkeypatch.setattr("trio_ports._native.installing.install.system_folders", lambda _: [tmp_path / "all" / "hosts"])
+    install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX, system=True, launcher_folder=launchers)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "all", launchers, tmp_path / "all" / "hosts")} == {
+        0o755
+    }
+    assert (launchers / "app").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "all" / "hosts" / "app.json").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("mode", "system", "action"), [(0o444, True, "unchanged"), (0o400, False, "unchanged"), (0o600, True, "replaced")]
+)
+def test_a_link_to_the_right_content_is_somebody_elses(tmp_path: Path, mode: int, system: bool, action: str) -> None:
+    """As from a store of settings: it is left alone if all can read it who have to, and never written through."""
+    (change,) = install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path / "first"])
+    kept = change.file.rename(tmp_path / "kept")
+    kept.chmod(mode)
+    change.file.symlink_to(kept)
+    (again,) = install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[change.file.parent], system=system)
+    assert again.action == action
+    assert kept.stat().st_mode & 0o777 == mode
+    assert change.file.is_symlink() == (action == "unchanged")
+    (gone,) = uninstall("app", manifest_folders=[change.file.parent])
+    assert gone.action == ("left" if action == "unchanged" else "restored")
+    assert change.file.readlink() == kept
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+def test_a_mode_is_repaired(tmp_path: Path, mode: int) -> None:
+    """A manifest that others could not read, or could change."""
+    (change,) = install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    change.file.chmod(mode)
+    assert install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path]) == [FileChange(change.file, "repaired")]
+    assert change.file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_manifest_of_others_in_our_form_is_theirs(tmp_path: Path) -> None:
+    """Any program that writes JSON with an indent of two writes that form."""
+    (change,) = install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    theirs = change.file.read_bytes().replace(PROGRAM.encode(), b"/opt/theirs")
+    uninstall("app", manifest_folders=[tmp_path])
+    change.file.write_bytes(theirs)
+    assert uninstall("app", manifest_folders=[tmp_path]) == [FileChange(change.file, "left")]
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    assert uninstall("app", manifest_folders=[tmp_path]) == [FileChange(change.file, "restored")]
+    assert files_below(tmp_path) == {"app.json": theirs}
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """What stands there may be anything."""
+    file = tmp_path / "app.json"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    assert len(files.read(file)) == MAX_BYTES
+    assert uninstall("app", manifest_folders=[tmp_path]) == [FileChange(file, "left")]
+    assert install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path]) == [FileChange(file, "replaced")]
+    uninstall("app", manifest_folders=[tmp_path])
+    assert file.stat().st_size == 1 << 40
+
+
+# Several at once, and none to the end -----------------------------------------------------------------------------
+
+
+def refuse_links(self: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, "There are no links here")
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("step", ["hardlink_to", "replace"])
+@pytest.mark.parametrize("second", ["/bin/cat", PROGRAM])
+def test_two_at_once_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, second: str, has_links: bool
+) -> None:
+    """A second `install` comes between any two steps of the first one, over a manifest of somebody else's."""
+    file = tmp_path / "app.json"
+    file.write_text("theirs")
+    link, take_step = refuse_links if not has_links else Path.hardlink_to, getattr(Path, step)
+    monkeypatch.setattr(Path, "hardlink_to", link)
+
+    def interrupt(self: Path, target: Path) -> Any:
+        monkeypatch.setattr(Path, step, link if step == "hardlink_to" else take_step)
+        install("app", second, **FOR_FIREFOX, manifest_folders=[tmp_path])
+        return (link if step == "hardlink_to" else take_step)(self, target)
+
+    monkeypatch.setattr(Path, step, interrupt)
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    assert find_manifest("app", extension_id=FIREFOX_ID, manifest_folders=[tmp_path]).path == PROGRAM
+    assert uninstall("app", manifest_folders=[tmp_path]) == [FileChange(file, "restored")]
+    assert {each.name for each in tmp_path.iterdir()} == {"home", "app.json"}
+    assert file.read_text() == "theirs"
+
+
+KILLED = """\
+import os, sys
+from pathlib import Path
+from trio_ports.native import install
+setattr(Path, sys.argv[1], lambda *_: os._exit(9))
+install("app", "/bin/sh", allowed_extensions=["notes@example.org"], manifest_folders=[sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("again", [install, uninstall])
+@pytest.mark.parametrize(
+    ("theirs", "step"),
+    [("file", "chmod"), ("file", "hardlink_to"), ("file", "replace"), ("link", "replace"), (None, "replace")],
+)
+def test_killed_between_two_steps(tmp_path: Path, again: Callable[..., Any], theirs: str | None, step: str) -> None:
+    """What stood there stands there still, and whoever is called next sweeps up what was left."""
+    folder = tmp_path / "m"
+    file = folder / "app.json"
+    if theirs is not None:
+        folder.mkdir()
+    if theirs == "file":
+        file.write_text("theirs")
+    elif theirs == "link":
+        file.symlink_to("nowhere")
+    before = theirs and [file.is_symlink(), files_below(folder)]
+    environment = {**os.environ, "PYTHONPATH": PACKAGES}
+    killed = subprocess.run([sys.executable, "-c", KILLED, step, folder], env=environment, check=False)
+    assert killed.returncode == 9
+    assert theirs is None or file.is_symlink() or file.read_text() == "theirs"
+    if again is install:
+        install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[folder])
+        assert len([*folder.glob(".app.json.*")]) == 1
+    uninstall("app", manifest_folders=[folder])
+    assert folder.exists() == (theirs is not None)
+    if theirs is not None:
+        assert [file.is_symlink(), files_below(folder)] == before
+        assert {each.name for each in folder.iterdir()} == {"app.json"}
+
+
+def test_what_somebody_is_writing_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that runs, one that only its owner may ask, and on Windows any, as nobody can ask there."""
+    (tmp_path / f".app.json.trio-ports-{os.getpid()}-x").touch()
+    uninstall("app", manifest_folders=[tmp_path])
+    (tmp_path / f".app.json.trio-ports-{os.getpid()}-x").rename(tmp_path / ".app.json.trio-ports-1-x")
+
+    def refuse(process: int, signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    uninstall("app", manifest_folders=[tmp_path])
+    monkeypatch.undo()
+    monkeypatch.setattr(files, "_WINDOWS", True)
+    (tmp_path / ".app.json.trio-ports-1-x").rename(tmp_path / ".app.json.trio-ports-none-x")
+    files.sweep(tmp_path / "app.json")
+    assert (tmp_path / ".app.json.trio-ports-none-x").exists()
+    monkeypatch.undo()
+    files.sweep(tmp_path / "app.json")
+    assert not (tmp_path / ".app.json.trio-ports-none-x").exists()

@@ -143,3 +143,65 @@ def test_for_all_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (change,) = install("app", PROGRAM, allowed_extensions=[FIREFOX_ID], system=True)
     assert change.file == tmp_path / "firefox" / "app.json"
     assert uninstall("app", browsers=["firefox"], system=True) == [FileChange(change.file, "removed")]
+
+
+def files_of(changes: list[FileChange], home: Path) -> list[str]:
+    return [str(change.file.relative_to(home)) for change in changes]
+
+
+def test_a_channel_that_is_there_gets_its_manifest_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chrome's beta has folders of its own, and Fedora has one more for all users."""
+    (home / ".config" / "google-chrome-beta").mkdir(parents=True)
+    for each in ("lib", "lib64"):
+        (tmp_path / each / "mozilla").mkdir(parents=True)
+    changes = install("app", PROGRAM, **FOR_BOTH, browsers=["chrome"])
+    assert files_of(changes, home) == [
+        f".config/{each}/NativeMessagingHosts/app.json" for each in ("google-chrome", "google-chrome-beta")
+    ]
+    hosts = [tmp_path / each / "mozilla" / "hosts" for each in ("lib", "lib64", "lib32")]
+    monkeypatch.setattr(module, "system_folders", lambda _: hosts)
+    changes = install("app", PROGRAM, allowed_extensions=[FIREFOX_ID], system=True)
+    assert [change.file.parent for change in changes] == hosts[:2]
+
+
+def test_only_browsers_that_are_there(home: Path) -> None:
+    """A folder in which there are only manifests is one that others have made, as `install` does."""
+    assert install("app", [PROGRAM, "-c", ""], **FOR_BOTH, present_only=True) == []
+    assert files_below(home) == {}
+    (home / ".config" / "chromium" / "Default").mkdir(parents=True)
+    (home / ".config" / "google-chrome" / "NativeMessagingHosts").mkdir(parents=True)
+    _, chromium = install("app", [PROGRAM, "-c", ""], **FOR_BOTH, present_only=True)
+    assert files_of([chromium], home) == [".config/chromium/NativeMessagingHosts/app.json"]
+    (home / ".config" / "mozilla").mkdir()
+    (firefox,) = install("app", PROGRAM, allowed_extensions=[FIREFOX_ID], present_only=True)
+    assert files_of([firefox], home) == [".mozilla/native-messaging-hosts/app.json"]
+    assert {change.action for change in uninstall("app")} == {"removed"}
+
+
+def test_a_profile_of_its_own(home: Path, tmp_path: Path) -> None:
+    """Chromium with --user-data-dir looks there, and so does any fork in its own folder."""
+    (change,) = install("app", PROGRAM, **FOR_BOTH, user_data_dir=tmp_path / "profile")
+    assert change.file == tmp_path / "profile" / "NativeMessagingHosts" / "app.json"
+    assert uninstall("app", user_data_dir=tmp_path / "profile") == [FileChange(change.file, "removed")]
+    for act in (lambda **more: install("app", PROGRAM, **FOR_BOTH, **more), lambda **more: uninstall("app", **more)):
+        with pytest.raises(ValueError, match="not both"):
+            act(user_data_dir=tmp_path, manifest_folders=[tmp_path])
+        with pytest.raises(TypeError, match="user_data_dir"):
+            act(user_data_dir=5)
+
+
+def test_root_leaves_the_homes_of_users_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a sudo that keeps HOME, folders of root's would keep the user out; folders that are named are meant."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if home.stat().st_uid == 0:
+        os.chown(home, 12345, -1)
+    for dry_run in (True, False):
+        with pytest.raises(PermissionError, match="another user's"):
+            install("app", PROGRAM, **FOR_BOTH, dry_run=dry_run)
+    assert files_below(home) == {}
+    assert len(install("app", PROGRAM, **FOR_BOTH, manifest_folders=[home])) == 1
+    assert install("app", PROGRAM, **FOR_BOTH, system=True, dry_run=True)
+    monkeypatch.setenv("HOME", str(home / "none"))
+    assert install("app", PROGRAM, **FOR_BOTH, dry_run=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
 
 from trio_ports import ManifestError
+from trio_ports._native.installing.launcher import launcher_text
 from trio_ports.native import FileChange, find_manifest, install, uninstall
 
 
@@ -118,3 +120,107 @@ def test_a_launcher_for_all_users_is_where_all_can_read(
     monkeypatch.setenv("XDG_DATA_DIRS", "/home/me/share")
     launcher, _ = install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX, system=True, dry_run=True)
     assert launcher.file == Path(folder, "app")
+
+
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_CONFIG_HOME"])
+@pytest.mark.parametrize("moved_first", [True, False])
+def test_uninstall_finds_the_launcher_whatever_the_environment_says(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, moved_first: bool
+) -> None:
+    """The manifests name the launcher, and the launcher names the manifests."""
+    if moved_first:
+        monkeypatch.setenv(variable, str(home / "elsewhere"))
+    install("app", [PROGRAM, "-c", ""], **FOR_BOTH)
+    if moved_first:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, str(home / "elsewhere"))
+    uninstall("app")
+    assert [*home.rglob("*")] == []
+
+
+def test_a_launcher_stays_as_long_as_a_manifest_elsewhere_names_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chromium's was installed under another XDG_CONFIG_HOME, where nobody looks now; the launcher knows of it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
+    install("app", [PROGRAM, "-c", ""], **FOR_BOTH, browsers=["chromium"])
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    launcher, firefox = install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX)
+    assert uninstall("app", browsers=["firefox"]) == [
+        FileChange(firefox.file, "removed"),
+        FileChange(launcher.file, "left"),
+    ]
+    uninstall("app")
+    assert files_below(home) == {}
+
+
+@pytest.mark.parametrize("program", ["/opt/other", "\0", 5])
+def test_only_a_launcher_of_ours_is_removed_because_a_manifest_names_it(tmp_path: Path, program: object) -> None:
+    """Not the program that somebody has written into a manifest, and not another application's launcher."""
+    install("other", [PROGRAM, "-c", ""], **FOR_FIREFOX, manifest_folders=[tmp_path])
+    _, manifest = install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX, manifest_folders=[tmp_path])
+    for named in (program, str(tmp_path / "other")):
+        manifest.file.write_text(json.dumps({"path": named}))
+        assert uninstall("app", manifest_folders=[tmp_path])[0] == FileChange(manifest.file, "left")
+    assert (tmp_path / "other").exists()
+
+
+def test_variables_are_set_for_the_program(tmp_path: Path) -> None:
+    """Even a single program gets a launcher then."""
+    value = "it's $HOME\n%PATH%"
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\nprintf %s "$NOTES_FOLDER"')
+    program.chmod(0o755)
+    launcher, _ = install("app", program, **FOR_FIREFOX, env={"NOTES_FOLDER": value}, manifest_folders=[tmp_path / "m"])
+    assert subprocess.run([launcher.file], capture_output=True, check=True, text=True).stdout == value
+    assert b'set "NOTES_FOLDER=100%%"\r\n' in launcher_text(["x"], windows=True, env={"NOTES_FOLDER": "100%"})
+
+
+@pytest.mark.parametrize(
+    ("env", "error"),
+    [
+        ({"A=B": "x"}, ValueError),
+        ({"": ""}, ValueError),
+        ({"A": "\0"}, ValueError),
+        ({"A": 1}, TypeError),
+        ({1: "A"}, TypeError),
+        ("A=B", TypeError),
+    ],
+)
+def test_variables_that_cannot_be_set_are_refused(home: Path, env: Any, error: type[Exception]) -> None:
+    """Before anything is written."""
+    with pytest.raises(error, match="env"):
+        install("app", PROGRAM, **FOR_FIREFOX, env=env)
+    assert files_below(home) == {}
+
+
+def test_no_launcher_where_nothing_can_be_executed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's data is on a file system mounted noexec; a program by itself needs no launcher."""
+    monkeypatch.setattr(os, "statvfs", lambda _: types.SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(ManifestError, match=r"noexec.*launcher_folder"):
+        install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX)
+    assert files_below(home) == {}
+    assert [change.action for change in install("app", PROGRAM, **FOR_FIREFOX)] == ["created"]
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        (r"C:\Program Files\a&b^c", r'"C:\Program Files\a&b^c"'),
+        ("100%PATH%", '"100%%PATH%%"'),
+        ("C:\\ends\\", '"C:\\ends\\\\"'),
+        ('print("a&b")', r'^"print^(\^"a^&b\^"^)^"'),
+        ('\\"', r'^"\\\^"^"'),
+        ("", '""'),
+    ],
+)
+def test_a_batch_file_quotes_every_word(word: str, text: str) -> None:
+    """For cmd.exe, and then for the program; only a percent sign means something between quotes."""
+    lines = launcher_text([word], windows=True).decode().split("\r\n")
+    assert lines[-2:] == [f"{text} %*", ""]
+    assert "chcp 65001 >nul" not in lines
+    assert "chcp 65001 >nul" in launcher_text([word, "é"], windows=True).decode().split("\r\n")
+
+
+def test_a_path_with_a_line_end_adds_no_command() -> None:
+    """It is not listed in the launcher."""
+    assert b"rm" not in launcher_text(["x"], windows=False, manifests=[Path("/a\nrm -r b"), Path("/a\rrm")])

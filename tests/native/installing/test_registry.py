@@ -88,3 +88,11 @@ def test_on_windows_a_key_without_a_file_is_removed(registry: Registry) -> None:
     change.file.unlink()
     assert uninstall("app") == [FileChange(change.file, "removed", change.registered)]
     assert registry.values == {}
+
+
+def test_on_windows_only_browsers_that_have_a_key(registry: Registry) -> None:
+    """The vendor's key, the user's own or the machine's, is what shows that a browser is there."""
+    assert install("app", r"C:\app.exe", **FOR_BOTH, present_only=True) == []
+    registry.values["HKLM", r"Software\Google\Chrome\BLBeacon"] = "156"
+    (change,) = install("app", r"C:\app.exe", **FOR_BOTH, present_only=True)
+    assert change.registered == r"Software\Google\Chrome\NativeMessagingHosts\app"

@@ -123,7 +123,7 @@ def install(
     """
     destination = Destination(name, browsers, _folders(manifest_folders, user_data_dir), launcher_folder, system)
     words = words_of(command)
-    variables = {} if env is None else env
+    variables: Mapping[str, str] = {} if env is None else env
     check_variables(variables, windows=_WINDOWS)
     launcher = destination.launcher
     has_launcher = len(words) > 1 or bool(variables)
@@ -246,7 +246,9 @@ def uninstall(
     places = [places_of(browser) for browser in (BROWSERS if browsers is None else browsers)]
     targets = destination.targets(places, anywhere=True)
     if browsers is None and destination.manifest_folders is None:
-        targets += [(file, None) for file in _listed(destination.launcher) if file.name == f"{name}.json"]
+        # Backwards, as the folders that were made first can only go last.
+        listed = reversed(_listed(destination.launcher))
+        targets += [(file, None) for file in listed if file.name == f"{name}.json"]
     plan: list[PlannedChange] = []
     launchers = {destination.launcher: None}
     files = dict.fromkeys(file for file, _ in targets)

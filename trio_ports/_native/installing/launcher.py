@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import types
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -47,7 +46,7 @@ def launcher_text(
     words: Sequence[str],
     *,
     windows: bool,
-    env: Mapping[str, str] = types.MappingProxyType({}),
+    env: Mapping[str, str] | None = None,
     manifests: Iterable[Path] = (),
 ) -> bytes:
     """Return a script that runs ``words`` with the script's own arguments added.
@@ -62,10 +61,10 @@ def launcher_text(
     named = [f"{_NAMED_BY}{file}" for file in manifests if not set("\r\n") & set(str(file))]
     if not windows:
         lines = ["#!/bin/sh", *(f"# {line}" for line in (_MARK, *named))]
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in (env or {}).items()]
         return os.fsencode("\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""]))
     lines = ["@echo off", *(f"rem {line}" for line in (_MARK, *named))]
-    lines += [f'set "{name}={value.replace("%", "%%")}"' for name, value in env.items()]
+    lines += [f'set "{name}={value.replace("%", "%%")}"' for name, value in (env or {}).items()]
     lines.append(" ".join([*map(_cmd_word, words), "%*"]))
     if not "".join(lines).isascii():
         # cmd.exe reads a batch file in the console's code page, which is rarely UTF-8.
