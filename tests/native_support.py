@@ -153,12 +153,12 @@ def open_descriptors() -> set[tuple[str, str]]:
 
 
 def files_in(folder: Path) -> set[str]:
-    """Return the names of what is in a folder; nothing is in one that is not there."""
-    return {file.name for file in folder.iterdir()} if folder.exists() else set()
+    """Return the names of what is in a folder, except for what `install` notes; nothing is in one that is not there."""
+    return {file.name for file in folder.iterdir() if not file.name.endswith(MARK)} if folder.exists() else set()
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Return the files somewhere in a folder, except for the marks of folders that `install` made."""
+    """Return the files somewhere in a folder, except for what `install` notes."""
     every = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(MARK))
     return {str(file.relative_to(folder)): file.read_bytes() for file in every}
 
