@@ -143,8 +143,7 @@ def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
 
     def remove() -> None:
         file.unlink(missing_ok=True) if backup is None else backup.replace(file)
-        _record(file).unlink(missing_ok=True)
-        _remove_folder(file.parent)
+        sweep(file, after_all=True)
 
     return PlannedChange(FileChange(file, "removed" if backup is None else "restored"), remove)
 
@@ -317,6 +316,14 @@ def _record(file: Path) -> Path:
     return file.with_name(f".{file.name}{MARK}")
 
 
+def _note(wanted: WantedFile) -> None:
+    """Record what a file is to have, unless it is known as ours already."""
+    if not wanted.is_ours(wanted.data):
+        _record(wanted.file).touch(0o644)
+        with _record(wanted.file).open("a", encoding="ascii") as record:
+            record.write(f"{_digest(wanted.data)}\n")
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -345,15 +352,12 @@ def _write(wanted: WantedFile) -> None:
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(wanted.data)
         temporary.chmod(wanted.mode)
-        if not wanted.is_ours(wanted.data):
-            # Recorded first: what was written and is not recorded would never be removed.
-            _record(file).touch(0o644)
-            with _record(file).open("a", encoding="ascii") as record:
-                record.write(f"{_digest(wanted.data)}\n")
+        _note(wanted)  # First: what was written and is not recorded would never be removed.
         before = _content(file)
         if before is not None and (file.is_symlink() or (before != wanted.data and not wanted.is_ours(before))):
             _keep(file, wanted.is_ours)
         temporary.replace(file)
+        _note(wanted)  # Again, if an `uninstall` has come between.
     except BaseException:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
         raise
