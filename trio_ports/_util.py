@@ -32,6 +32,11 @@ def outside_trio(what: str) -> RuntimeError:
     )
 
 
+def running_task() -> trio.lowlevel.Task | None:
+    """Return the task that calls; None if it is a callback of the host loop that Trio is a guest of."""
+    return trio.lowlevel.current_task() if trio.lowlevel.in_trio_task() else None
+
+
 def runs_within(task: trio.lowlevel.Task | None) -> bool:
     """Return whether the caller is ``task``, or a task below it that ``task`` has to wait for."""
     current: trio.lowlevel.Task | None = trio.lowlevel.current_task()

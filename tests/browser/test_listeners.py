@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from contextlib import nullcontext
 from typing import Any
 
@@ -325,3 +326,19 @@ async def test_a_task_that_finds_its_context_closed(serves: bool, nested: bool, 
     with expected:
         async with open_world() as world:
             await run()
+
+
+async def test_what_a_listener_sets_for_one_connection_is_not_seen_by_the_next() -> None:
+    """The listeners of one connection share their context variables, also among connections of one turn."""
+    variable = contextvars.ContextVar("variable", default="nothing")
+    seen: list[str] = []
+
+    async with open_world() as world:
+        event = world.background.runtime.on_connect
+        event.add_listener(lambda port: seen.append(variable.get()))
+        event.add_listener(lambda port: variable.set(port.name))
+        event.add_listener(lambda port: seen.append(variable.get()))
+        for name in ("a", "b"):
+            world.page.runtime.connect(name=name)
+        await settle()
+        assert seen == ["nothing", "a", "nothing", "b"]

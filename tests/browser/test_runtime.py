@@ -81,6 +81,7 @@ async def test_errors_of_several_ports_at_a_time() -> None:
         runtime.connect("nobody", name="quick").on_disconnect.add_listener(lambda _: seen.append(runtime.last_error))
         await settle()
         assert runtime.last_error is None
+        assert await trio.to_thread.run_sync(lambda: runtime.last_error) is None  # No task, as in a host's callback.
         gate.set()
         await settle()
     assert seen[0].cause is Cause.NO_RECEIVER

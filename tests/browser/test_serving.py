@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any
 
 import msgspec
@@ -220,3 +221,26 @@ async def test_a_handler_that_is_no_async_function() -> None:
                 await settle()
         assert port.error is not None
         assert port.error.cause is Cause.CRASHED
+
+
+async def test_a_handler_sees_the_context_variables_of_its_server() -> None:
+    """Not those of the code that opened the page, and not what the handler of another connection has set."""
+    variable = contextvars.ContextVar("variable", default="nothing")
+    seen: list[str] = []
+
+    async def handler(port: Port) -> None:
+        seen.append(variable.get())
+        variable.set(port.name)
+
+    async with open_world() as world, trio.open_nursery() as nursery:
+
+        async def serve(*, task_status: trio.TaskStatus[None]) -> None:
+            variable.set("the server's")
+            await world.background.runtime.serve(handler, task_status=task_status)
+
+        await nursery.start(serve)
+        for name in ("a", "b"):
+            world.page.runtime.connect(name=name)
+        await settle()
+        assert seen == ["the server's"] * 2
+        nursery.cancel_scope.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import queue
 import threading
 from contextlib import suppress
 from typing import Any
@@ -627,3 +628,54 @@ async def test_sending_from_another_thread(nursery: trio.Nursery) -> None:
     await refuse_elsewhere(send)
     assert receiver.statistics().messages_waiting == 0
     opener.disconnect()
+
+
+async def test_receiving_and_waiting_from_another_thread(nursery: trio.Nursery) -> None:
+    """These are refused there as well, even if Trio runs in that thread, and the port goes on here."""
+    opener, receiver = open_port_pair(nursery)
+
+    for call in (receiver.receive, receiver.__anext__, receiver.wait_disconnected, receiver.__aenter__):
+
+        def start(call: Any = call) -> None:
+            call().send(None)
+
+        await refuse_elsewhere(start)
+    async with receiver:
+        opener.post_message("hello")
+        assert await receiver.receive() == "hello"
+    opener.disconnect()
+
+
+def test_what_a_host_loop_may_call() -> None:
+    """In guest mode, a callback of the host loop posts and disconnects as a task does that is not a listener."""
+    jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    outcomes: list[Any] = []
+    full: list[str] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            opener, receiver = open_port_pair(nursery, max_buffer_size=1)
+            witness, came = Witness(), trio.Event()
+
+            def call_from_host() -> None:
+                opener.post_message("hello")
+                witness.watch(receiver)  # Starts a task that does not run yet.
+                receiver.post_message("first")
+                try:
+                    receiver.post_message("too much")
+                except trio.WouldBlock as error:
+                    full.append(str(error))
+                came.set()
+
+            jobs.put(call_from_host)
+            await came.wait()
+            await settle()
+            assert witness.seen == ["hello"]
+            jobs.put(receiver.disconnect)
+            assert [message async for message in opener] == ["first"]
+
+    trio.lowlevel.start_guest_run(main, run_sync_soon_threadsafe=jobs.put, done_callback=outcomes.append)
+    while not outcomes:
+        jobs.get()()
+    outcomes[0].unwrap()
+    assert full == ["1 messages wait at the other end; `await port.send(message)` waits for room"]

@@ -15,7 +15,7 @@ from .._native.arguments import check_application_name
 from .._ports.events import Event, check_callable
 from .._ports.port import Port
 from .._protocol.errors import LocalProtocolError, PortError
-from .._util import check_flag, check_type
+from .._util import check_flag, check_type, running_task
 from .calls import Call
 from .connecting import connect, start_application
 from .entries import ContextEntry
@@ -40,8 +40,8 @@ class Runtime:
     @property
     def last_error(self) -> PortError | None:
         """Why a port ended: in the dialect ``chrome``, for its on_disconnect listeners; otherwise None."""
-        errors = self._context.script.errors
-        return errors.get(trio.lowlevel.current_task()) if errors else None
+        task = running_task()
+        return None if task is None else self._context.script.errors.get(task)
 
     @property
     def on_connect(self) -> Event[Callable[[Port[Any, Any]], object]]:
@@ -49,7 +49,8 @@ class Runtime:
 
         A sync listener is called by a task of the context. An async one runs as a task of its own, which is cancelled
         when the context closes; it reaches its first checkpoint before the first message is delivered. Several such
-        tasks start in no particular order, as tasks do.
+        tasks start in no particular order, as tasks do. What a sync listener sets in context variables is seen by the
+        other listeners of the same connection only.
 
         Raises:
             LocalProtocolError: in a web page, which nobody connects to.
@@ -141,7 +142,8 @@ class Runtime:
 
         A handler that its own port's end interrupts has ended, and concerns nobody else (rule 43). To end one
         conversation, call ``port.disconnect()`` and return. What a handler raises otherwise is a crash of its port and
-        leaves through here, which cancels the other handlers.
+        leaves through here, which cancels the other handlers. As in Trio's own servers, a handler sees the context
+        variables of the code that called this.
 
         Args:
             handler: an async function.

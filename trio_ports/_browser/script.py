@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeAlias, cast, final
@@ -98,7 +99,8 @@ class Script:
             return
         port = self.make_port(end, self._options.decoder(Any), name=call.name, sender=call.sender, held=True)
         try:
-            self._call_listeners(event, port)
+            # A copy of the context: what a listener sets for one connection is not seen by those of the next.
+            contextvars.copy_context().run(self._call_listeners, event, port)
         finally:
             release(port)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any
 
 import trio
@@ -22,13 +23,14 @@ async def serve(
     """Run ``handler`` for every connection of an event until the script's context closes; see `Runtime.serve`."""
     if event in script.served:
         raise trio.BusyResourceError(f"another task serves {event!r}")
+    context = contextvars.copy_context()  # As in Trio's own servers, a handler sees the variables of its server.
 
     async with trio.open_nursery() as nursery:
 
         def accept(port: Port[Any, Any]) -> None:
             decode_with(port, decoder)
             hold(port)
-            nursery.start_soon(_handle, script, handler, port)
+            context.run(nursery.start_soon, _handle, script, handler, port)
 
         event.add_listener(accept)
         script.served.append(event)

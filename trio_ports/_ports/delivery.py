@@ -28,7 +28,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection, wait_task
 from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
-from .._util import runs_within
+from .._util import running_task, runs_within
 from .connection import End
 from .events import Event, is_same
 from .failures import Verdict, closed_scope_error, crash_error, judge, note_end, raise_as_it_is, without_own_end
@@ -342,7 +342,8 @@ class Delivery:
 
     def may_exceed(self) -> bool:
         """Return whether the caller is a listener of this port: it may post beyond the bound until it returns."""
-        if self._job is None or self._job.task is not trio.lowlevel.current_task():
+        task = running_task()
+        if self._job is None or task is None or self._job.task is not task:
             return False
         self._exceeded = True
         return True

@@ -300,12 +300,17 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             trio.ClosedResourceError: this side has disconnected, before or meanwhile.
             trio.BusyResourceError: another task is reading, or on_message has listeners.
             MessageShapeError: the message is not of the ``message_type`` asked for; the port goes on.
+            RuntimeError: in another thread, even if Trio runs there.
         """
+        if get_ident() != self._thread:
+            raise outside_trio("port.receive")
         message: ReceiveT = await self._delivery.receive()
         return message
 
     @enable_ki_protection
     async def __anext__(self) -> ReceiveT:
+        if get_ident() != self._thread:
+            raise outside_trio("async for message in port")
         try:
             message: ReceiveT = await self._delivery.receive()
         except trio.EndOfChannel:
@@ -338,7 +343,12 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         A checkpoint. Never raises because of the other side's end; see `error`. If a task reads from this port, the
         end is delivered after the last message: keep reading, or disconnect.
+
+        Raises:
+            RuntimeError: in another thread, even if Trio runs there.
         """
+        if get_ident() != self._thread:
+            raise outside_trio("port.wait_disconnected")
         await self._delivery.wait_over()
 
     @enable_ki_protection
@@ -351,7 +361,10 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
 
         Raises:
             trio.BusyResourceError: the port has a block already.
+            RuntimeError: in another thread, even if Trio runs there.
         """
+        if get_ident() != self._thread:
+            raise outside_trio("async with port")
         if self._block is not None:
             raise trio.BusyResourceError("this port has a block already, or has had one")
         self._block = Block(self._delivery)
