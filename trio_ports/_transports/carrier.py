@@ -121,6 +121,11 @@ class Carrier:
     def _limit(self) -> None:
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + self.grace_seconds)
 
+    def leave_taking(self) -> trio.CancelScope:
+        """Return the scope in which to take leave of the other side, once `run` has ended. It is within the grace."""
+        deadline = min(self._scope.deadline, trio.current_time() + SETTLE_SECONDS)
+        return trio.CancelScope(deadline=deadline, shield=True)
+
     def _close(self) -> None:
         """Finish once everything that was posted is written, after the grace period at the latest."""
         self._closing = True

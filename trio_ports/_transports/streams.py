@@ -18,7 +18,7 @@ from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
 from .._util import check_type, require_trio
 from .carried import open_carried_port
-from .carrier import GRACE_SECONDS, SETTLE_SECONDS, Carrier, Finish, wire_error
+from .carrier import GRACE_SECONDS, Carrier, Finish, wire_error
 
 
 def open_stream_port(
@@ -36,8 +36,9 @@ def open_stream_port(
     """Open a port over a stream, for a block.
 
     The stream belongs to the port, which closes it at the end. Messages that were posted
-    are written first, as long as the other side takes some of them every three seconds; a
-    block that is cancelled waits for three seconds in all.
+    are written first, as long as the other side takes some of them every three seconds.
+    Then the other side gets a second to close, too. A block that is cancelled takes three
+    seconds at most, for all of this.
 
     The other side of the stream has to speak frames. It may be another port, or a program
     of yours. Its end of file is an orderly end. If the stream breaks, or the bytes are
@@ -95,7 +96,7 @@ async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder)
         await carrier.run()
     finally:
         end.close(wire_error(carrier))
-        with trio.move_on_after(SETTLE_SECONDS, shield=True):
+        with carrier.leave_taking():
             if carrier.finish is Finish.LEFT:
                 await take_leave(stream)
         with trio.CancelScope(shield=True):

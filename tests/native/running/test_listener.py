@@ -8,7 +8,7 @@ import json
 import os
 import struct
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -589,6 +589,19 @@ async def test_a_browser_that_never_reads_keeps_nobody(folder: Path, autojump_cl
         data = await relay.rest()
         assert trio.current_time() < begun + 3
         assert not data.endswith(GOODBYE)
+
+
+async def test_leaving_takes_one_grace(folder: Path, autojump_clock: object) -> None:
+    """Writing, the goodbye and the wait for the browser's own end are a second and a half together."""
+    async with AsyncExitStack() as relays:
+        async with open_native_listener("app", folder=folder) as listener:
+            await relays.enter_async_context(open_relay(listener))
+            port = await listener.accept()
+            for _ in range(1000):
+                port.post_message("x" * 10_000)
+            await settle()
+            begun = trio.current_time()
+        assert trio.current_time() - begun == 1.5
 
 
 # Names, places, mistakes --------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from ..._ports.scopes import Scope
 from ..._protocol.dialects import TRIO
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.messages import Decoder
-from ..._transports.carrier import SETTLE_SECONDS, Carrier, Finish, wire_error
+from ..._transports.carrier import Carrier, Finish, wire_error
 from ..._transports.streams import take_leave
 from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name, check_folder
@@ -280,7 +280,7 @@ async def _carry(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> 
         await carrier.run()
     finally:
         end.close(wire_error(carrier))
-        with trio.move_on_after(SETTLE_SECONDS, shield=True), contextlib.suppress(trio.BrokenResourceError):
+        with carrier.leave_taking(), contextlib.suppress(trio.BrokenResourceError):
             if carrier.finish is Finish.LEFT or carrier.finish is Finish.END_OF_FILE:
                 if end.peer_error is None:  # A port that crashed does not say goodbye.
                     await frames.say_goodbye()
