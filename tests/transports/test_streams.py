@@ -147,6 +147,16 @@ async def test_nonsense_is_an_error(data: bytes, kind: type) -> None:
         assert port.error is caught.value.__cause__
 
 
+async def test_nonsense_that_ends_a_block_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The block is left quietly (rule 43), so the log has what the other side did wrong."""
+    one, other = memory_stream_pair()
+    async with open_stream_port(one) as port:
+        await other.send_all(encode(b"{]"))
+        async for _ in port:
+            pass
+    assert "Not a JSON message" in caplog.text
+
+
 async def test_a_full_queue_stops_the_reading() -> None:
     """Back pressure: beyond the bound nothing is read, and the other side's stream fills up."""
     one, other = lockstep_stream_pair()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import final
 
 import trio
 
+from .._protocol.errors import RemoteProtocolError
 from .delivery import Delivery
 from .failures import crash_error, join_failures, raise_as_it_is, without_own_end
 
@@ -47,6 +49,9 @@ class Block:
         """
         delivery = self._delivery
         own = without_own_end(error, delivery.end) if delivery.ends_block else error
+        if own is not error and isinstance(delivery.end.peer_error, RemoteProtocolError):
+            # Nobody gets the exception, so this is the only trace of what the other side did wrong.
+            logging.getLogger("trio_ports").warning("A port has ended: %s", delivery.end.peer_error)
         delivery.close(crash_error(own))
         delivery.end.close()  # Messages that were kept after the other side's end are not delivered any more.
         leaving = own

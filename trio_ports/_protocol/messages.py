@@ -24,6 +24,7 @@ import msgspec
 
 from .dialects import Dialect
 from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeError, NotSerializableError
+from .nesting import TOO_DEEP_TEXT, decode_deep, encode_deep, is_too_deep
 
 BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
@@ -85,13 +86,28 @@ class Encoder:
                 marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             failure = error.with_traceback(None)  # The traceback would keep this frame, and so the message, alive.
-        if frame is None:
-            frame = json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
-        elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
-            _make_plain(message)
+        try:
+            if frame is None:
+                frame = json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
+            elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
+                _make_plain(message)
+        except RecursionError:
+            frame = self._encode_deep(message)
+        if is_too_deep(frame):
+            raise NotSerializableError(f"The message is {TOO_DEEP_TEXT}", path="$")
         if len(frame) > self.max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
         return frame
+
+    def _encode_deep(self, message: Any) -> bytes:
+        try:
+            return encode_deep(message, self.encode)
+        except RecursionError:
+            # Records are encoded by msgspec, which goes only as deep as the interpreter lets it.
+            text = f"The message is {TOO_DEEP_TEXT}, or too deeply in records, or it contains itself"
+            raise NotSerializableError(text, path="$") from None
+        except ValueError as error:
+            raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from None
 
 
 def _is_plain(message: Any) -> bool:
@@ -120,7 +136,7 @@ def _has_text_keys(level: list[Any]) -> bool:
 
 
 def _make_plain(message: Any) -> Any:
-    """Return ``message`` in plain types, or raise an error that names the bad value."""
+    """Return ``message`` in plain types, or raise an error that names the bad value, or RecursionError."""
     try:
         plain = msgspec.to_builtins(message, builtin_types=_BYTES_LIKE, str_keys=True)
     except Exception:  # noqa: BLE001 - the walk finds out what it was, and where
@@ -128,10 +144,8 @@ def _make_plain(message: Any) -> Any:
     try:
         plain = _Walk().plain(plain, "$")
         _check_keys(message, "$")
-    except NotSerializableError:
+    except (NotSerializableError, RecursionError):
         raise
-    except RecursionError as error:
-        raise NotSerializableError("The message is nested too deeply, or contains itself", path="$") from error
     except Exception as error:
         raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from error
     return plain
@@ -330,11 +344,13 @@ class Decoder:
         data = frame.removeprefix(BOM) if reading.accepts_bom else frame
         try:
             text = data.decode("utf-8", "replace" if reading.replaces_invalid_utf8 else "strict")
-            return json.loads(text, parse_int=_whole, parse_constant=refuse_constant)
+            try:
+                return _decode_text(text, refuse_constant)
+            except RecursionError:
+                return decode_deep(text, _decode_text)
         except _UNREADABLE as error:
-            why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             shown = f"It has {len(frame)} bytes and begins with {frame[:_SHOWN_BYTES]!r}."
-            text = reading.malformed_text or f"Not a JSON message: {why}. {shown}"
+            text = reading.malformed_text or f"Not a JSON message: {error}. {shown}"
             raise MalformedMessageError(text, raw=frame) from error
 
 
@@ -347,6 +363,10 @@ def _in_utf8(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         return decode(frame)
 
     return decode_utf8
+
+
+def _decode_text(text: str, on_constant: Callable[[str], Any]) -> Any:
+    return json.loads(text, parse_int=_whole, parse_constant=on_constant)
 
 
 def _whole(digits: str) -> float:

@@ -1,0 +1,150 @@
+"""Nesting: one limit for how deep a message may be, whatever the interpreter's own limit is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies
+from native_support import encode as frame_of
+
+from trio_ports import Cause, MalformedMessageError, MessageTooLargeError, NotSerializableError
+from trio_ports._protocol.frames import FrameDecoder
+from trio_ports._protocol.messages import Decoder, Encoder
+from trio_ports._protocol.nesting import MAX_LEVELS, decode_deep, encode_deep, is_too_deep
+from trio_ports.testing.strategies import json_messages
+
+encode = Encoder(max_message_bytes=2**30).encode
+decode = Decoder().decode_any
+
+
+def nested(levels: int, inner: Any, *, beside: Any = ()) -> Any:
+    """Return a message with so many levels above ``inner``, which alternate between lists and dicts."""
+    for level in range(levels):
+        inner = {"more": inner, "a": beside} if level % 2 else [beside, inner]
+    return inner
+
+
+@contextmanager
+def recursion_limit(limit: int) -> Generator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.parametrize("levels", [99, 100, 101, 900, 1100, 3000, MAX_LEVELS])
+@pytest.mark.parametrize(
+    ("inner", "plain"), [(1, 1), ("\ud800[", "\ud800["), ('\\"]', '\\"]'), ({1: float("nan")}, {"1": None})]
+)
+def test_a_deep_message_arrives_as_it_was_posted(levels: int, inner: Any, plain: Any) -> None:
+    """As far as the limit, with things in it that need another way through the encoder or look like brackets."""
+    levels -= isinstance(inner, dict)
+    message = decode(encode(nested(levels, inner, beside='"[{\\')))
+    for level in reversed(range(levels)):
+        message, beside = (message["more"], message["a"]) if level % 2 else reversed(message)
+        assert beside == '"[{\\'
+    assert message == plain
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 100_000])
+@pytest.mark.parametrize("inner", [1, "\ud800", b"raw"])
+def test_beyond_the_limit_the_call_raises(levels: int, inner: Any) -> None:
+    """On every Python, and whatever else is wrong with the message."""
+    with pytest.raises(NotSerializableError, match="10,000 levels"):
+        encode(nested(levels, inner))
+
+
+def test_beyond_the_limit_the_call_raises_even_if_it_could_be_encoded() -> None:
+    """msgspec goes deeper than the limit in some versions of Python."""
+    levels = MAX_LEVELS + 1
+    with pytest.raises(NotSerializableError, match="10,000 levels"):
+        encode(nested(levels, 1), b"[" * levels + b"]" * levels)
+
+
+def test_a_mistake_deep_inside_is_refused() -> None:
+    """Bytes, and keys that become the same text."""
+    for inner in (b"raw", {1: "a", "1": "b"}):
+        with pytest.raises(NotSerializableError):
+            encode(nested(2000, inner))
+    with pytest.raises(MessageTooLargeError):
+        Encoder(max_message_bytes=100).encode(nested(2000, 1))
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_beyond_the_limit_a_frame_is_malformed(pieces: int) -> None:
+    """It is refused before anything recurses over it; what came before it is delivered."""
+    deep = b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1)
+    frames = FrameDecoder(max_frame_bytes=2**30)
+    data = frame_of(1) + frame_of(deep)
+    if pieces == 1:
+        assert frames.receive_data(data) == [b"1"]
+    else:
+        assert frames.receive_data(data[:1000]) == [b"1"]
+        with pytest.raises(MalformedMessageError):
+            frames.receive_data(data[1000:])
+    assert frames.error is not None
+    assert frames.error.cause is Cause.MALFORMED
+    with pytest.raises(MalformedMessageError, match="10,000 levels"):
+        FrameDecoder(max_frame_bytes=2**30).receive_data(frame_of(deep))
+    FrameDecoder(max_frame_bytes=2**30).receive_data(frame_of(deep[1:-1]))
+
+
+@pytest.mark.parametrize("inner", [b"", b"[]", b'"' + b"[" * MAX_LEVELS + b'\\""', b"[],{}," * MAX_LEVELS + b"1"])
+@pytest.mark.parametrize("levels", [1, MAX_LEVELS - 1, MAX_LEVELS, MAX_LEVELS + 1])
+def test_the_depth_of_a_frame(levels: int, inner: bytes) -> None:
+    """Brackets in strings do not count, and brackets beside each other count once."""
+    frame = b"[" * levels + inner + b"]" * levels
+    assert is_too_deep(frame) == (levels + inner.startswith(b"[") > MAX_LEVELS)
+
+
+@given(json_messages())
+def test_step_by_step_is_no_other_encoding(value: Any) -> None:
+    """The ways that take what is too deep for others give what these give."""
+    frame = encode_deep(value, encode)
+    assert decode(frame) == decode(encode(value))
+    assert decode_deep(frame.decode(), lambda text, constant: json.loads(text, parse_constant=constant)) == decode(
+        frame
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [b"NaN", b"Infinity", b"[1", b"1]", b'"', b'"' + b'\\"' * 1000, b"1,", b"]" * 5000, b"]" * 1990 + b"NaN"],
+)
+def test_nonsense_deep_inside_is_malformed(inner: bytes) -> None:
+    """What stands for the parts that are decoded already cannot be sent."""
+    frame = b"[" * 2000 + inner + b"]" * 2000
+    with pytest.raises(MalformedMessageError):
+        decode(frame)
+    with pytest.raises(ValueError, match=r".*"):
+        decode_deep(frame.decode(), lambda text, constant: json.loads(text, parse_constant=constant))
+
+
+@given(strategies.text('[]{}",\\N1', max_size=30))
+def test_whatever_the_text_is_it_is_json_or_refused(text: str) -> None:
+    """Nothing but a ValueError comes out of it, also behind an opening of many levels."""
+    for whole in (text, "[" * 150 + text + "]" * 150):
+        try:
+            expected = json.loads(whole, parse_constant=lambda name: pytest.fail("NaN"))
+        except (ValueError, pytest.fail.Exception):
+            expected = None
+        try:
+            value = decode_deep(whole, lambda text, constant: json.loads(text, parse_constant=constant))
+        except ValueError:
+            value = None
+        assert value == expected
+
+
+def test_the_limit_is_not_the_interpreters() -> None:
+    """A program that lowers the recursion limit carries the same messages."""
+    message = nested(1500, 1)
+    with recursion_limit(400):
+        frame = encode(message)
+        assert encode(decode(frame)) == frame
