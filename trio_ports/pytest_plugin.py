@@ -14,6 +14,9 @@ fixture           what it gives a test
 The first two are recorded too: when a test fails, its report shows what each port
 posted and received. ``@pytest.mark.trio_ports(dialect="firefox", max_buffer_size=3)``
 gives `port_pair` and `port_browser` the arguments that they are opened with.
+
+A test under Hypothesis's ``@given`` cannot have these two: pytest makes a fixture once for
+a test, and not for every example. Such a test opens its own ports.
 """
 
 from __future__ import annotations
@@ -58,11 +61,17 @@ def port_recorder(request: pytest.FixtureRequest) -> ConversationRecorder:
 
 @pytest.fixture
 def _async_test(request: pytest.FixtureRequest) -> None:
-    """Fail a test that does not run in Trio.
+    """Fail a test that does not run in Trio, or runs for many examples of Hypothesis.
 
     The Trio fixtures ask for this plain one first: where pytest-trio refuses a test, it
     does so inside pytest's machinery, and the tests that follow fail too.
     """
+    if getattr(request.function, "is_hypothesis_test", False):
+        pytest.fail(
+            "@given runs a test for many examples, but pytest makes port_pair and port_browser once: open new ports in "
+            "the test, with open_port_pair(nursery) in `async with trio.open_nursery() as nursery`, or open_browser()",
+            pytrace=False,
+        )
     if request.node.get_closest_marker("trio") is None:
         pytest.fail(
             f"port_pair and port_browser need Trio: make the test async (async def {request.node.name}), and let "

@@ -62,7 +62,7 @@ def test_beyond_the_limit_the_call_raises(levels: int, inner: Any) -> None:
 
 
 def test_beyond_the_limit_the_call_raises_even_if_it_could_be_encoded() -> None:
-    """msgspec goes deeper than the limit in some versions of Python."""
+    """Some versions of Python let msgspec go deeper than the limit."""
     levels = MAX_LEVELS + 1
     with pytest.raises(NotSerializableError, match="10,000 levels"):
         encode(nested(levels, 1), b"[" * levels + b"]" * levels)

@@ -136,6 +136,44 @@ def test_a_sync_test(run, fixture: str) -> None:
     result.stdout.no_fnmatch_line("*AssertionError*")
 
 
+@pytest.mark.parametrize("fixture", ["port_pair", "port_browser"])
+def test_examples_of_hypothesis(run, fixture: str) -> None:
+    """A fixture is made once and not for each example: the refusal says so, first of all @given, and what to do."""
+    result = run(
+        f"""
+        from hypothesis import given, strategies
+
+        @given(number=strategies.integers())
+        async def test_it({fixture}, number):
+            pass
+
+        class TestIt:
+            @given(number=strategies.integers())
+            async def test_method(self, {fixture}, number):
+                pass
+        """
+    )
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["@given runs a test for many examples, *open_port_pair(nursery)*"])
+
+
+def test_a_recorder_as_a_listener(run) -> None:
+    """It fails its test, and pytest goes on."""
+    result = run(
+        """
+        async def test_it(port_pair, port_recorder):
+            opener, receiver = port_pair
+            receiver.on_disconnect.add_listener(port_recorder)
+            opener.disconnect()
+
+        async def test_next(port_pair):
+            assert port_pair
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*observer=recorder*", "*Ports*"])
+
+
 def test_a_failing_test_without_a_conversation(run) -> None:
     """If nothing was recorded, the report shows nothing."""
     result = run(

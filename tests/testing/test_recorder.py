@@ -112,3 +112,16 @@ async def test_very_many_ports(nursery: trio.Nursery) -> None:
     """They have no columns any more, only numbers."""
     chart = await talk(nursery, 11)
     assert '21: ├─ posts "a message that… ─▶' in chart.splitlines()
+
+
+async def test_a_recorder_is_not_a_listener() -> None:
+    """As a listener it says what it is for, and its chart can be drawn all the same."""
+    recorder = ConversationRecorder()
+    with pytest.RaisesGroup(pytest.RaisesExc(TypeError, match="observer=recorder")):
+        async with trio.open_nursery() as nursery:
+            opener, receiver = trio_ports.open_port_pair(nursery, observer=recorder)
+            with pytest.raises(TypeError):
+                receiver.on_message.add_listener(recorder)  # type: ignore[arg-type]
+            receiver.on_disconnect.add_listener(recorder)  # type: ignore[arg-type]
+            opener.disconnect()
+    assert "is told of the end" in recorder.draw()

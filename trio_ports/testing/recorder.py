@@ -31,7 +31,15 @@ class ConversationRecorder:
         self.observations: list[Observation] = []
 
     def __call__(self, observation: Observation) -> None:
-        """Record an observation."""
+        """Record an observation.
+
+        Raises:
+            TypeError: this is something else, because the recorder was added to an event as a listener.
+        """
+        if not isinstance(observation, Observation):
+            raise TypeError(
+                f"a recorder observes ports (observer=recorder), and is not a listener: got {observation!r}"
+            )
         self.observations.append(observation)
 
     def draw(self) -> str:
