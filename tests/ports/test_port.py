@@ -504,6 +504,9 @@ async def test_statistics_and_repr(nursery: trio.Nursery) -> None:
         "messages_unsent": 0,
         "max_buffer_size": 7,
         "tasks_waiting_send": 0,
+        "bytes_waiting": 0,
+        "bytes_unsent": 0,
+        "max_buffer_bytes": 64 * 2**20,
     }
     assert repr(opener) == f"<Port 'talk' (opener, open) at {id(opener):#x}>"
     opener.post_message(1)
@@ -678,4 +681,4 @@ def test_what_a_host_loop_may_call() -> None:
     while not outcomes:
         jobs.get()()
     outcomes[0].unwrap()
-    assert full == ["1 messages wait at the other end; `await port.send(message)` waits for room"]
+    assert full == ["1 messages wait at the other end, of 7 bytes; `await port.send(message)` waits for room"]

@@ -31,6 +31,7 @@ async def open_browser(
     dialect: DialectName = "trio",
     listener_errors: ListenerErrors | None = None,
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float | None = None,
     observer: Observer | None = None,
     manifest_folders: Sequence[str | Path] | None = None,
@@ -48,6 +49,8 @@ async def open_browser(
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
         max_buffer_size: how many messages may wait in each direction of a connection, an int of at least 1 or
             ``math.inf``; the dialect's own (1,024 in ``"trio"``) unless given.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            the dialect's own unless given. One message alone may have more.
         max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"`` and ``"chrome"``.
         observer: called with a record of everything that happens to the browser's ports.
         manifest_folders: where native manifests are looked for, instead of where browsers look.
@@ -62,7 +65,9 @@ async def open_browser(
     require_trio("open_browser")
     if bus is not None and not hasattr(bus, "share"):
         raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
-    options = make_options(dialect, listener_errors, max_buffer_size, max_message_bytes, observer)
+    options = make_options(
+        dialect, listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
+    )
     folders = None if manifest_folders is None else check_folders(manifest_folders)
     registry = Registry(options, folders, first_number=0 if bus is None else secrets.randbits(32))
     body = Body()

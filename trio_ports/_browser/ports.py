@@ -20,6 +20,7 @@ def open_ends(options: Options, receivers: int = 1) -> tuple[End, list[End]]:
     return open_connection(
         receivers,
         max_buffer_size=options.max_buffer_size,
+        max_buffer_bytes=options.max_buffer_bytes,
         receiver_disconnects=options.dialect.receiver_disconnects,
         receiver_vanishes=options.dialect.receiver_vanishes,
     )

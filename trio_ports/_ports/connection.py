@@ -13,6 +13,7 @@ leaves carries this out.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias, final
 
@@ -190,7 +191,7 @@ class End:
         """
         if self._connection is None:
             raise trio.BrokenResourceError
-        if not self.out.has_room():
+        if not self.out.has_room(frame):
             raise trio.WouldBlock
         self.put(frame)
 
@@ -207,6 +208,8 @@ class End:
         room = max(lane.bound - lane.used, 0)
         if room < len(frames):
             frames = frames[: int(room)]
+        if sum(map(len, frames)) > lane.room:
+            return self._send_to_each(frames)
         if frames:
             lane.put_many(frames)
         return len(frames)
@@ -241,7 +244,7 @@ class End:
             self.only.put(frame)
         else:
             for lane in self.out.lanes:
-                if self.out.counts(lane) or lane.used < self.out.bound:
+                if self.out.counts(lane) or lane.fits(self.out.bound - 1, frame):
                     lane.put(frame)
                 else:
                     unread.add(lane)
@@ -284,6 +287,11 @@ class End:
     def unsent(self) -> int:
         """How many messages from here still wait at the slowest receiver."""
         return max((lane.used for lane in self.out.lanes), default=0)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes of messages from here still wait at the receiver where most do."""
+        return max((lane.used_bytes for lane in self.out.lanes), default=0)
 
     @property
     def tasks_waiting(self) -> int:
@@ -433,6 +441,7 @@ def open_connection(
     receivers: int = 1,
     *,
     max_buffer_size: float,
+    max_buffer_bytes: float = math.inf,
     receiver_disconnects: Leaving = "last",
     receiver_vanishes: Leaving = "last",
 ) -> tuple[End, list[End]]:
@@ -441,12 +450,14 @@ def open_connection(
     Args:
         receivers: how many; without any, nobody is there to send to.
         max_buffer_size: how many messages may wait in each direction.
+        max_buffer_bytes: how many bytes they may have together; one message alone may have more.
         receiver_disconnects: what follows when a receiver disconnects; see rule 26.
         receiver_vanishes: what follows when its owner goes away.
     """
     number = next(_numbers)
     connection = Connection(receiver_disconnects, receiver_vanishes)
-    forth, back = Direction(max_buffer_size, receivers), Direction(max_buffer_size, 1)
+    forth = Direction(max_buffer_size, max_buffer_bytes, receivers)
+    back = Direction(max_buffer_size, max_buffer_bytes, 1)
     opener = connection.opener = End("opener", number, connection, next(iter(back.lanes)), forth)
     ends = [End("receiver", number, connection, lane, back) for lane in forth.lanes]
     connection.receivers.update(dict.fromkeys(ends))

@@ -385,6 +385,7 @@ class Delivery:
                 head = lane.head or lane.begin()
             frame = head.popleft()
             lane.used -= 1
+            lane.room += len(frame)
             if blocked:
                 direction.settle()
             if not listeners:

@@ -17,6 +17,7 @@ takes a fifth off a round trip.
 from __future__ import annotations
 
 import math
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias, final
@@ -42,7 +43,20 @@ class Sender(Protocol):
 class Lane:
     """One end's inbox."""
 
-    __slots__ = ("bound", "direction", "head", "heard", "idle", "over", "sink", "sleeper", "source", "tail", "used")
+    __slots__ = (
+        "bound",
+        "direction",
+        "head",
+        "heard",
+        "idle",
+        "over",
+        "room",
+        "sink",
+        "sleeper",
+        "source",
+        "tail",
+        "used",
+    )
 
     def __init__(self, direction: Direction) -> None:
         # Without [Batch]: that alone would take a tenth of the time of opening a connection.
@@ -55,8 +69,11 @@ class Lane:
         """The last batch in the channel, as long as it is there: new messages join it."""
         self.direction: Direction = direction
         self.bound: float = direction.bound
+        """How many messages may wait, for whoever takes the short cut; 0 while a task waits with a message."""
         self.used: int = 0
         """How many messages are waiting, in the channel and in ``head``."""
+        self.room: int = direction.room
+        """How many more bytes may wait; less than 0 if one message alone has more than may wait."""
         self.heard: bool = False
         """Whether somebody listens or has read here: then this lane's bound holds the sender back."""
         self.over: bool = False
@@ -65,6 +82,19 @@ class Lane:
         """The task that waits for a message or for the end."""
         self.idle: trio.Event | None = None
         """Set when the task that takes messages here comes back for another one, and there is none."""
+
+    @property
+    def used_bytes(self) -> int:
+        """How many bytes are waiting."""
+        return self.direction.room - self.room
+
+    def fits(self, most: float, frame: bytes | None) -> bool:
+        """Return whether at most so many messages wait, and there is room for ``frame``, or for all that waits.
+
+        One message alone may have more bytes than may wait, because it could never be sent otherwise.
+        """
+        size, alone = (0, 1) if frame is None else (len(frame), 0)
+        return self.used <= most and (size <= self.room or self.used <= alone)
 
     # Putting in ----------------------------------------------------------------------------
 
@@ -81,6 +111,7 @@ class Lane:
         else:
             self.tail.append(frame)
         self.used += 1
+        self.room -= len(frame)
 
     @enable_ki_protection
     def put_many(self, frames: list[bytes]) -> None:
@@ -95,6 +126,7 @@ class Lane:
         else:
             self.tail.extend(frames)
         self.used += len(frames)
+        self.room -= sum(map(len, frames))
 
     def finish(self) -> None:
         """Note that no more messages will come; those in the lane can still be taken."""
@@ -168,6 +200,7 @@ class Lane:
         """Take out a message, or raise as `take` does, or ``trio.WouldBlock``."""
         frame = (self.head or self.begin()).popleft()
         self.used -= 1
+        self.room += len(frame)
         if self.direction.blocked:
             self.direction.settle()
         return frame
@@ -178,6 +211,7 @@ class Lane:
         while self.used and max_bytes > 0:
             frame = (self.head or self.begin()).popleft()
             self.used -= 1
+            self.room += len(frame)
             max_bytes -= len(frame)
             frames.append(frame)
         if self.direction.blocked:
@@ -195,6 +229,7 @@ class Lane:
         self.sink.close()
         self.head, self.tail = NO_BATCH, None
         self.used = 0
+        self.room = self.direction.room
         if not self.over:
             self.finish()
 
@@ -203,10 +238,13 @@ class Lane:
 class Direction:
     """The lanes that one side of a connection sends into, and who waits for room in them."""
 
-    __slots__ = ("blocked", "bound", "lanes", "shared", "undecided")
+    __slots__ = ("blocked", "bound", "lanes", "max_bytes", "room", "shared", "undecided")
 
-    def __init__(self, bound: float, lanes: int) -> None:
+    def __init__(self, bound: float, max_bytes: float, lanes: int) -> None:
         self.bound: float = bound
+        self.max_bytes: float = max_bytes
+        self.room: int = int(min(max_bytes, sys.maxsize))
+        """How many bytes may wait in each lane; a whole number, which is faster to count with."""
         self.lanes: dict[Lane, None] = {Lane(self): None for _ in range(lanes)}
         self.shared: bool = False
         """Whether the same messages are sent to receivers elsewhere as well."""
@@ -223,16 +261,26 @@ class Direction:
         """Return whether a lane's bound holds the sender back, even though there are other lanes."""
         return lane.heard or self.undecided > 0
 
-    def holds(self, most: float) -> bool:
-        """Return whether at most so many messages wait. Among several receivers, one that never read does not count."""
+    def holds(self, most: float, frame: bytes | None = None) -> bool:
+        """Return what `Lane.fits` returns. Among several receivers, one that never read does not count."""
         only = self.only()
         if only is not None:
-            return only.used <= most
-        return all(not self.counts(lane) or lane.used <= most for lane in self.lanes)
+            return only.fits(most, frame)
+        return all(not self.counts(lane) or lane.fits(most, frame) for lane in self.lanes)
 
-    def has_room(self) -> bool:
-        """Return whether there is room for another message."""
-        return self.holds(self.bound - 1)
+    def has_room(self, frame: bytes) -> bool:
+        """Return whether there is room for this message, and no other waits for room."""
+        return not self._is_queued and self.holds(self.bound - 1, frame)
+
+    @property
+    def _is_queued(self) -> bool:
+        """Whether a task waits with a message. A smaller one for which there is room must not overtake it."""
+        return any(frame is not None for _, frame, _ in self.blocked.values())
+
+    def _mind_queue(self) -> None:
+        bound = 0 if self._is_queued else self.bound
+        for lane in self.lanes:
+            lane.bound = bound
 
     @enable_ki_protection
     async def wait(self, end: Sender, frame: bytes | None, most: float) -> None:
@@ -244,10 +292,12 @@ class Direction:
 
         def abort(_: RaiseCancelT) -> Abort:
             del self.blocked[task]
+            self._mind_queue()
             self.settle()  # The next task may need less room: a listener only waits to get back to the bound.
             return Abort.SUCCEEDED
 
         self.blocked[task] = (end, frame, most)
+        self._mind_queue()
         await wait_task_rescheduled(abort)
 
     @enable_ki_protection
@@ -255,7 +305,7 @@ class Direction:
         """Send the messages of waiting tasks, first come first served, as far as there is room."""
         while self.blocked:
             task, (end, frame, most) = next(iter(self.blocked.items()))
-            if not self.holds(most):
+            if not self.holds(most, frame):
                 return
             self._serve(task, end, frame)
 
@@ -271,11 +321,13 @@ class Direction:
         for task, (end, _, _) in tuple(self.blocked.items()):
             if end is sender:
                 del self.blocked[task]
+                self._mind_queue()
                 reschedule(task, outcome.Error(error()))
 
     def _serve(self, task: Task, end: Sender, frame: bytes | None) -> None:
         """Send the message of a waiting task, and let the task go on."""
         del self.blocked[task]
+        self._mind_queue()
         if frame is not None:
             end.put(frame)
         reschedule(task)

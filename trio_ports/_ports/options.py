@@ -22,6 +22,7 @@ class Options:
     dialect: Dialect
     listener_errors: ListenerErrors
     max_buffer_size: float
+    max_buffer_bytes: float
     max_message_bytes: float
     observer: Observer | None
     encoder: Encoder
@@ -45,6 +46,8 @@ def make_options(
     max_buffer_size: float | None = None,
     max_message_bytes: float | None = None,
     observer: Observer | None = None,
+    *,
+    max_buffer_bytes: float | None = None,
 ) -> Options:
     """Check the options that every opener takes; None means the dialect's own."""
     table = find_dialect(dialect)
@@ -53,11 +56,13 @@ def make_options(
         raise ValueError(f'listener_errors must be "raise" or "log", not {listener_errors!r}')
     buffer_size = table.max_buffer_size if max_buffer_size is None else max_buffer_size
     check_limit("max_buffer_size", buffer_size)
+    buffer_bytes = table.max_buffer_bytes if max_buffer_bytes is None else max_buffer_bytes
+    check_limit("max_buffer_bytes", buffer_bytes)
     message_bytes = table.max_message_bytes if max_message_bytes is None else max_message_bytes
     check_limit("max_message_bytes", message_bytes)
     if observer is not None and not callable(observer):
         raise TypeError(f"observer must be callable, not {observer!r}")
-    options = _share_options(table, errors, buffer_size, message_bytes)
+    options = _share_options(table, errors, buffer_size, buffer_bytes, message_bytes)
     if observer is None:
         return options
     observers = [observer] if options.observer is None else [options.observer, observer]
@@ -66,7 +71,11 @@ def make_options(
 
 @functools.lru_cache(maxsize=64)
 def _share_options(
-    dialect: Dialect, listener_errors: ListenerErrors, max_buffer_size: float, max_message_bytes: float
+    dialect: Dialect,
+    listener_errors: ListenerErrors,
+    max_buffer_size: float,
+    max_buffer_bytes: float,
+    max_message_bytes: float,
 ) -> Options:
     """Return the same record for the same options: it costs as much as a connection, in time and in memory."""
     too_large = dialect.too_large_text if max_message_bytes == dialect.max_message_bytes else None
@@ -74,6 +83,7 @@ def _share_options(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
+        max_buffer_bytes=max_buffer_bytes,
         max_message_bytes=max_message_bytes,
         observer=joined([log_failures]) if listener_errors == "log" else None,
         encoder=Encoder(max_message_bytes=max_message_bytes, too_large_text=too_large),

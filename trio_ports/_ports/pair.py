@@ -27,6 +27,7 @@ def open_port_pair(
     *,
     dialect: DialectName = "trio",
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float | None = None,
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
@@ -48,6 +49,8 @@ def open_port_pair(
         dialect: ``"trio"``, ``"firefox"`` or ``"chrome"``.
         max_buffer_size: how many messages may wait in each direction, an int of at least 1 or ``math.inf``;
             the dialect's own (1,024 in ``"trio"``) unless given.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            64 MiB in ``"trio"``. One message alone may have more.
         max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"``.
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
         observer: called with a record of everything that happens to the two ports.
@@ -67,6 +70,7 @@ def open_port_pair(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
+        max_buffer_bytes=max_buffer_bytes,
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
@@ -74,6 +78,7 @@ def open_port_pair(
     scope = scope_of(nursery)  # First: if the nursery is closed this raises, and no port exists.
     near, (far,) = open_connection(
         max_buffer_size=options.max_buffer_size,
+        max_buffer_bytes=options.max_buffer_bytes,
         receiver_disconnects=options.dialect.receiver_disconnects,
         receiver_vanishes=options.dialect.receiver_vanishes,
     )

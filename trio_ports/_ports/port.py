@@ -58,6 +58,12 @@ class PortStatistics:
     """How many may wait in each direction."""
     tasks_waiting_send: int
     """How many tasks of this side wait for room."""
+    bytes_waiting: int
+    """How many bytes the messages have, encoded, that have arrived and not been taken yet."""
+    bytes_unsent: int
+    """How many bytes wait at the receiver where most do, of messages posted here."""
+    max_buffer_bytes: float
+    """How many bytes may wait in each direction."""
 
 
 @final
@@ -159,6 +165,9 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             messages_unsent=end.unsent,
             max_buffer_size=end.out.bound,
             tasks_waiting_send=end.tasks_waiting,
+            bytes_waiting=end.lane.used_bytes,
+            bytes_unsent=end.unsent_bytes,
+            max_buffer_bytes=end.out.max_bytes,
         )
 
     def __reduce__(self) -> NoReturn:
@@ -193,13 +202,16 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
-            usual = len(frame) <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
+            size = len(frame)
+            usual = size <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
         except Exception:
-            frame, usual = None, False
+            frame, size, usual = None, 0, False
         if frame is None or not usual:
             frame = encoder.encode(message, frame)
+            size = len(frame)
         lane = self._end.only
-        if lane is not None and lane.used < lane.bound:  # Nearly always; this is end.send_nowait(), without the calls.
+        if lane is not None and lane.used < lane.bound and size <= lane.room:
+            # Nearly always; this is end.send_nowait(), without the calls.
             task = lane.sleeper
             if task is not None:
                 lane.sleeper = None
@@ -212,6 +224,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
             else:
                 lane.tail.append(frame)
             lane.used += 1
+            lane.room -= size
             if self._observer is not None:
                 self._observer(Posted(self, frame))
         else:
@@ -231,15 +244,17 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         encoder = self._encoder
         try:
             frame = encoder.encode_json(message)
-            usual = len(frame) <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
+            size = len(frame)
+            usual = size <= encoder.plain_bytes and 0xC4 not in encoder.mark(message)
         except Exception:
-            frame, usual = None, False
+            frame, size, usual = None, 0, False
         if frame is None or not usual:
             frame = encoder.encode(message, frame)
+            size = len(frame)
         # A task whose own cancelled scope took the port with it is to see the cancellation, not an error.
         await trio.lowlevel.checkpoint_if_cancelled()
         lane = self._end.only
-        if lane is not None and lane.used < lane.bound:  # Nearly always, as in post_message.
+        if lane is not None and lane.used < lane.bound and size <= lane.room:  # Nearly always, as in post_message.
             lane.put(frame)
             if self._observer is not None:
                 self._observer(Posted(self, frame))
@@ -262,7 +277,8 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         except trio.WouldBlock:
             if not self._delivery.may_exceed():
                 raise trio.WouldBlock(
-                    f"{end.out.bound} messages wait at the other end; `await port.send(message)` waits for room"
+                    f"{end.unsent} messages wait at the other end, of {end.unsent_bytes} bytes; "
+                    "`await port.send(message)` waits for room"
                 ) from None
             end.put_before_waiting(frame)
 
@@ -272,7 +288,7 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         if end.state is not State.OPEN:
             raise self._delivery.after_close()
         try:
-            if self._options.dialect.keeps_unheard_messages or not end.out.has_room():
+            if self._options.dialect.keeps_unheard_messages or not end.out.has_room(frame):
                 await end.send(frame)
             else:
                 end.send_nowait(frame)

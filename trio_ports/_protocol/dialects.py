@@ -51,6 +51,8 @@ class Dialect:
     dropped on arrival."""
     max_buffer_size: float = 1024
     """How many messages may wait in one direction, unless another bound is given."""
+    max_buffer_bytes: float = 64 * MIB
+    """How many bytes they may have together; one message alone may always have more."""
     max_message_bytes: float = 64 * MIB
     """The largest encoded message, in bytes, unless another limit is given."""
     too_large_text: str | None = None
@@ -117,6 +119,7 @@ FIREFOX: Final = Dialect(
     name="firefox",
     keeps_unheard_messages=False,
     max_buffer_size=math.inf,
+    max_buffer_bytes=math.inf,
     max_message_bytes=math.inf,
     tells_late_listeners=False,
     tells_crashes=False,
@@ -147,6 +150,7 @@ CHROME: Final = Dialect(
     name="chrome",
     keeps_unheard_messages=False,
     max_buffer_size=math.inf,
+    max_buffer_bytes=math.inf,
     too_large_text="Message exceeded maximum allowed size of 64MiB.",
     tells_late_listeners=False,
     keeps_error=False,

@@ -40,7 +40,7 @@ async def open_carried_port(
     needs to finish in good order. With ``ends_block``, the error that the port's end raises
     in the block goes no further, as it is with a port that has a sender.
     """
-    near, (far,) = open_connection(max_buffer_size=options.max_buffer_size)
+    near, (far,) = open_connection(max_buffer_size=options.max_buffer_size, max_buffer_bytes=options.max_buffer_bytes)
     body = Body()
     with body.joined():
         async with trio.open_nursery() as nursery:

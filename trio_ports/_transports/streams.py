@@ -28,6 +28,7 @@ def open_stream_port(
     *,
     dialect: DialectName = "trio",
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float | None = None,
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
@@ -53,6 +54,8 @@ def open_stream_port(
         max_buffer_size: how many messages may wait in each direction, an int of at least
             1 or ``math.inf``; the dialect's own unless given. When they are full, nothing
             more is read from the stream.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            the dialect's own unless given. One message alone may have more.
         max_message_bytes: the largest encoded message in both directions, in bytes,
             likewise.
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
@@ -74,6 +77,7 @@ def open_stream_port(
         dialect=dialect,
         listener_errors=listener_errors,
         max_buffer_size=max_buffer_size,
+        max_buffer_bytes=max_buffer_bytes,
         max_message_bytes=max_message_bytes,
         observer=observer,
     )

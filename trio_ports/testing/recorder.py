@@ -37,9 +37,7 @@ class ConversationRecorder:
             TypeError: this is something else, because the recorder was added to an event as a listener.
         """
         if not isinstance(observation, Observation):
-            raise TypeError(
-                f"a recorder observes ports (observer=recorder), and is not a listener: got {observation!r}"
-            )
+            raise TypeError(f"a recorder is an observer (observer=recorder) and not a listener: got {observation!r}")
         self.observations.append(observation)
 
     def draw(self) -> str:

@@ -31,6 +31,7 @@ async def connect_native(
     browser: str | None = None,
     manifest_folders: Sequence[Folder] | None = None,
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float | None = None,
     max_incoming_bytes: float = FROM_APPLICATION_BYTES,
     listener_errors: ListenerErrors | None = None,
@@ -58,6 +59,8 @@ async def connect_native(
         max_buffer_size: how many messages may wait in each direction, an int of at
             least 1 or ``math.inf``; 1,024 unless given. When they are full, nothing
             more is read from the application.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            64 MiB unless given. One message alone may have more.
         max_message_bytes: the largest message to the application, encoded, in bytes; 64
             MiB unless given.
         max_incoming_bytes: the largest message from the application, in bytes; 1 MiB,
@@ -79,7 +82,9 @@ async def connect_native(
     check_limit("max_incoming_bytes", max_incoming_bytes)
     if on_stderr is not None and not callable(on_stderr):
         raise TypeError(f"on_stderr must be a function of a line of text, not {on_stderr!r}")
-    options = make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer)
+    options = make_options(
+        "trio", listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
+    )
     decoder = options.decoder(message_type)
     manifest = find_manifest(application, extension_id=extension_id, browser=browser, manifest_folders=manifest_folders)
     process = await start_application(manifest, extension_id, family_for(extension_id, browser))

@@ -168,7 +168,9 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         arguments = await receive_handshake(stream)
         if arguments is None:
             return None
-        near, (far,) = open_connection(max_buffer_size=self._options.max_buffer_size)
+        near, (far,) = open_connection(
+            max_buffer_size=self._options.max_buffer_size, max_buffer_bytes=self._options.max_buffer_bytes
+        )
         await self._arrived.send((near, arguments))
         return far
 
@@ -184,6 +186,7 @@ async def open_native_listener(
     *,
     folder: Folder | None = None,
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float = FROM_APPLICATION_BYTES,
     max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
     listener_errors: ListenerErrors | None = None,
@@ -221,6 +224,8 @@ async def open_native_listener(
         max_buffer_size: how many messages may wait in each direction of a connection,
             an int of at least 1 or ``math.inf``; 1,024 unless given. When they are
             full, nothing more is read from the relay, and so from the browser.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            64 MiB unless given. One message alone may have more.
         max_message_bytes: the largest message to a browser, encoded, in bytes. Browsers
             end the connection when a message is larger than 1 MiB.
         max_incoming_bytes: the largest message from a browser, in bytes: 64 MiB,
@@ -246,7 +251,11 @@ async def open_native_listener(
     check_application_name(application, TRIO)
     check_folder("folder", folder)
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    options = for_application(make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer))
+    options = for_application(
+        make_options(
+            "trio", listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
+        )
+    )
     decoder = options.decoder(message_type)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as holding:

@@ -47,6 +47,7 @@ trio_ports.native.install() and trio_ports.native.connect_native(), from a few l
 async def open_native_port(
     *,
     max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
     max_message_bytes: float = FROM_APPLICATION_BYTES,
     max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
     listener_errors: ListenerErrors | None = None,
@@ -78,6 +79,8 @@ async def open_native_port(
         max_buffer_size: how many messages may wait in each direction, an int of at
             least 1 or ``math.inf``; 1,024 unless given. When they are full, nothing
             more is read from the browser.
+        max_buffer_bytes: how many bytes these messages may have together, encoded, likewise;
+            64 MiB unless given. One message alone may have more.
         max_message_bytes: the largest message to the browser, encoded, in bytes.
             Browsers end the connection when a message is larger than 1 MiB.
         max_incoming_bytes: the largest message from the browser, in bytes: 64 MiB,
@@ -96,7 +99,9 @@ async def open_native_port(
     """
     require_trio("open_native_port")
     check_limit("max_incoming_bytes", max_incoming_bytes)
-    options = make_options("trio", listener_errors, max_buffer_size, max_message_bytes, observer)
+    options = make_options(
+        "trio", listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
+    )
     if os.isatty(0):
         raise SystemExit(TERMINAL_TEXT.format(program=sys.argv[0]))
     # `sys.orig_argv` would have the interpreter's own arguments too.
