@@ -149,6 +149,16 @@ async def test_a_page_outside_the_extension() -> None:
         assert world.extension.open_page("page.html?next=https://a/").url.endswith("/page.html?next=https://a/")
 
 
+@each_dialect
+async def test_the_address_of_a_page_is_written_as_browsers_write_it(dialect: Any) -> None:
+    """Inside an extension whose id no address could have."""
+    async with open_world(dialect=dialect) as world:
+        extension = world.browser.install("any text: [")
+        base = extension.open_page().url.removesuffix("/background.html")
+        assert extension.open_page("/a b/../my page.html?ä#b").url == f"{base}/my%20page.html?%C3%A4#b"
+        assert base == extension._entry.base_url
+
+
 async def test_from_another_thread() -> None:
     """Everything that opens or closes says that it must be called inside Trio."""
     async with open_world() as world:

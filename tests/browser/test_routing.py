@@ -14,7 +14,9 @@ from trio_ports._browser.entries import ContextEntry
 from trio_ports._browser.registry import Registry
 from trio_ports._browser.routing import describe_opener, find_receivers
 from trio_ports._ports.options import make_options
+from trio_ports._protocol.urls import parse_url
 
+URL = parse_url("https://example.org/")
 NOBODY = "Could not establish connection. Receiving end does not exist."
 
 
@@ -258,9 +260,12 @@ def test_no_connect_looks_through_all_scripts_or_tabs() -> None:
     """Neither runtime.connect, nor tabs.connect with a tab, a frame or a document; and none of it needs Trio."""
     registry = make_registry()
     extension = registry.install("notes@example.org", None)
-    background, page = (listen(registry.open_page(extension, f"{name}.html", None)) for name in ("background", "page"))
-    tab, other = registry.open_tab("https://example.org/"), registry.open_tab("https://example.org/")
-    frame = registry.open_frame(tab, "https://example.org/inner")
+    background, page = (
+        listen(registry.open_page(extension, parse_url(f"extension://a/{name}.html"), None))
+        for name in ("background", "page")
+    )
+    tab, other = registry.open_tab(URL), registry.open_tab(URL)
+    frame = registry.open_frame(tab, URL)
     top, inner, far = (listen(registry.open_script(it, extension)) for it in (tab.frames[0], frame, other.frames[0]))
     registry.tabs, registry.documents = Untouched(registry.tabs), Untouched(registry.documents)
     registry.contexts, extension.contexts = Untouched(registry.contexts), Untouched(extension.contexts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from support import World, each_dialect, open_world, settle
 
 from trio_ports import MessageSender, Port, SenderTab
@@ -73,6 +74,55 @@ async def test_sender_of_a_content_script(dialect: Any) -> None:
         )
         tab.navigate("https://example.org/next")
         assert sender.tab == SenderTab(tab.id, "https://example.org/")
+
+
+SHOP = "https://shop.example.org"
+
+
+@pytest.mark.parametrize(
+    ("url", "sandboxed", "origin"),
+    [
+        ("https://ads.example.org:443/", False, "https://ads.example.org"),
+        ("https://ads.example.org:443/", True, "null"),
+        ("about:blank", False, SHOP),
+        ("about:blank", True, "null"),
+        ("about:srcdoc", False, SHOP),
+        ("about:srcdoc", True, "null"),
+        ("blob:https://ads.example.org/7d1f", False, "https://ads.example.org"),
+        ("data:text/html,hello", False, "null"),
+    ],
+)
+@each_dialect
+async def test_origin_of_a_frame(dialect: Any, url: str, sandboxed: bool, origin: str) -> None:
+    """Rule 9: without an address of its own it has the page's, and in a sandbox nobody's, also after a navigation."""
+    async with open_world(dialect=dialect) as world:
+        world.listen()
+        tab = world.browser.open_tab(f"{SHOP}/cart")
+        frame = tab.open_frame(url, sandboxed=sandboxed)
+        for _ in range(2):
+            sender = await sender_of(world, world.extension.inject(tab, frame.id).runtime.connect())
+            assert (sender.url, sender.origin) == (frame.url, origin)
+            assert sender.tab == SenderTab(tab.id, f"{SHOP}/cart")
+            frame.navigate(url)
+
+
+@each_dialect
+async def test_origin_of_a_blank_frame_is_that_of_the_page_which_is_there_now(dialect: Any) -> None:
+    """Rule 9: a web page, an extension's page, or a blank one, which has an origin of its own."""
+    async with open_world(dialect=dialect) as world:
+        world.listen()
+        tab = world.browser.open_tab()
+        page = world.extension.open_page("page.html", tab=tab)
+        bases = [page.url.removesuffix("/page.html")]
+        blank = tab.open_frame("about:blank")
+        senders = [await sender_of(world, world.extension.inject(tab, blank.id).runtime.connect())]
+        for url, origin in ((f"{SHOP}/", SHOP), ("about:blank", "null")):
+            tab.navigate(url)
+            blank = tab.open_frame("about:blank")
+            senders.append(await sender_of(world, world.extension.inject(tab, blank.id).runtime.connect()))
+            bases.append(origin)
+        senders.append(await sender_of(world, world.extension.inject(tab).runtime.connect()))
+        assert [sender.origin for sender in senders] == [*bases, "null"]
 
 
 @each_dialect

@@ -239,8 +239,23 @@ async def test_bad_urls(url: Any, error: type[Exception]) -> None:
         for call in (world.browser.open_tab, tab.navigate, tab.open_frame, tab.frames[0].navigate):
             with pytest.raises(error, match="url must"):
                 call(url)
+        with pytest.raises(TypeError, match="sandboxed must be"):
+            tab.open_frame("https://example.org/", sandboxed=1)  # type: ignore[arg-type]
         assert len(world.browser._registry.tabs) == len(tab.frames) == 1
         assert not script.closed
+
+
+async def test_urls_are_written_as_browsers_write_them() -> None:
+    """Whichever call brings them."""
+    async with open_world() as world:
+        tab = world.browser.open_tab("HTTPS://Bücher.example:443")
+        assert tab.url == "https://xn--bcher-kva.example/"
+        tab.navigate("https://example.org/a/../ä")
+        assert tab.url == "https://example.org/%C3%A4"
+        frame = tab.open_frame("http:\\\\example.org")
+        assert frame.url == "http://example.org/"
+        frame.navigate("data:,a\tb")
+        assert frame.url == "data:,ab"
 
 
 async def test_bad_frames() -> None:

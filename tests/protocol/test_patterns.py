@@ -26,7 +26,12 @@ from trio_ports._protocol.patterns import ExternallyConnectable, MatchPattern
         ("https://example.org/a.c", ["https://example.org/a.c"], ["https://example.org/abc"]),
         ("http://localhost:8080/*", ["http://localhost:8080/x"], ["http://localhost/x", "http://localhost:80/x"]),
         ("http://localhost/*", ["http://localhost:8080/x", "http://localhost/x"], ["http://localhosts/x"]),
+        ("https://example.org:443/*", ["https://example.org/", "https://example.org:443/"], ["https://example.org:1/"]),
+        ("*://example.org:80/*", ["http://example.org/"], ["https://example.org/"]),
+        ("http://[::1]:80/*", ["http://[0::1]/"], ["http://[::2]/", "http://[::1]:81/"]),
         ("https://EXAMPLE.org/*", ["https://example.ORG/"], []),
+        ("*://*.bücher.example/ä*?ü'", ["https://a.xn--bcher-kva.example/%C3%A4/?%C3%BC'"], ["https://b.example/ä?ü'"]),
+        ("moz-extension://6A1D/*", ["moz-extension://6a1d/page.html"], ["moz-extension://7/"]),
         ("file:///home/*", ["file:///home/me"], ["file:///etc"]),
         ("*://example.org/*", ["https://user@example.org/"], ["https://example.org.evil.net/"]),
     ],
@@ -39,7 +44,17 @@ def test_pattern_covers_what_mdn_says(pattern: str, inside: list[str], outside: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "example.org", "https://example.org", "https://*example.org/*", "https://a.*.org/*", "://a/*", "*"]
+    "text",
+    [
+        "",
+        "example.org",
+        "https://example.org",
+        "https://*example.org/*",
+        "https://a.*.org/*",
+        "://a/*",
+        "*",
+        "https://a b/*",
+    ],
 )
 def test_other_texts_are_no_patterns(text: str) -> None:
     """What is not a match pattern is refused, and named."""

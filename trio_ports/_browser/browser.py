@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, final
 
+import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import crash_error
 from .._protocol.errors import AlreadyInstalledError, LocalProtocolError
 from .._protocol.patterns import ExternallyConnectable
-from .._protocol.urls import find_fault
-from .._util import check_type
+from .._protocol.urls import Url, parse_url
+from .._util import check_flag, check_type
 from .entries import ContextEntry, ContextKind, Entry, ExtensionEntry, FrameEntry, TabEntry
 from .registry import Registry
 from .runtime import Runtime, Tabs
@@ -88,16 +89,17 @@ class Browser:
         """Open a tab.
 
         Args:
-            url: what it shows: a whole URL, with its scheme.
+            url: what it shows: a whole URL, with its scheme. It is written as browsers do: ``HTTP://Example.com``
+                becomes ``http://example.com/``.
 
         Raises:
             TypeError, ValueError: if ``url`` is not as above.
             trio.ClosedResourceError: after the end of the block.
         """
         self._registry.require_here("browser.open_tab")
-        _check_url(url)
+        whole = _read_url(url)
         self._registry.require_open()
-        return Tab._of(self._registry, self._registry.open_tab(url))
+        return Tab._of(self._registry, self._registry.open_tab(whole))
 
     def __repr__(self) -> str:
         registry = self._registry
@@ -146,7 +148,9 @@ class Extension(_Face[ExtensionEntry]):
             raise ValueError(f"path must be one inside the extension, as 'pages/options.html' is, not {path!r}")
         self._require_installed()
         shown_in = None if tab is None else self._require_tab(tab)
-        url = f"{self._entry.base_url}/{path.lstrip('/')}"
+        page = parse_url(f"http://extension/{path.lstrip('/')}")  # The id, which is any text, may not fit into a URL.
+        scheme, _, host = self._entry.base_url.partition("://")
+        url = attrs.evolve(page, scheme=scheme, host=host)
         return Context._of(self._registry, self._registry.open_page(self._entry, url, shown_in))
 
     @enable_ki_protection
@@ -224,17 +228,24 @@ class Tab(_Face[TabEntry]):
         return None if frame is None else Frame._of(self._registry, frame)
 
     @enable_ki_protection
-    def open_frame(self, url: str) -> Frame:
+    def open_frame(self, url: str, *, sandboxed: bool = False) -> Frame:
         """Add a frame to the document that the tab shows.
 
+        Args:
+            url: what it shows, as in `Browser.open_tab`. ``about:blank`` and ``about:srcdoc`` have the origin of the
+                tab's document.
+            sandboxed: whether it has the attribute ``sandbox`` without ``allow-same-origin``: whatever it shows has
+                the origin ``"null"``.
+
         Raises:
-            TypeError, ValueError: if ``url`` is not a whole URL.
+            TypeError, ValueError: for arguments that are not as above.
             trio.ClosedResourceError: if the tab is closed.
         """
         self._registry.require_here("tab.open_frame")
-        _check_url(url)
+        whole = _read_url(url)
+        check_flag("sandboxed", sandboxed)
         _require_open(self)
-        return Frame._of(self._registry, self._registry.open_frame(self._entry, url))
+        return Frame._of(self._registry, self._registry.open_frame(self._entry, whole, sandboxed=sandboxed))
 
     @enable_ki_protection
     def web_page_script(self, frame_id: int = 0) -> Context:
@@ -262,9 +273,9 @@ class Tab(_Face[TabEntry]):
             trio.ClosedResourceError: if the tab is closed.
         """
         self._registry.require_here("tab.navigate")
-        _check_url(url)
+        whole = _read_url(url)
         _require_open(self)
-        self._registry.navigate(self._entry.frames[0], url)
+        self._registry.navigate(self._entry.frames[0], whole)
 
     @enable_ki_protection
     def close(self) -> None:
@@ -313,9 +324,9 @@ class Frame(_Face[FrameEntry]):
             trio.ClosedResourceError: if the frame is closed.
         """
         self._registry.require_here("frame.navigate")
-        _check_url(url)
+        whole = _read_url(url)
         _require_open(self)
-        self._registry.navigate(self._entry, url)
+        self._registry.navigate(self._entry, whole)
 
     @enable_ki_protection
     def close(self) -> None:
@@ -448,8 +459,10 @@ def _require_frame(tab: TabEntry, frame_id: int) -> FrameEntry:
     return frame
 
 
-def _check_url(url: str) -> None:
-    """Raise unless ``url`` is a whole one, with its scheme, and a host where the web asks for one."""
+def _read_url(url: str) -> Url:
+    """Take ``url`` apart; raise unless it is a whole one."""
     check_type("url", url, str)
-    if fault := find_fault(url):
-        raise ValueError(f"url must be a whole one, as 'https://example.com/' is: {url!r} {fault}")
+    try:
+        return parse_url(url)
+    except ValueError as fault:
+        raise ValueError(f"url must be a whole one, as 'https://example.com/' is: {url!r} {fault}") from None

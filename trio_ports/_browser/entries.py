@@ -68,7 +68,10 @@ class FrameEntry(Entry):
 
     tab: TabEntry
     id: int
+    sandboxed: bool
+    """Whatever it shows has an origin of its own."""
     url: str = ""
+    origin: str = ""
     document_id: str = ""
     contexts: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
     """The live contexts in it, in the order they were opened."""
@@ -89,6 +92,7 @@ class ContextEntry(Entry):
 
     kind: ContextKind
     url: str
+    origin: str
     document_id: str
     script: Script
     """What runs in it."""

@@ -18,6 +18,7 @@ from .._ports.options import Options
 from .._ports.scopes import Scope
 from .._protocol.errors import PortError
 from .._protocol.patterns import ExternallyConnectable
+from .._protocol.urls import OPAQUE_ORIGIN, Url
 from .._util import require_trio
 from .calls import Elsewhere
 from .entries import ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
@@ -92,21 +93,21 @@ class Registry:
             for context in tuple(extension.contexts):
                 self.close_context(context)
 
-    def open_tab(self, url: str) -> TabEntry:
+    def open_tab(self, url: Url) -> TabEntry:
         """Add a tab with its top frame."""
         tab = TabEntry(id=next(self._tab_ids))
         self.tabs[tab.id] = tab
         self.open_frame(tab, url)
         return tab
 
-    def open_frame(self, tab: TabEntry, url: str) -> FrameEntry:
+    def open_frame(self, tab: TabEntry, url: Url, *, sandboxed: bool = False) -> FrameEntry:
         """Add a frame to a tab."""
-        frame = FrameEntry(tab=tab, id=next(tab.frame_ids))
+        frame = FrameEntry(tab=tab, id=next(tab.frame_ids), sandboxed=sandboxed)
         tab.frames[frame.id] = frame
         self._show_document(frame, url)
         return frame
 
-    def navigate(self, frame: FrameEntry, url: str) -> None:
+    def navigate(self, frame: FrameEntry, url: Url) -> None:
         """Show another document in a frame. What ran there ends; of a top frame, all other frames close."""
         if frame.id == 0:
             for other in tuple(frame.tab.frames.values())[1:]:
@@ -131,8 +132,10 @@ class Registry:
         del frame.tab.frames[frame.id]
         self._end_document(frame)
 
-    def _show_document(self, frame: FrameEntry, url: str) -> None:
-        frame.url, frame.document_id = url, self._new_document_id()
+    def _show_document(self, frame: FrameEntry, url: Url) -> None:
+        parent = OPAQUE_ORIGIN if frame.id == 0 else frame.tab.frames[0].origin
+        frame.origin = OPAQUE_ORIGIN if frame.sandboxed else url.origin(parent)
+        frame.url, frame.document_id = str(url), self._new_document_id()
         self.documents[frame.document_id] = frame
 
     def _end_document(self, frame: FrameEntry) -> None:
@@ -143,7 +146,7 @@ class Registry:
     def _new_document_id(self) -> str:
         return f"{next(self._document_ids):032X}"
 
-    def open_page(self, extension: ExtensionEntry, url: str, tab: TabEntry | None) -> ContextEntry:
+    def open_page(self, extension: ExtensionEntry, url: Url, tab: TabEntry | None) -> ContextEntry:
         """Open one of an extension's pages, in a tab or in none.
 
         Without a tab, the first page is the background. In a tab, the page takes the top frame if no script runs there,
@@ -151,13 +154,14 @@ class Registry:
         """
         if tab is None:
             has_background = any(page.kind == "background" for page in extension.pages)
-            return self._open_context("page" if has_background else "background", url, extension)
+            kind: ContextKind = "page" if has_background else "background"
+            return self._open_context(kind, str(url), url.origin(), extension)
         frame = tab.frames[0]
         if frame.contexts:
             frame = self.open_frame(tab, url)
         else:
             self.navigate(frame, url)
-        return self._open_context("page", url, extension, frame)
+        return self._open_context("page", frame.url, frame.origin, extension, frame)
 
     def open_script(self, frame: FrameEntry, extension: ExtensionEntry | None) -> ContextEntry:
         """Return the context of an extension's content script, or of the web page itself, in a frame's document."""
@@ -165,15 +169,26 @@ class Registry:
         for context in frame.contexts:
             if context.kind == kind and context.extension is extension:
                 return context
-        return self._open_context(kind, frame.url, extension, frame)
+        return self._open_context(kind, frame.url, frame.origin, extension, frame)
 
     def _open_context(
-        self, kind: ContextKind, url: str, extension: ExtensionEntry | None, frame: FrameEntry | None = None
+        self,
+        kind: ContextKind,
+        url: str,
+        origin: str,
+        extension: ExtensionEntry | None,
+        frame: FrameEntry | None = None,
     ) -> ContextEntry:
         document_id = self._new_document_id() if frame is None else frame.document_id
         script = Script(self.options, Scope(self.nursery))
         context = ContextEntry(
-            kind=kind, url=url, document_id=document_id, script=script, extension=extension, frame=frame
+            kind=kind,
+            url=url,
+            origin=origin,
+            document_id=document_id,
+            script=script,
+            extension=extension,
+            frame=frame,
         )
         self.contexts[context] = None
         if frame is not None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from .._protocol.dialects import Dialect
 from .._protocol.senders import MessageSender, SenderTab
-from .._protocol.urls import origin_of
 from .calls import Call
 from .entries import ContextEntry, ExtensionEntry, FrameEntry
 from .registry import Registry
@@ -23,7 +22,7 @@ def describe_opener(opener: ContextEntry, dialect: Dialect, *, by_tab: bool = Fa
     return MessageSender(
         id=opener.extension_id,
         url=opener.url,
-        origin=origin_of(opener.url) if dialect.background_origin or by_tab or not background else None,
+        origin=opener.origin if dialect.background_origin or by_tab or not background else None,
         tab=SenderTab(frame.tab.id, frame.tab.url or "") if frame is not None and names_tab else None,
         frame_id=frame.id if frame is not None and names_tab else None,
         document_id=opener.document_id if names_tab or dialect.document_id_without_tab else None,

@@ -11,13 +11,15 @@ from typing import Any, Final, cast, final
 
 import attrs
 
-from .urls import split_url
+from .urls import WEB_PORTS, encode_path_and_query, parse_host, parse_url
 
 _ALL_URLS: Final = "<all_urls>"
 _ALL_SCHEMES: Final = ("http", "https", "ws", "wss", "ftp", "data", "file")
 _WILD_SCHEMES: Final = ("http", "https", "ws", "wss")
 _PATTERN: Final = re.compile(
-    r"(?P<scheme>\*|[a-z][a-z0-9+.-]*)://(?P<host>\*|(?:\*\.)?[^/*:]+(?::[0-9]+)?|)(?P<path>/.*)", re.IGNORECASE
+    r"(?P<scheme>\*|[a-z][a-z0-9+.-]*)://"
+    r"(?:(?P<any>\*)|(?P<below>\*\.)?(?P<host>\[[^/*\]]+\]|[^/*:\[]+)(?::(?P<port>[0-9]{1,5}))?|)(?P<path>/.*)",
+    re.IGNORECASE,
 )
 
 
@@ -29,37 +31,48 @@ class MatchPattern:
     text: str
     _scheme: str = attrs.field(init=False, repr=False)
     _host: str = attrs.field(init=False, repr=False)
-    _path: re.Pattern[str] | None = attrs.field(init=False, repr=False)
+    """``*``, a host, or a host after ``*.``; as it is written in a URL."""
+    _port: int | None = attrs.field(init=False, repr=False)
+    """None for any."""
+    _path: re.Pattern[str] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        match = None if self.text == _ALL_URLS else _PATTERN.fullmatch(self.text)
-        if match is None and self.text != _ALL_URLS:
-            raise ValueError(f"{self.text!r} is not a match pattern such as '*://*.example.com/*' or '<all_urls>'")
-        path = None
-        if match is not None:
-            path = re.compile(".*".join(map(re.escape, match["path"].split("*"))), re.DOTALL)
-        object.__setattr__(self, "_scheme", match["scheme"].lower() if match else _ALL_URLS)
-        object.__setattr__(self, "_host", match["host"].lower() if match else "*")
-        object.__setattr__(self, "_path", path)
+        match = _PATTERN.fullmatch("*://*/*" if self.text == _ALL_URLS else self.text)
+        try:
+            if match is None:
+                raise ValueError
+            scheme, host = match["scheme"].lower(), (match["host"] or "").lower()
+            if host and (scheme == "*" or scheme in WEB_PORTS):
+                host = parse_host(host)
+        except ValueError:
+            text = f"{self.text!r} is not a match pattern such as '*://*.example.com/*' or '<all_urls>'"
+            raise ValueError(text) from None
+        path = ".*".join(map(re.escape, encode_path_and_query(match["path"]).split("*")))
+        object.__setattr__(self, "_scheme", scheme)
+        object.__setattr__(self, "_host", (match["any"] or match["below"] or "") + host)
+        object.__setattr__(self, "_port", int(match["port"]) if match["port"] else None)
+        object.__setattr__(self, "_path", re.compile(path, re.DOTALL))
 
     def matches(self, url: str) -> bool:
         """Return whether the pattern matches ``url``, whose fragment does not count."""
-        parts = split_url(url)
-        if parts is None:
+        try:
+            found = parse_url(url)
+        except ValueError:
             return False
-        if self._path is None:
-            return parts.scheme in _ALL_SCHEMES
-        scheme = parts.scheme in _WILD_SCHEMES if self._scheme == "*" else parts.scheme == self._scheme
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return scheme and self._matches_host(parts.hostname or "", parts.netloc) and bool(self._path.fullmatch(path))
+        if self.text == _ALL_URLS:
+            return found.scheme in _ALL_SCHEMES
+        scheme = found.scheme in _WILD_SCHEMES if self._scheme == "*" else found.scheme == self._scheme
+        port = self._port in (None, found.port or WEB_PORTS.get(found.scheme))
+        path = self._path.fullmatch(found.path + found.query)
+        return scheme and port and self._matches_host((found.host or "").lower()) and path is not None
 
-    def _matches_host(self, hostname: str, netloc: str) -> bool:
+    def _matches_host(self, hostname: str) -> bool:
         host = self._host
         if host == "*":
             return bool(hostname)
         if host.startswith("*."):
             return hostname == host[2:] or hostname.endswith(host[1:])
-        return host in (hostname, netloc.rpartition("@")[2].lower())
+        return hostname == host
 
 
 @final

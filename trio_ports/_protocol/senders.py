@@ -28,7 +28,8 @@ class MessageSender:
     url: str | None = None
     """The page or frame that opened the connection."""
     origin: str | None = None
-    """The origin of ``url``: scheme, host and port."""
+    """The opener's origin: scheme, host and port. A frame without an address of its own, such as ``about:blank``, has
+    that of the page it is in. ``"null"`` in sandboxed frames, and of ``data:``, which are nobody's."""
     tab: SenderTab | None = None
     """The tab, if the opener lives in one."""
     frame_id: int | None = None
