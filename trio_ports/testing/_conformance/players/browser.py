@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final
 
 import trio
 
-from ...._protocol.urls import parse_url
 from ..history.moves import EXTENSIONS, NOBODY, Move
 from .actors import Actor
 from .in_process import InProcessPlayer
@@ -120,20 +119,12 @@ class BrowserPlayer(InProcessPlayer):
         return {
             "id": sender.id,
             "url": self._urls.get(url, url),
-            "origin": sender.origin is not None and sender.origin == _origin_of(url),
+            "origin": sender.origin == "/".join(url.split("/")[:3]),
             "tab": None if sender.tab is None else _name_of_tab(tabs.get(tab, tab), sender.tab.url),
             "frame": None if sender.frame_id is None else frames.get((tab or 0, sender.frame_id), sender.frame_id),
             "document": self._documents.get(sender.document_id, sender.document_id),
             "lifecycle": sender.document_lifecycle,
         }
-
-
-def _origin_of(url: str) -> str | None:
-    """Return the origin that a page of that address has; None if a port's maker gave no address."""
-    try:
-        return parse_url(url).origin()
-    except ValueError:
-        return None
 
 
 def _name_of_tab(tab: Any, url: str) -> Any:
