@@ -233,7 +233,7 @@ def format_(session: nox.Session) -> None:
 
 @nox.session(requires=["build"])
 def types(session: nox.Session) -> None:
-    """Check types with mypy and pyright, both strict, and that every public name has one."""
+    """Check types with mypy and pyright, both strict, as users see them too, and that every public name has one."""
     install_wheel(session, *group("types"))
     session.run("mypy")
     session.run("pyright")

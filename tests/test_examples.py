@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 import pytest
 import trio
 
-from trio_ports import NotSerializableError, Port, open_browser, open_port_pair
+import trio_ports
+from trio_ports import MessageShapeError, NotSerializableError, Port, open_browser, open_port_pair
 from trio_ports.native import connect_native, install
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,6 +166,22 @@ async def test_what_arrives_is_what_the_table_of_messages_says(
             opener.post_message(value)
             got.append(await receiver.receive())
         assert (got if len(got) > 1 else got[0]) == eval(arrives.strip("`"))
+    opener.disconnect()
+
+
+async def test_the_example_with_tagged_messages_runs(nursery: trio.Nursery) -> None:
+    """As it stands on the page on messages, whose tags are what JavaScript sends."""
+    page = (ROOT / "docs" / "howto" / "messages.rst").read_text(encoding="utf-8")
+    program = textwrap.dedent(re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", page)[-1])
+    names: dict[str, Any] = {"msgspec": msgspec, "trio": trio, "trio_ports": trio_ports, "Port": Port}
+    exec(program, names)
+    assert await names["ask"](nursery) == ["About ports"]
+    opener, receiver = open_port_pair(nursery, message_type=(Any, names["Request"]))
+    opener.post_message({"type": "Search", "text": "ports"})
+    assert await receiver.receive() == names["Search"](text="ports")
+    opener.post_message({"text": "ports"})
+    with pytest.raises(MessageShapeError):
+        await receiver.receive()
     opener.disconnect()
 
 

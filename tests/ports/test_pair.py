@@ -12,7 +12,7 @@ import pytest
 import trio
 from support import ScriptedError, Witness, each_dialect, open_pair, settle
 
-from trio_ports import Cause, MessageSender, Port, open_port_pair
+from trio_ports import Cause, MessageSender, MessageShapeError, Port, open_port_pair
 
 SENDER = MessageSender(id="notes@example.org")
 
@@ -31,6 +31,8 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"max_message_bytes": "64"}, TypeError, "max_message_bytes must be an int or math.inf"),
     ({"observer": 1}, TypeError, "observer must be callable"),
     ({"message_type": 1}, TypeError, "message_type must be a type"),
+    ({"message_type": (int,)}, TypeError, "message_type must be a type"),
+    ({"message_type": (int, 1)}, TypeError, "message_type must be a type"),
 ]
 
 
@@ -189,6 +191,20 @@ async def test_typed_pairs(nursery: trio.Nursery) -> None:
     opener.post_message(1)
     receiver.post_message(2)
     assert (await receiver.receive(), await opener.receive()) == (1, 2)
+
+
+async def test_a_type_for_each_end(nursery: trio.Nursery) -> None:
+    """The first is that of what the opener receives."""
+    opener, receiver = open_port_pair(nursery, message_type=(int | None, str))
+    for good in (1, None):
+        receiver.post_message(good)
+        assert await opener.receive() == good
+    opener.post_message("text")
+    assert await receiver.receive() == "text"
+    for sending, receiving, wrong in ((opener, receiver, 1), (receiver, opener, "text")):
+        sending.post_message(wrong)
+        with pytest.raises(MessageShapeError):
+            await receiving.receive()
 
 
 @pytest.mark.parametrize(("arguments", "error", "text"), BAD_ARGUMENTS)

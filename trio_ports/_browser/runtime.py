@@ -5,15 +5,16 @@ What is called here is checked here; what it then does is in `connecting` and `s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import attrs
 import trio
 
 from .._native.arguments import check_application_name
 from .._ports.events import Event, check_callable
-from .._ports.port import Port
+from .._ports.handlers import Handler
+from .._ports.port import MessageT, Port
 from .._protocol.errors import LocalProtocolError, PortError
 from .._util import check_flag, check_type, running_task
 from .calls import Call
@@ -22,6 +23,9 @@ from .entries import ContextEntry
 from .registry import Registry
 from .routing import describe_opener
 from .serving import serve
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
 
 
 @final
@@ -70,7 +74,9 @@ class Runtime:
             self._lacks("on_connect_external")
         return self._context.script.on_connect_external
 
-    def connect(self, extension_id: str | None = None, *, name: str = "", message_type: Any = Any) -> Port[Any, Any]:
+    def connect(
+        self, extension_id: str | None = None, *, name: str = "", message_type: TypeForm[MessageT] = Any
+    ) -> Port[Any, MessageT]:
         """Connect to the pages of an extension. Each page that listens gets a port, except for the calling one.
 
         Never waits, and nothing is delivered inside the call. If nobody listens, or this context may not connect, the
@@ -103,7 +109,7 @@ class Runtime:
         )
         return connect(self._registry, self._context, call, message_type)
 
-    def connect_native(self, application: str, *, message_type: Any = Any) -> Port[Any, Any]:
+    def connect_native(self, application: str, *, message_type: TypeForm[MessageT] = Any) -> Port[Any, MessageT]:
         """Start a native application and connect to it. For the extension's own pages.
 
         Never waits: if the application cannot be started, the port ends later, with the reason. The process ends with
@@ -129,10 +135,10 @@ class Runtime:
 
     async def serve(
         self,
-        handler: Callable[[Port[Any, Any]], Awaitable[object]],
+        handler: Handler[MessageT],
         *,
         external: bool = False,
-        message_type: Any = Any,
+        message_type: TypeForm[MessageT] = Any,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run ``handler(port)`` as a task for every connection, and disconnect its port when it returns.
@@ -185,8 +191,8 @@ class Tabs:
         name: str = "",
         frame_id: int | None = None,
         document_id: str | None = None,
-        message_type: Any = Any,
-    ) -> Port[Any, Any]:
+        message_type: TypeForm[MessageT] = Any,
+    ) -> Port[Any, MessageT]:
         """Connect to this extension's content scripts, and its own pages, in a tab.
 
         Never waits. If the tab, frame or document is not there, nobody listens: see `Runtime.connect`.

@@ -18,7 +18,7 @@ from .script import ConnectEvent, Script
 
 @enable_ki_protection
 async def serve(
-    script: Script, event: ConnectEvent, handler: Handler, decoder: Decoder, task_status: trio.TaskStatus[None]
+    script: Script, event: ConnectEvent, handler: Handler[Any], decoder: Decoder, task_status: trio.TaskStatus[None]
 ) -> None:
     """Run ``handler`` for every connection of an event until the script's context closes; see `Runtime.serve`."""
     if event in script.served:
@@ -43,7 +43,7 @@ async def serve(
             nursery.cancel_scope.cancel()
 
 
-async def _handle(script: Script, handler: Handler, port: Port[Any, Any]) -> None:
+async def _handle(script: Script, handler: Handler[Any], port: Port[Any, Any]) -> None:
     held = True
     try:
         async with port:

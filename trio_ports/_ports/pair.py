@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -15,10 +15,41 @@ from .connection import open_connection
 from .failures import ListenerErrors
 from .observers import Observer
 from .options import make_options
-from .port import Port
+from .port import MessageT, Port
 from .scopes import scope_of
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm, TypeVar
 
+    OtherT = TypeVar("OtherT", default=Any)
+
+
+@overload
+def open_port_pair(
+    nursery: trio.Nursery,
+    name: str = "",
+    sender: MessageSender | None = None,
+    *,
+    dialect: DialectName = "trio",
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: TypeForm[MessageT] = Any,
+) -> tuple[Port[Any, MessageT], Port[Any, MessageT]]: ...
+@overload
+def open_port_pair(
+    nursery: trio.Nursery,
+    name: str = "",
+    sender: MessageSender | None = None,
+    *,
+    dialect: DialectName = "trio",
+    max_buffer_size: float | None = None,
+    max_message_bytes: float | None = None,
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: tuple[TypeForm[MessageT], TypeForm[OtherT]],
+) -> tuple[Port[Any, MessageT], Port[Any, OtherT]]: ...
 @enable_ki_protection
 def open_port_pair(
     nursery: trio.Nursery,
@@ -54,7 +85,8 @@ def open_port_pair(
         max_message_bytes: the largest encoded message, in bytes, likewise; 64 MiB in ``"trio"``.
         listener_errors: ``"raise"`` or ``"log"``; the dialect's own unless given.
         observer: called with a record of everything that happens to the two ports.
-        message_type: the type that every message, at either end, is decoded into and checked against.
+        message_type: the type that every arriving message is decoded into and checked against; or two of them, the
+            first for messages that arrive at the opener, the second for those that arrive at the receiver.
 
     Raises:
         TypeError, ValueError: an argument is not as above.
@@ -74,7 +106,10 @@ def open_port_pair(
         max_message_bytes=max_message_bytes,
         observer=observer,
     )
-    decoder = options.decoder(message_type)
+    if isinstance(cast("object", message_type), tuple) and len(message_type) == 2:
+        opener_decoder, receiver_decoder = map(options.decoder, message_type)
+    else:
+        opener_decoder = receiver_decoder = options.decoder(message_type)
     scope = scope_of(nursery)  # First: if the nursery is closed this raises, and no port exists.
     near, (far,) = open_connection(
         max_buffer_size=options.max_buffer_size,
@@ -83,8 +118,8 @@ def open_port_pair(
         receiver_vanishes=options.dialect.receiver_vanishes,
     )
     context = contextvars.copy_context()
-    opener: Port[Any, Any] = Port(near, scope, options, decoder, name=name, context=context)
+    opener: Port[Any, Any] = Port(near, scope, options, opener_decoder, name=name, context=context)
     receiver: Port[Any, Any] = Port(
-        far, scope, options, decoder, name=name, sender=sender or UNKNOWN_SENDER, context=context
+        far, scope, options, receiver_decoder, name=name, sender=sender or UNKNOWN_SENDER, context=context
     )
     return opener, receiver

@@ -36,11 +36,13 @@ if TYPE_CHECKING:
 
     SendT = TypeVar("SendT", contravariant=True, default=Any)
     ReceiveT = TypeVar("ReceiveT", covariant=True, default=Any)
+    MessageT = TypeVar("MessageT", default=Any)
 else:
     from typing import TypeVar
 
     SendT = TypeVar("SendT", contravariant=True)
     ReceiveT = TypeVar("ReceiveT", covariant=True)
+    MessageT = TypeVar("MessageT")
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -12,13 +12,16 @@ from .._ports.connection import End
 from .._ports.failures import ListenerErrors
 from .._ports.observers import Observer
 from .._ports.options import make_options
-from .._ports.port import Port
+from .._ports.port import MessageT, Port
 from .._protocol.dialects import DialectName
 from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
 from .._util import check_type, require_trio
 from .carried import open_carried_port
 from .carrier import GRACE_SECONDS, Carrier, Finish, wire_error
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
 
 
 def open_stream_port(
@@ -32,8 +35,8 @@ def open_stream_port(
     max_message_bytes: float | None = None,
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
-    message_type: Any = Any,
-) -> AbstractAsyncContextManager[Port[Any, Any]]:
+    message_type: TypeForm[MessageT] = Any,
+) -> AbstractAsyncContextManager[Port[Any, MessageT]]:
     """Open a port over a stream, for a block.
 
     The stream belongs to the port, which closes it at the end. Messages that were posted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -12,7 +12,7 @@ from ..._ports.connection import End
 from ..._ports.failures import ListenerErrors
 from ..._ports.observers import Observer
 from ..._ports.options import make_options
-from ..._ports.port import Port
+from ..._ports.port import MessageT, Port
 from ..._protocol.dialects import TRIO
 from ..._protocol.errors import Cause, NativeApplicationError, PortError
 from ..._protocol.frames import FROM_APPLICATION_BYTES
@@ -21,6 +21,9 @@ from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name
 from .find import family_for, find_manifest
 from .start import carry_application, start_application
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
 
 
 @contextlib.asynccontextmanager
@@ -36,9 +39,9 @@ async def connect_native(
     max_incoming_bytes: float = FROM_APPLICATION_BYTES,
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
-    message_type: Any = Any,
+    message_type: TypeForm[MessageT] = Any,
     on_stderr: Callable[[str], object] | None = None,
-) -> AsyncGenerator[Port[Any, Any]]:
+) -> AsyncGenerator[Port[Any, MessageT]]:
     """Start a native application as a browser does, and open a port to it for a block.
 
     Leaving the block writes what was posted, as long as the application takes some of
@@ -104,8 +107,8 @@ async def send_native_message(
     extension_id: str,
     browser: str | None = None,
     manifest_folders: Sequence[Folder] | None = None,
-    message_type: Any = Any,
-) -> Any:
+    message_type: TypeForm[MessageT] = Any,
+) -> MessageT:
     """Start a native application, send it one message, and return its first answer; then end it.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import attrs
 import trio
@@ -22,7 +22,7 @@ from ..._ports.failures import ListenerErrors, crash_error
 from ..._ports.handlers import Handler, run_handler
 from ..._ports.observers import Observer
 from ..._ports.options import Options, make_options
-from ..._ports.port import Port
+from ..._ports.port import MessageT, Port, ReceiveT
 from ..._ports.scopes import Scope
 from ..._protocol.dialects import TRIO
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
@@ -36,10 +36,13 @@ from .addresses import is_own_peer, require_sockets
 from .greetings import GoodbyeStream, receive_handshake
 from .lock import listening_socket
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
+
 
 @final
 @attrs.define(eq=False, repr=False)
-class NativeListener(trio.abc.Listener[Port[Any, Any]]):
+class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
     """Where browsers reach a native application that runs already. Made by `open_native_listener`.
 
     Every connection of every browser is a port of its own, with a `sender` of its own.
@@ -73,7 +76,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         return self._address
 
     @enable_ki_protection
-    async def accept(self) -> Port[Any, Any]:
+    async def accept(self) -> Port[Any, ReceiveT]:
         """Wait for a connection and return its port. A checkpoint; a cancelled call has taken no connection.
 
         No message is lost: messages wait at the port until it has a listener or a
@@ -90,7 +93,9 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         _, sender = read_arguments(arguments)
         return Port(near, self._scope, self._options, self._decoder, name=self._application, sender=sender)
 
-    async def serve(self, handler: Handler, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self, handler: Handler[ReceiveT], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Run ``handler(port)`` for every connection, each in a task and inside ``async with port:``.
 
         Runs until the listener is closed, and then waits for the handlers that are still
@@ -128,7 +133,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Port[Any, Any]:
+    async def __anext__(self) -> Port[Any, ReceiveT]:
         return await self.accept()
 
     def __repr__(self) -> str:
@@ -175,7 +180,7 @@ class NativeListener(trio.abc.Listener[Port[Any, Any]]):
         return far
 
 
-async def _handle(handler: Handler, port: Port[Any, Any]) -> None:
+async def _handle(handler: Handler[ReceiveT], port: Port[Any, ReceiveT]) -> None:
     async with port:
         await run_handler(handler, port)
 
@@ -191,8 +196,8 @@ async def open_native_listener(
     max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
-    message_type: Any = Any,
-) -> AsyncGenerator[NativeListener]:
+    message_type: TypeForm[MessageT] = Any,
+) -> AsyncGenerator[NativeListener[MessageT]]:
     """Let browsers reach this program, which runs already, as a native application, for a block.
 
     ::

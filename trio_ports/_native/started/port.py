@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
@@ -21,7 +21,7 @@ from ..._ports.connection import End
 from ..._ports.failures import ListenerErrors
 from ..._ports.observers import Observer
 from ..._ports.options import Options, make_options
-from ..._ports.port import Port
+from ..._ports.port import MessageT, Port
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.senders import UNKNOWN_SENDER, MessageSender
 from ..._transports.carried import open_carried_port
@@ -29,6 +29,9 @@ from ..._transports.carrier import Carrier, Finish, wire_error
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..._util import check_limit, require_trio
 from .stdout import named_prints
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
 
 GRACE_SECONDS: Final = 1.5
 """How long, after the end of file, the last answer may take, and its writing. Chromium kills after two seconds."""
@@ -52,8 +55,8 @@ async def open_native_port(
     max_incoming_bytes: float = TO_APPLICATION_BYTES["chromium"],
     listener_errors: ListenerErrors | None = None,
     observer: Observer | None = None,
-    message_type: Any = Any,
-) -> AsyncGenerator[Port[Any, Any]]:
+    message_type: TypeForm[MessageT] = Any,
+) -> AsyncGenerator[Port[Any, MessageT]]:
     """Open the port to the browser that started this program, for a block.
 
     ::
