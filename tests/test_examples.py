@@ -1,5 +1,6 @@
 """The examples of the documentation run, and print what they say they print."""
 
+import asyncio
 import enum
 import functools
 import re
@@ -77,6 +78,56 @@ def test_the_recipe_for_ports_of_your_own_is_a_test_that_passes(patient_wires: N
     names: dict[str, Any] = {}
     exec(textwrap.dedent(program), names)
     names["test_my_ports"]()
+
+
+def recipe_for_other_loops(mark: str) -> str:
+    """Return the blocks in the section with that mark in its title, as one program."""
+    page = (ROOT / "docs" / "howto" / "other-loops.rst").read_text(encoding="utf-8")
+    (section,) = (each for each in re.split(r"\n(?=.*\n-{5,}\n)", page) if mark in each.partition("\n")[0])
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", section)
+    return textwrap.dedent("".join(blocks))
+
+
+def test_the_recipe_for_a_guest_of_asyncio_runs(tmp_path: Path) -> None:
+    """It prints what its comment says, and its ports end in good order if the asyncio task is cancelled."""
+    program = recipe_for_other_loops("As a guest of asyncio")
+    run = run_python(tmp_path, "-c", program)
+    assert (run.stderr, run.stdout) == ("", "{'you said': 'hello'}\n")
+
+    names: dict[str, Any] = {}
+    exec(program.removesuffix("asyncio.run(main())\n"), names)
+    errors: list[Any] = []
+
+    async def cancel() -> None:
+        started = asyncio.Event()
+
+        async def talk() -> None:
+            async with trio.open_nursery() as nursery:
+                opener, receiver = open_port_pair(nursery)
+                receiver.on_disconnect.add_listener(lambda port: errors.append(port.error))
+                async with opener:
+                    started.set()
+                    await trio.sleep_forever()
+
+        talking = asyncio.create_task(names["run_trio"](talk))
+        await started.wait()
+        talking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talking
+
+    asyncio.run(cancel())
+    assert errors == [None]
+
+
+def test_the_recipe_for_anyio_runs(tmp_path: Path) -> None:
+    """The program prints what its comment says, and the test passes."""
+    pytest.importorskip("anyio")
+    program, _, test = recipe_for_other_loops("AnyIO applications").partition("import pytest\n")
+    run = run_python(tmp_path, "-c", program)
+    assert (run.stderr, run.stdout) == ("", "{'you said': 'hello'}\n")
+    (tmp_path / "test_arrives.py").write_text(f"import pytest\n{test}", encoding="utf-8")
+    run = run_python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (run.returncode, run.stdout.splitlines()[-1].split(" in ")[0]) == (0, "1 passed"), run.stdout
 
 
 def shown(language: str, mark: str) -> str:
