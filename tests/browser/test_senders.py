@@ -8,6 +8,7 @@ import pytest
 from support import World, each_dialect, open_world, settle
 
 from trio_ports import MessageSender, Port, SenderTab
+from trio_ports._protocol.urls import parse_url
 
 
 async def sender_of(world: World, port: Port) -> MessageSender:
@@ -90,6 +91,7 @@ SHOP = "https://shop.example.org"
         ("about:srcdoc", True, "null"),
         ("blob:https://ads.example.org/7d1f", False, "https://ads.example.org"),
         ("data:text/html,hello", False, "null"),
+        ("javascript:void(0)", False, SHOP),
     ],
 )
 @each_dialect
@@ -103,7 +105,8 @@ async def test_origin_of_a_frame(dialect: Any, url: str, sandboxed: bool, origin
             sender = await sender_of(world, world.extension.inject(tab, frame.id).runtime.connect())
             assert (sender.url, sender.origin) == (frame.url, origin)
             assert sender.tab == SenderTab(tab.id, f"{SHOP}/cart")
-            frame.navigate(url)
+            frame.navigate(frame.url)
+        assert frame.url == ("about:blank" if url.startswith("javascript") else str(parse_url(url)))
 
 
 @each_dialect

@@ -233,7 +233,7 @@ class Tab(_Face[TabEntry]):
 
         Args:
             url: what it shows, as in `Browser.open_tab`. ``about:blank`` and ``about:srcdoc`` have the origin of the
-                tab's document.
+                tab's document; a ``javascript:`` URL leaves the frame ``about:blank``.
             sandboxed: whether it has the attribute ``sandbox`` without ``allow-same-origin``: whatever it shows has
                 the origin ``"null"``.
 

@@ -18,7 +18,7 @@ from .._ports.options import Options
 from .._ports.scopes import Scope
 from .._protocol.errors import PortError
 from .._protocol.patterns import ExternallyConnectable
-from .._protocol.urls import OPAQUE_ORIGIN, Url
+from .._protocol.urls import OPAQUE_ORIGIN, Url, parse_url
 from .._util import require_trio
 from .calls import Elsewhere
 from .entries import ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
@@ -104,7 +104,7 @@ class Registry:
         """Add a frame to a tab."""
         frame = FrameEntry(tab=tab, id=next(tab.frame_ids), sandboxed=sandboxed)
         tab.frames[frame.id] = frame
-        self._show_document(frame, url)
+        self._show_document(frame, parse_url("about:blank") if url.scheme == "javascript" else url)
         return frame
 
     def navigate(self, frame: FrameEntry, url: Url) -> None:
