@@ -67,6 +67,8 @@ _SENTENCES: Final = {
     31: "A listener's exception leaves through the scope that owns the port (in browsers: is logged); where it is "
     "logged, the other listeners are still called.",
     32: "A listener never runs inside post_message, connect or disconnect.",
+    43: "The end of a handler's own port is the end of that handler and not a failure; what a handler raises otherwise "
+    "leaves through its scope.",
     33: "A frame is a length of four bytes in native byte order, followed by that many bytes of UTF-8 JSON; how the "
     "bytes are cut does not matter.",
     34: "An application sends up to 1 MiB in a frame and accepts up to 64 MiB.",
