@@ -139,6 +139,7 @@ def test_calls_and_blocks() -> None:
         ("leave", "return"),
         ("leave", "cancel"),
         ("leave", "crash"),
+        ("leave", "end"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Mutants of rules 28 to 32: which listeners are called, in which order, and what becomes of their exceptions."""
+"""Mutants of rules 28 to 32 and 43: which listeners are called, in which order, and what their exceptions do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import trio
 from testing import makers
-from testing.mutants.mutant import SMALL, Mutant, in_ports, ports, take_frames
+from testing.mutants.mutant import SMALL, Mutant, in_browser, in_ports, ports, take_frames
 from testing.proxies import OwnEvent, ProxyEvent, ProxyPort
 
+from trio_ports._browser import ports as browser_ports
 from trio_ports._ports import block
 from trio_ports._ports.delivery import Delivery
 
@@ -164,6 +165,12 @@ def disconnect_by_calling(port: ProxyPort) -> None:
                 listener(other)
 
 
+class Modest(ProxyPort):
+    def __init__(self, real: Any, others: list[ProxyPort]) -> None:
+        super().__init__(real, others)
+        real._delivery.ends_block = True
+
+
 MUTANTS = [
     Mutant(28, "calls the last listener first", ports(message_event=Backwards)),
     Mutant(28, "calls a listener twice that was added twice", ports(message_event=Counting)),
@@ -199,6 +206,24 @@ MUTANTS = [
         "_leave_by",
         close_in_good_order,
         **RAISED,
+    ),
+    in_ports(
+        43,
+        "fails when its own end leaves a listener of messages",
+        Delivery,
+        "_interrupts",
+        lambda _: Delivery._leaves,
+        **RAISED,
+    ),
+    in_ports(43, "lets its own end leave its block", block, "without_own_end", lambda _: lambda error, end: error),
+    Mutant(43, "leaves an opener's block quietly by its end", Modest),
+    in_browser(
+        43,
+        "fails when its own end leaves a listener of on_connect",
+        browser_ports,
+        "without_own_end",
+        lambda _: lambda error, end: error,
+        listener_errors="raise",
     ),
     Mutant(32, "calls listeners inside post_message", ports(post_message=post_by_calling)),
     Mutant(32, "calls on_disconnect inside disconnect", ports(disconnect=disconnect_by_calling)),

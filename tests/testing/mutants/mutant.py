@@ -94,8 +94,17 @@ def in_ports(rule: int, does: str, target: Any, name: str, make: Callable[[Any],
 
 
 def in_browser(
-    rule: int, does: str, target: Any, name: str, make: Callable[[Any], Any], *, dialect: str = "trio"
+    rule: int,
+    does: str,
+    target: Any,
+    name: str,
+    make: Callable[[Any], Any],
+    *,
+    dialect: str = "trio",
+    listener_errors: str = "log",
 ) -> Mutant:
     """Return the mutant whose browser has this part replaced."""
     patch = partial(replace, target, name, make)
-    return Mutant(rule, does, patch=patch, browser=True, options={"dialect": dialect})
+    return Mutant(
+        rule, does, patch=patch, browser=True, options={"dialect": dialect, "listener_errors": listener_errors}
+    )

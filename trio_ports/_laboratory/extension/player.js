@@ -148,6 +148,10 @@ if (typeof LAB === "undefined") {
         if (action.do === "throw") {
           throw new Error(action.text);
         }
+        if (action.do === "post_or_raise") {
+          port.postMessage(read(action.message));
+          continue;
+        }
         act(action, { port, message });
       }
     };

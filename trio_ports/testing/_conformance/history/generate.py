@@ -29,6 +29,7 @@ _ACTIONS: Final[dict[str, list[Step]]] = {
     "drops": [moves.remove_listener("on_message", "two", port=None)],
     "holds": [moves.hold()],
     "raises": [moves.throw()],
+    "insists": [moves.disconnect(None), moves.post_or_raise("too late")],
 }
 _ANSWERS: Final[dict[str, list[Step]]] = {
     "echo": [moves.echo()],
@@ -46,6 +47,7 @@ _CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
     "is silent": [],
     "greets": [*moves.hear(None), moves.post("hello", None)],
     "refuses": [moves.disconnect(None)],
+    "insists": [moves.disconnect(None), moves.post_or_raise("too late")],
     "raises": [moves.throw()],
 }
 
@@ -201,7 +203,7 @@ class MoveGenerator:
         if not self._scope.listeners_raise:
             del actions["raises"]
         if port.out.waiting:  # Whether room comes first, or the message that makes it leave, is not ruled.
-            del actions["bye"]
+            del actions["bye"], actions["insists"]
         # Two that answer each other would never end, and several that answer at once have no order that is ruled.
         if port.side == "receiver" and not self._scope.browser and self._scope.receivers == 1:
             actions |= _ANSWERS
@@ -221,7 +223,9 @@ class MoveGenerator:
         return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
 
     def _choose_send(self) -> Move | None:
-        full = [port for port in self._ports() if not port.out.has_room(1) and "bye" not in port.listeners]
+        full = [
+            port for port in self._ports() if not port.out.has_room(1) and not {"bye", "insists"} & {*port.listeners}
+        ]
         port = self._either(full)
         name = self._new_name("s")
         return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
@@ -249,7 +253,7 @@ class MoveGenerator:
         if port is None:
             return None
         if port.inside:
-            return moves.leave(port.context.name, self._pick(["return", "cancel", "crash"]), port.label)
+            return moves.leave(port.context.name, self._pick(["return", "cancel", "crash", "end"]), port.label)
         return moves.enter(port.context.name, port.label)
 
     # In a browser -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ move                      what is done
 ``cancel``                such a call is cancelled
 ``release``               the listeners of a port that ``hold`` go on
 ``enter``, ``leave``      ``async with`` a port (``port``) or a context (no ``port``); ``how`` to leave it is
-                          ``return``, ``cancel`` or ``crash``
+                          ``return``, ``cancel``, ``crash`` or, for a port, ``end``: by what its own end raises
 ``open_tab``              a tab with a page; ``web``: the page itself is a context too
 ``open_page``             an extension's page, in a tab of its own; ``hidden``: in none
 ``open_frame``            a frame in a tab's page
@@ -48,7 +48,7 @@ Step: TypeAlias = dict[str, Any]
 Move: TypeAlias = dict[str, Any]
 History: TypeAlias = list[Move]
 EventName: TypeAlias = Literal["on_connect", "on_connect_external", "on_message", "on_disconnect"]
-Leaving: TypeAlias = Literal["return", "cancel", "crash"]
+Leaving: TypeAlias = Literal["return", "cancel", "crash", "end"]
 
 EXTENSIONS: Final = ("a", "b")
 """The extensions of a browser. The second one lets the web pages of one site connect."""
@@ -124,6 +124,14 @@ def has_listener(event: EventName, listener: str, *, port: str | None = "p") -> 
 def throw() -> Step:
     """Raise an exception out of the listener. This is the last of its actions."""
     return {"do": "throw", "text": "thrown by a listener"}
+
+
+def post_or_raise(message: Any) -> Step:
+    """``post_message`` on the event's own port, in a listener of messages or connections; what it raises leaves it.
+
+    The rest of the listener's actions are then not carried out. Every other action keeps what it raises to itself.
+    """
+    return {"do": "post_or_raise", "port": None, "message": message}
 
 
 def hold() -> Step:
@@ -205,7 +213,7 @@ def enter(at: str, port: str | None = "p") -> Move:
 
 
 def leave(at: str, how: Leaving = "return", port: str | None = "p") -> Move:
-    """Leave ``async with`` a port, or the context."""
+    """Leave ``async with`` a port, or the context. ``end``: the block disconnects the port and posts to it."""
     return {"move": "leave", "at": at, "port": port, "how": how}
 
 
@@ -293,6 +301,8 @@ def describe_step(step: Step) -> str:
             return f"{port}.post_message(number) for {step['first']} to {last}, until one is refused"
         case "echo":
             return "port.post_message(message)"
+        case "post_or_raise":
+            return f"port.post_message({json.dumps(step['message'])}), or raise"
         case "disconnect":
             return f"{port}.disconnect()"
         case "connect_native":

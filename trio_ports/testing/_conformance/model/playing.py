@@ -160,21 +160,30 @@ class Model(Places):
         if context is None:
             return False
         if move["port"] is None:
-            return context.inside and context.alive
+            return context.inside and context.alive and move["how"] != "end"
         port = context.ports.get(move["port"])
-        waits = port is not None and port.holding and move["how"] == "return"
+        # A listener is waited for where the block ends in good order, which that of an opener does not by its end.
+        orderly = move["how"] == "return" or (port is not None and move["how"] == "end" and port.side == "receiver")
+        waits = port is not None and port.holding and orderly
         return port is not None and port.inside and not waits
 
     def _play_leave(self, move: dict[str, Any]) -> None:
         context = self.contexts[move["at"]]
         error = "crashed" if move["how"] == "crash" else None
         port = None if move["port"] is None else context.ports[move["port"]]
-        self.results.append("raised" if port is not None and port.failed else move["how"])
+        self.results.append("raised" if port is not None and port.failed else self._leaving(move["how"], port))
         if port is None:
             context.inside = False
             context.close(error)
         else:
             port.leave_block(error)
+
+    def _leaving(self, how: str, port: Port | None) -> str:
+        """Return how a block is left. Rule 43: by its port's end in good order, if somebody else opened the port."""
+        if how != "end" or port is None:
+            return how
+        port.close()
+        return "return" if port.side == "receiver" else str(port.judge(None))
 
     # Connecting -----------------------------------------------------------------------------------------------------
 

@@ -286,8 +286,13 @@ class Port:
                 return
 
     def act(self, action: dict[str, Any], message: Message | None = None, *, own: bool = False) -> bool:
-        """Carry out a listener's action. Return False if it raised, so that the others are not carried out."""
+        """Carry out a listener's action. Return False if it raised, so that the others are not carried out.
+
+        Rule 43: what is raised because this port is over ends nothing else.
+        """
         do, outcome = action["do"], "ok"
+        if do == "post_or_raise":
+            return self.post(action["message"], own=own) == "ok"
         if do in ("post", "echo"):
             value = message.value if do == "echo" and message is not None else action.get("message")
             outcome = self.post(value, own=own)

@@ -127,6 +127,9 @@ class Actor:
         """Carry out a step, in a listener with the event's own port and message, and return what came of it."""
         if step["do"] == "throw":
             raise ScriptedError
+        if step["do"] == "post_or_raise":
+            self._post(step, port, message)
+            return "ok"
         outer, self.stage.inside = self.stage.inside, step["do"]
         try:
             result = getattr(self, f"_{step['do']}")(step, port, message)

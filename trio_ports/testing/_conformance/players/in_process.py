@@ -37,6 +37,9 @@ class BlockTask:
                     await self._may_leave.wait()
                     if self._how == "crash":
                         raise ScriptedError
+                    if self._how == "end":
+                        block.disconnect()
+                        block.post_message("too late")
                 self.outcome = "return"
             except ScriptedError:
                 self.outcome = "crash"
@@ -46,7 +49,7 @@ class BlockTask:
             except BaseExceptionGroup as errors:
                 self.outcome = repr(errors) if errors.split(ScriptedError)[1] else "raised"
             except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
-                self.outcome = repr(error)
+                self.outcome = word_for(error)
 
     def leave(self, how: str) -> None:
         self._how = how

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..history.generate import FILLED, Scope
 from ..model import DIALECT_RULES, DialectRules
-from . import contexts, disconnecting, limits, listening, posting, reading, receivers, routing
+from . import contexts, disconnecting, handling, limits, listening, posting, reading, receivers, routing
 from .story import Story
 
 __all__ = ["Story", "all_stories", "browser_stories", "port_stories"]
@@ -74,6 +74,9 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
     yield "limits", limits.tell_sizes(rules)
     yield "disconnecting", disconnecting.tell_sending_late()
     yield "disconnecting", disconnecting.tell_blocks()
+    yield "handling", handling.tell_listeners()
+    if scope.supports_async_with:
+        yield "handling", handling.tell_blocks()
     if scope.listeners_raise:
         yield "listening", listening.tell_raising()
     elif scope.supports_async_with:
@@ -88,6 +91,7 @@ def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:
     yield "routing", routing.tell_who_may_connect()
     yield "routing", routing.tell_tabs()
     yield "contexts", contexts.tell_listening(scope)
+    yield "handling", handling.tell_connecting()
     yield "contexts", contexts.tell_descriptions()
     yield "contexts", contexts.tell_closing()
     yield "contexts", contexts.tell_two_pages()
