@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final
 import pytest
 import trio
 from bus.sharing import share
+from leaving import CONVERSATION, ENDS, WAYS, Connection, ask, talk_and_leave
 from native_support import FIREFOX_ID, PACKAGES, encode
 from support import PATIENCE_SECONDS, ScriptedError, settle
 from trio.testing import memory_stream_pair
@@ -24,9 +25,8 @@ from trio_ports._native.running.greetings import GOODBYE, encode_handshake
 from trio_ports.native import open_native_listener
 
 Serve: TypeAlias = Callable[[Port], Awaitable[None]]
-Connect: TypeAlias = Callable[[bool], AbstractAsyncContextManager[tuple[Port, Callable[[], object]]]]
-"""Open a client's port; True for the client that leaves. The function beside the port breaks its transport."""
-ENDS = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
+Connect: TypeAlias = Callable[[bool], Connection]
+"""Open a client's port; True for the client that leaves."""
 
 
 @final
@@ -262,10 +262,7 @@ HANDLERS: dict[str, Handle] = {
     each.__name__: each for each in (echo, post_late, receive_first, push, start_tasks, listen)
 }
 
-# How a client leaves ------------------------------------------------------------------------------------------------
-
-WAYS = ("disconnects", "is cancelled", "crashes", "loses its transport")
-CONVERSATION = ("post", "receive", "post", "receive", "post")
+# The client that leaves, and the others ------------------------------------------------------------------------------
 
 
 @final
@@ -302,38 +299,20 @@ class Server:
         await settle()
 
 
-async def talk_and_leave(server: Server, connect: Connect, steps: int, way: str) -> None:
-    """Be the client that takes so many steps of the conversation and leaves."""
-    with trio.CancelScope() as scope, suppress(ScriptedError, *ENDS):
-        async with connect(True) as (port, break_off):
-            for step in CONVERSATION[:steps]:
-                if step == "post":
-                    port.post_message(step)
-                else:
-                    server.gate.let_one()
-                    await port.receive()
-            if way == "disconnects":
-                port.disconnect()
-            elif way == "is cancelled":
-                scope.cancel()
-                await trio.lowlevel.checkpoint()
-            elif way == "crashes":
-                raise ScriptedError
-            else:
-                await server.wait_until(lambda: len(server.ports) > 1)
-                break_off()
+async def leave(server: Server, connect: Connect, steps: int, way: str) -> None:
+    """Be the client whose handler is under test."""
+
+    async def wait_served() -> None:
+        await server.wait_until(lambda: len(server.ports) > 1)
+
+    allow = server.gate.let_one
+    await talk_and_leave(connect(True), steps, way, before_receiving=allow, before_breaking=wait_served)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handler that is still at work when its client has left gets no time to answer."""
     monkeypatch.setattr("trio_ports._native.running.listener.GRACE_SECONDS", 0.01)
-
-
-async def ask(port: Port, question: str) -> None:
-    with trio.fail_after(PATIENCE_SECONDS):
-        await port.send(question)
-        assert await port.receive() == question
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -345,12 +324,12 @@ async def test_a_client_that_leaves(open_server: Any, handle: Handle, way: str, 
         server = Server(handle)
         async with open_server(server.serve) as connect, trio.open_nursery() as nursery:
             async with connect(False) as (other, _):
-                await ask(other, "before")
-                nursery.start_soon(talk_and_leave, server, connect, steps, way)
+                await ask(other, "before", "before")
+                nursery.start_soon(leave, server, connect, steps, way)
                 await server.wait_left()
-                await ask(other, "after")
+                await ask(other, "after", "after")
             async with connect(False) as (new, _):
-                await ask(new, "new")
+                await ask(new, "new", "new")
 
 
 async def fail(port: Port, gate: Gate) -> None:
@@ -400,8 +379,8 @@ async def test_a_handler_that_fails(open_server: Any, handle: Handle, expected: 
             trio.open_nursery() as nursery,
             connect(False) as (other, _),
         ):
-            await ask(other, "before")
-            nursery.start_soon(talk_and_leave, server, connect, 1, "disconnects")
+            await ask(other, "before", "before")
+            nursery.start_soon(leave, server, connect, 1, "disconnects")
             await trio.sleep_forever()
     assert leaves_of(caught.value) == [expected]
 

@@ -13,9 +13,8 @@ CHROMIUM = "abcdefghijklmnopabcdefghijklmnop"
 
 
 async def talk(port):
-    async with port:
-        async for message in port:
-            await port.send(f"{message}, {port.sender.id}")
+    async for message in port:
+        await port.send(f"{message}, {port.sender.id}")
 
 
 async def main() -> None:
@@ -29,7 +28,7 @@ async def main() -> None:
             manifest_folders=[folder],
         )
         async with open_native_listener(NAME, folder=folder) as listener, trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, talk, [listener])
+            await nursery.start(listener.serve, talk)
             async with (
                 connect_native(NAME, extension_id=FIREFOX, manifest_folders=[folder]) as firefox,
                 connect_native(NAME, extension_id=CHROMIUM, manifest_folders=[folder]) as chromium,

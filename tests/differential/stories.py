@@ -29,6 +29,7 @@ from trio_ports.testing._conformance.history.moves import (
     open_page,
     open_tab,
     post,
+    post_or_raise,
     remove_listener,
     tabs_connect,
     throw,
@@ -453,6 +454,16 @@ STORIES: Final[dict[str, Story]] = {
             turn("a", listen(add_listener("on_message", "bad", throw(), port=None))),
             turn("a", add_listener("on_connect", "later", add_listener("on_message", "last", port=None), port=None)),
             turn("t1/a", connect("p"), hear("p"), post(1), post(2)),
+        ],
+    ),
+    "ended_listener": Story(
+        "43 · A listener that posts after its own disconnect: the others run, and no other port ends",
+        [
+            TAB,
+            turn("a", listen(add_listener("on_message", "bad", disconnect(None), post_or_raise("late"), port=None))),
+            turn("a", add_listener("on_connect", "later", add_listener("on_message", "last", port=None), port=None)),
+            turn("t1/a", connect("p"), hear("p"), connect("q"), hear("q"), post(1)),
+            turn("t1/a", post(2, "q")),
         ],
     ),
     "echo": Story(
