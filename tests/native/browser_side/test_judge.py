@@ -63,6 +63,12 @@ def _no_interpreter(folder: Path) -> None:
     write_manifest(folder, write_program(folder / "app.py", ECHO, interpreter=str(folder / "python9")))
 
 
+def _carriage_return(folder: Path) -> None:
+    program = write_program(folder / "app.py", ECHO)
+    program.write_bytes(program.read_bytes().replace(b"\n", b"\r\n").replace(b" -IS\r", b"\r", 1))
+    write_manifest(folder, program)
+
+
 EXITED = "Native host has exited."
 ABSENT = "Specified native messaging host not found."
 FORBIDDEN = "Access to the specified native messaging host is forbidden."
@@ -79,6 +85,7 @@ UNEXPECTED = "An unexpected error occurred"
         (_no_program, Cause.PROGRAM_MISSING, (UNEXPECTED, ABSENT), "does not exist"),
         (_not_executable, Cause.NOT_EXECUTABLE, (UNEXPECTED, EXITED), "executed"),
         (_no_interpreter, Cause.INTERPRETER_MISSING, (None, EXITED), "python9"),
+        (_carriage_return, Cause.INTERPRETER_MISSING, (None, EXITED), r"\r'"),
     ],
 )
 async def test_what_cannot_be_started(

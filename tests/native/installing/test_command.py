@@ -72,6 +72,9 @@ def test_a_script_with_its_interpreter_is_accepted(tmp_path: Path, content: byte
         (".local/pipx/.cache/3f2a/bin", "pipx install"),
         (".npm/_npx/01ab/node_modules/.bin", "install the package"),
         ("_MEI0a1b2c", "sys.executable"),
+        (".cache/pex/venvs/01ab/bin", "the archive itself"),
+        (".shiv/notes_01ab/site-packages", "the archive itself"),
+        ("go-build123/b001/exe", "go build"),
         ("AppTranslocation/0-1/d/Notes.app/Contents/MacOS", "move the application"),
     ],
 )
@@ -87,7 +90,7 @@ def test_a_place_that_will_be_gone_is_refused(home: Path, tmp_path: Path, place:
     assert files_below(home) == {}
 
 
-@pytest.mark.parametrize("place", [".local/share/uv/tools/notes/bin", ".local/pipx/venvs/notes/bin", "cache"])
+@pytest.mark.parametrize("place", [".local/share/uv/tools/notes/bin", ".local/pipx/venvs/notes/bin", "builds-v2/bin"])
 def test_a_place_that_stays_is_accepted(tmp_path: Path, place: str) -> None:
     """What uv and pipx install; and names that only look like others."""
     check_words([str(write_script(tmp_path / place / "program", b"#!/bin/sh\n"))], windows=False)

@@ -18,10 +18,12 @@ _INTERPRETERS: Final = ("python", "pypy")
 
 _PASSING: Final = {
     r"/\.mount_[^/]+/|/appimage_extracted_[^/]+/": "an AppImage's mount; install the path in $APPIMAGE instead",
-    r"/(archive|builds|environments)-v\d+/": "uv's cache; use uv tool install, or the command uv run",
+    r"uv[^/]*/(cache/)?(archive|builds|environments)-v\d+/": "uv's cache; use uv tool install, or the command uv run",
     r"/\.cache/pipx/|/pipx/(Cache|\.cache)/": "the cache of pipx run; use pipx install",
     r"/_npx/|/pnpm/dlx[-/]|/bunx-": "a cache of npx and the like; install the package",
     r"/_MEI\w+/|/onefile_\d": "what a frozen program unpacks for one run; install sys.executable instead",
+    r"/\.pex/|/\.cache/pex/|/\.shiv/": "a cache of pex or shiv; install the archive itself",
+    r"/go-build\d+/": "what go run builds for one run; use go build",
     r"/AppTranslocation/": "a place that macOS gives an application for one run; move the application first",
 }
 """Places that are gone tomorrow: a pattern, and what it is, with what to do about it."""
