@@ -35,7 +35,7 @@ def test_unknown_exceptions() -> None:
             assert player.calls["sent"].outcome == "KeyError: 1"
             await player.play(moves.enter("opener"))
             await player.play(moves.leave("opener", "return"))
-            assert player.results[-1] == "LookupError('on the way out')"
+            assert player.results[-1] == "LookupError: on the way out"
 
     trio.run(main)
 
