@@ -36,6 +36,8 @@ FOR_BOTH: dict[str, Any] = {**FOR_FIREFOX, "allowed_origins": [f"chrome-extensio
 """For whom it is installed."""
 PACKAGES = str(Path(trio_ports.__file__).parent.parent)
 """Where a child process finds the package, wherever it was started."""
+PYTHON = ("/usr/bin/env", f"PYTHONPATH={PACKAGES}", sys.executable)
+"""The same for a command that is installed: a launcher is deaf to the variable."""
 
 WIRE = """\
 import json, os, struct, sys

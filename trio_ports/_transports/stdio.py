@@ -21,6 +21,8 @@ from typing import Any, Final, final
 import attrs
 import trio
 
+from .forks import kept_from_children
+
 _WINDOWS: Final = os.name == "nt"
 _taken = False
 _LEAST_READ: Final = 64 * 1024
@@ -163,7 +165,8 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
     For all other code, including child processes and C libraries, descriptor 0 is at end
     of file from now on, and descriptor 1 is standard error, or leads nowhere if there is
     none. This stays so after the block, because output that is printed then must not
-    reach the browser either. The new descriptors are closed at the end of the block.
+    reach the browser either. The new descriptors are closed at the end of the block, and
+    a child that is forked does not keep them.
 
     Raises:
         OSError: standard input or output is closed; nothing was changed.
@@ -192,4 +195,5 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
         _taken = True
         os.dup2(nowhere, 0)
         os.dup2(nowhere if sys.__stderr__ is None else 2, 1)
+        stack.enter_context(kept_from_children(incoming, outgoing))
         yield incoming, outgoing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,31 @@ async def test_an_application_of_ours_meets_sigterm_from_us(tmp_path: Path, monk
         os.kill(await port.receive(), signal.SIGTERM)
         assert [message async for message in port] == []
         assert port.error is None
+
+
+async def test_a_forked_child_does_not_keep_the_applications_pipes(tmp_path: Path) -> None:
+    """Leaving the block is an end of file to the application, whatever the child still does."""
+    write_application(tmp_path, "try:\n    receive()\nfinally:\n    open('ended', 'w').close()")
+    code = (
+        "import os, sys, trio\nfrom trio_ports.native import connect_native\n"
+        "async def main():\n"
+        f"    async with connect_native('app', extension_id={FIREFOX_ID!r}, manifest_folders=[sys.argv[1]]):\n"
+        "        if not os.fork():\n"
+        "            sys.stdin.read()\n            os._exit(0)\n"
+        "trio.run(main)\nos.write(1, b'left')\n"
+    )
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", code, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": PACKAGES},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    async with process.stdin, process.stdout:
+        assert await process.stdout.receive_some() == b"left"
+        assert (tmp_path / "ended").exists()
+    await process.wait()
 
 
 async def test_what_the_listener_to_standard_error_raises_ends_the_block(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
 
 from trio_ports import ManifestError
@@ -57,6 +58,17 @@ def test_a_manifest_that_cannot_be_read_names_no_launcher(home: Path, monkeypatc
 
     monkeypatch.setattr(Path, "open", refuse)
     assert FileChange(launcher.file, "removed") in uninstall("app", browsers=["firefox"])
+
+
+async def test_a_launcher_is_deaf_to_the_browsers_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that brings a Python of its own says so to everybody it starts. Other variables arrive."""
+    code = "import os; print(*(n for n, value in os.environ.items() if '.mount' in value), os.environ['OTHER'])"
+    monkeypatch.setenv("OTHER", "kept")
+    for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS"):
+        monkeypatch.setenv(name, "/tmp/.mount/usr")
+    launcher, _ = install("app", [sys.executable, "-c", code], **FOR_FIREFOX, manifest_folders=[tmp_path])
+    ran = await trio.run_process([launcher.file], capture_stdout=True)
+    assert ran.stdout == b"kept\n"
 
 
 def test_a_command_gets_a_launcher(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,10 +80,14 @@ def test_a_folder_is_made_private(private_folder: Path) -> None:
     """With those above it; one that is private already is taken as it is."""
     folder = private_folder / "a" / "b"
     assert not is_private(folder)
-    for _ in range(2):
-        make_private(folder)
-        assert is_private(folder)
-    assert folder.stat().st_mode & 0o777 == 0o700
+    before = os.umask(0)
+    try:
+        for _ in range(2):
+            make_private(folder)
+            assert is_private(folder)
+    finally:
+        os.umask(before)
+    assert [each.stat().st_mode & 0o777 for each in (folder.parent, folder)] == [0o700, 0o700]
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o777])
@@ -102,12 +107,21 @@ def test_what_is_no_folder_is_refused(private_folder: Path) -> None:
 
 
 def test_another_users_folder_is_refused(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Private to somebody else is not private."""
+    """Private to somebody else is not private. The text says to whom, by a number if the user has no name."""
     private_folder.chmod(0o700)
     assert is_private(private_folder)
     user = os.geteuid()
     monkeypatch.setattr(module.os, "geteuid", lambda: user + 1)
     assert not is_private(private_folder)
+    with pytest.raises(PermissionError, match=f"belongs to the user {pwd.getpwuid(user).pw_name}"):
+        make_private(private_folder)
+
+    def unknown(_: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(PermissionError, match=f"belongs to the user with the number {user}"):
+        make_private(private_folder)
 
 
 def test_who_is_at_the_other_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -360,6 +361,36 @@ async def test_leaving_waits_for_no_stranger(folder: Path, autojump_clock: objec
             await settle()
         assert trio.current_time() == 0
     assert ends == [b"", b""]
+
+
+async def test_no_room_for_another_connection(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
+    """It waits until there is some, and says so once a minute, not at every try. Another failure is one."""
+    tries: list[float] = []
+    accept = trio.SocketListener.accept
+
+    async def refuse(self: trio.SocketListener) -> trio.SocketStream:
+        tries.append(trio.current_time())
+        if trio.current_time() - tries[0] > 100:
+            return await accept(self)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(trio.SocketListener, "accept", refuse)
+    async with open_native_listener("app", folder=folder) as listener, open_relayed(listener) as (relay, port):
+        await relay.send(1)
+        assert await port.receive() == 1
+    assert 100 < len(tries) < 250
+    texts = [record.getMessage() for record in caplog.records]
+    assert [text.partition(": ")[2] for text in texts] == ["[Errno 24] Too many open files"] * 2
+
+    async def fail(self: trio.SocketListener) -> trio.SocketStream:
+        raise OSError(errno.EBADF, "Bad file")
+
+    monkeypatch.setattr(trio.SocketListener, "accept", fail)
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="Bad file"), flatten_subgroups=True):
+        async with open_native_listener("app", folder=folder):
+            await trio.sleep_forever()
 
 
 async def test_another_users_program_is_turned_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,24 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
-from native_support import PACKAGES, open_descriptors
+from native_support import PACKAGES, children, open_descriptors
 
 from trio_ports import AlreadyListeningError, LocalProtocolError
 from trio_ports._native.running import lock as module
-from trio_ports._native.running.lock import listening_socket
+from trio_ports._native.running.lock import listening_sockets
+
+
+@contextlib.contextmanager
+def listening_socket(application: str, folder: Path) -> Iterator[tuple[Path, socket.socket]]:
+    """Listen in a folder, which is the only place then."""
+    with listening_sockets(application, folder) as places:
+        (place,) = places.items()
+        yield place
 
 
 def answers(address: Path) -> bool:
@@ -67,8 +76,8 @@ def test_the_second_is_refused_and_takes_nothing(folder: Path) -> None:
 
 KILLED = """
 import sys, time
-from trio_ports._native.running.lock import listening_socket
-with listening_socket("app", sys.argv[1]):
+from trio_ports._native.running.lock import listening_sockets
+with listening_sockets("app", sys.argv[1]):
     print("listening", flush=True)
     time.sleep(600)
 """
@@ -149,18 +158,87 @@ def test_a_folder_that_cannot_be_locked_in(folder: Path, monkeypatch: pytest.Mon
     assert open_descriptors() <= before
 
 
-def test_the_first_place_that_is_private_is_taken(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def places(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Three folders; an application that is given none takes the first two, as it was told of the first."""
+    found = [private_folder / name for name in ("first", "common", "other")]
+    monkeypatch.setattr(module, "addresses", lambda *_: iter([each / "app.socket" for each in found[:2]]))
+    return found
+
+
+def taken() -> list[Path]:
+    """Listen for a moment, and return in which folders."""
+    with listening_sockets("app", None) as found:
+        for path, listening in found.items():
+            with listening:
+                assert answers(path)
+        return [path.parent for path in found]
+
+
+def test_every_place_that_is_private_is_taken(places: list[Path]) -> None:
     """Where none is, the text says what is wrong with the first."""
-    first, second = private_folder / "first", private_folder / "second"
-    first.mkdir(mode=0o755)
+    first, second, _ = places
+    before = open_descriptors()
+    assert taken() == [first, second]
     first.chmod(0o755)
-
-    def places(application: str, folder: Any) -> Any:
-        return iter([first / "app.socket", second / "app.socket"])
-
-    monkeypatch.setattr(module, "addresses", places)
-    with listening_socket("app", None) as (address, listening), listening:
-        assert address.parent == second
+    assert taken() == [second]
+    assert [list(each.iterdir()) for each in (first, second)] == [[], []]
     second.chmod(0o711)
-    with pytest.raises(PermissionError, match=f"{first} must be"), listening_socket("app", None):
-        pass
+    with pytest.raises(PermissionError, match=f"{first} must be"):
+        taken()
+    assert open_descriptors() <= before
+
+
+def test_who_was_told_of_another_place_does_not_get_the_name(places: list[Path]) -> None:
+    """The two share one place, and so they know of each other. The second one leaves nothing in its own."""
+    first, second, third = places
+    with listening_sockets("app", None) as found, contextlib.ExitStack() as stack:
+        for listening in found.values():
+            stack.enter_context(listening)
+        places[0] = third
+        with pytest.raises(AlreadyListeningError) as refusal:
+            taken()
+        assert refusal.value.address == str(second / "app.socket")
+        assert list(third.iterdir()) == []
+        assert len(list(first.iterdir())) == 2
+
+
+LISTENING = """
+import multiprocessing, os, sys, time
+from trio_ports._native.running.lock import listening_sockets
+def wait():
+    print("forked", flush=True)
+    time.sleep(600)
+with listening_sockets("app", sys.argv[1]):
+    if sys.argv[2] == "worker":
+        multiprocessing.get_context("fork").Process(target=wait).start()
+    elif not os.fork():
+        sys.exit()  # The child leaves the block, too.
+    else:
+        os.wait()
+        print("forked", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("child", ["worker", "leaves"])
+def test_a_forked_child_has_neither_the_name_nor_the_socket(folder: Path, child: str) -> None:
+    """A worker that outlives the application keeps nobody waiting; a child that leaves takes nothing along."""
+    code = [sys.executable, "-c", LISTENING, folder, child]
+    environment = {**os.environ, "PYTHONPATH": PACKAGES}
+    with subprocess.Popen(code, stdout=subprocess.PIPE, env=environment) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"forked\n"
+        workers = children(program.pid)
+        try:
+            assert answers(folder / "app.socket")
+            with pytest.raises(AlreadyListeningError), listening_socket("app", folder):
+                pass
+            program.kill()
+            program.wait()
+            assert not answers(folder / "app.socket")
+            with listening_socket("app", folder) as (address, listening), listening:
+                assert answers(address)
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)

@@ -16,7 +16,17 @@ from typing import Any
 import click.testing
 import pytest
 import trio
-from native_support import CHROMIUM_ID, FIREFOX_ID, PACKAGES, children, encode, files_in, open_descriptors, wait_heard
+from native_support import (
+    CHROMIUM_ID,
+    FIREFOX_ID,
+    PACKAGES,
+    PYTHON,
+    children,
+    encode,
+    files_in,
+    open_descriptors,
+    wait_heard,
+)
 from support import Witness, settle
 
 from trio_ports import Cause, NativeApplicationError, Port
@@ -41,7 +51,7 @@ def install_relay(folder: Path) -> None:
     """Let `connect_native` find the relay, as the recipe says."""
     install(
         "app",
-        [sys.executable, "-P", "-m", "trio_ports", "relay", "--folder", str(folder), "app"],
+        [*PYTHON, "-P", "-m", "trio_ports", "relay", "--folder", str(folder), "app"],
         allowed_extensions=[FIREFOX_ID],
         allowed_origins=[f"chrome-extension://{CHROMIUM_ID}/"],
         manifest_folders=[folder],
@@ -88,7 +98,7 @@ async def test_several_browsers_at_once(folder: Path) -> None:
 async def test_the_two_meet_in_the_users_own_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither has to be told of a folder: the command of the recipe finds the application."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    command = [sys.executable, "-P", "-m", "trio_ports", "relay", "app"]
+    command = [*PYTHON, "-P", "-m", "trio_ports", "relay", "app"]
     install("app", command, allowed_extensions=[FIREFOX_ID], manifest_folders=[folder])
     async with open_native_listener("app") as listener, start(folder) as browser:
         port = await listener.accept()
@@ -184,6 +194,20 @@ async def test_an_application_that_is_killed(folder: Path) -> None:
         await browser.send(1)
         assert await browser.receive() == [FIREFOX_ID, 1]
     assert files_in(folder) == {"app", "app.json"}
+
+
+async def test_an_application_that_is_killed_and_leaves_a_forked_worker(folder: Path) -> None:
+    """The worker does not keep the connection: the browser hears at once that the application was lost."""
+    install_relay(folder)
+    body = "__import__('os').fork() or __import__('signal').pause(); port.post_message(1); await trio.sleep_forever()"
+    async with open_program(folder, APPLICATION.format(body=body)) as application, start(folder) as browser:
+        assert await browser.receive() == 1
+        (worker,) = children(application.pid)
+        application.kill()
+        await browser.wait_disconnected()
+        os.kill(worker, signal.SIGKILL)
+        assert isinstance(browser.error, NativeApplicationError)
+        assert browser.error.status == LOST
 
 
 async def test_an_application_that_leaves(folder: Path) -> None:

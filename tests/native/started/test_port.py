@@ -336,6 +336,30 @@ def test_sigterm_ends_what_is_done_after_the_end_of_file() -> None:
         assert it.process.wait(60) == 0
 
 
+FORKED = """
+import multiprocessing
+worker = multiprocessing.get_context("fork").Process(target=signal.pause)
+worker.start()
+port.post_message(worker.pid)
+await port.wait_disconnected()
+os._exit(0)
+"""
+
+
+def test_a_forked_child_does_not_keep_the_browsers_pipes() -> None:
+    """The browser sees the end although a worker lives on; and the worker is not deaf to SIGTERM."""
+    with host(FORKED) as it:
+        worker = it.read()
+        assert it.process.stdin is not None
+        assert it.process.stdout is not None
+        assert it.process.stderr is not None
+        it.process.stdin.close()
+        assert it.process.stdout.read() == b""
+        assert it.process.wait(60) == 0
+        os.kill(worker, signal.SIGTERM)
+        assert it.process.stderr.read() == b""  # Now nobody has it any more.
+
+
 def test_a_browser_that_dies_while_nobody_takes_its_messages() -> None:
     """Its end of file lies behind them: that it reads no more is noticed all the same."""
     with host("await port.wait_disconnected()", options="max_buffer_size=1") as it:

@@ -20,7 +20,7 @@ from ..._transports.carried import open_carried_port
 from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name
 from .find import family_for, find_manifest
-from .start import carry_application, start_application
+from .start import carry_application, pipes_kept_from_children, start_application
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
@@ -96,8 +96,9 @@ async def connect_native(
         limit = max_incoming_bytes
         await carry_application(end, process, application, dialect=TRIO, max_message_bytes=limit, on_stderr=on_stderr)
 
-    async with open_carried_port(carry, options, decoder, name=application) as port:
-        yield port
+    with pipes_kept_from_children(process):
+        async with open_carried_port(carry, options, decoder, name=application) as port:
+            yield port
 
 
 async def send_native_message(

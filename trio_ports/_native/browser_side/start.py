@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -14,6 +15,7 @@ from ..._protocol.dialects import Dialect, DialectName
 from ..._protocol.errors import NativeApplicationError
 from ..._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.manifests import Family, NativeManifest, extension_origin, family_of
+from ..._transports.forks import kept_from_children
 from ..._transports.processes import Patience, run_process, start_program
 from ..arguments import FAMILIES, Folder
 from .find import search
@@ -63,7 +65,8 @@ async def run_application(
         end.close()
         raise
     assert process is not None, "nobody cancels the scope that it was started in"
-    await carry_application(end, process, manifest.name, dialect=dialect, max_message_bytes=max_message_bytes)
+    with pipes_kept_from_children(process):
+        await carry_application(end, process, manifest.name, dialect=dialect, max_message_bytes=max_message_bytes)
 
 
 async def start_application(manifest: NativeManifest, extension_id: str, family: Family) -> trio.Process:
@@ -75,6 +78,12 @@ async def start_application(manifest: NativeManifest, extension_id: str, family:
         return await start_program(arguments, Path(manifest.path).parent)
     except OSError as error:
         raise start_error(manifest, error) from error
+
+
+def pipes_kept_from_children(process: trio.Process) -> AbstractContextManager[None]:
+    """Keep an application's pipes from children that we fork in the block: it must see their end when we close them."""
+    pipes: list[Any] = [process.stdin, process.stdout, process.stderr]
+    return kept_from_children(*pipes)
 
 
 async def carry_application(

@@ -19,6 +19,13 @@ _NAMED_BY: Final = "Named by "
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
+_FOREIGN: Final = (
+    "PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONSTARTUP PYTHONEXECUTABLE PYTHONUSERBASE PYTHONNOUSERSITE "
+    "PYTHONSAFEPATH PYTHONCASEOK PYTHONPYCACHEPREFIX PYTHONINSPECT PYTHONOPTIMIZE PYTHONDEBUG PYTHONVERBOSE "
+    "PYTHONWARNINGS PYTHONBREAKPOINT __PYVENV_LAUNCHER__"
+)
+"""Variables that were meant for the browser's own Python, such as an AppImage's, and would break the application's."""
+
 
 def check_variables(variables: Mapping[str, str], *, windows: bool) -> None:
     """Raise TypeError or ValueError for variables that a launcher could not set."""
@@ -49,7 +56,7 @@ def launcher_text(
     env: Mapping[str, str] | None = None,
     manifests: Iterable[Path] = (),
 ) -> bytes:
-    """Return a script that runs ``words`` with the script's own arguments added.
+    """Return a script that runs ``words`` with the script's own arguments, deaf to the browser's Python variables.
 
     Args:
         words: the command.
@@ -61,9 +68,11 @@ def launcher_text(
     named = [f"{_NAMED_BY}{file}" for file in manifests if not set("\r\n") & set(str(file))]
     if not windows:
         lines = ["#!/bin/sh", *(f"# {line}" for line in (_MARK, *named))]
+        lines.append(f"unset {_FOREIGN}")
         lines += [f"export {name}={shlex.quote(value)}" for name, value in (env or {}).items()]
         return os.fsencode("\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""]))
     lines = ["@echo off", *(f"rem {line}" for line in (_MARK, *named))]
+    lines += [f"set {name}=" for name in _FOREIGN.split()]
     lines += [f'set "{name}={value.replace("%", "%%")}"' for name, value in (env or {}).items()]
     lines.append(" ".join([*map(_cmd_word, words), "%*"]))
     if not "".join(lines).isascii():

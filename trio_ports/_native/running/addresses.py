@@ -50,7 +50,8 @@ def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
         yield address_of(application, Path(folder).absolute())
         return
     # The first depends on the environment, which may differ between the application and
-    # the relay, because different programs start them. The second does not.
+    # the relay, because different programs start them. The second does not, so an
+    # application listens in both.
     for place in (_runtime_folder(), Path("/tmp", f"{_PACKAGE}-{os.geteuid()}")):
         if place is not None:
             with contextlib.suppress(ValueError):  # Its path is too long.
@@ -71,9 +72,21 @@ def _runtime_folder() -> Path | None:
 
 def make_private(folder: Path) -> None:
     """Make a folder that only its user can enter, or raise OSError: PermissionError if there is one that others can."""
-    folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    for missing in reversed([each for each in (folder, *folder.parents) if not os.path.lexists(each)]):
+        missing.mkdir(mode=_PRIVATE, exist_ok=True)
     if not is_private(folder):
-        raise PermissionError(f"{folder} must be a folder of your own that nobody else can enter (chmod 700)")
+        owner = folder.lstat().st_uid
+        whose = "" if owner == os.geteuid() else f"; it belongs to {_user_name(owner)}, who has to remove it"
+        raise PermissionError(f"{folder} must be a folder of your own that nobody else can enter (chmod 700){whose}")
+
+
+def _user_name(user: int) -> str:
+    import pwd
+
+    try:
+        return f"the user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"the user with the number {user}"
 
 
 def is_private(folder: Path) -> bool:

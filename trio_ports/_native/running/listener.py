@@ -7,9 +7,13 @@ socket.
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
+import math
+import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import attrs
 import trio
@@ -28,16 +32,23 @@ from ..._protocol.dialects import TRIO
 from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.messages import Decoder
 from ..._transports.carrier import Carrier, Finish, wire_error
+from ..._transports.forks import kept_from_children
 from ..._transports.streams import take_leave
 from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name, check_folder
 from ..started.port import GRACE_SECONDS, for_application, read_arguments
 from .addresses import is_own_peer, require_sockets
 from .greetings import GoodbyeStream, receive_handshake
-from .lock import listening_socket
+from .lock import listening_sockets
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
+
+_NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ROOM_SECONDS: Final = 0.5
+"""How long to wait for room for another connection, before the next try."""
+_LOG_SECONDS: Final = 60.0
+"""How often the log may say so."""
 
 
 @final
@@ -72,7 +83,7 @@ class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
 
     @property
     def address(self) -> Path:
-        """The path of the socket where the relays look for this application."""
+        """The path of the socket where the relays look first for this application."""
         return self._address
 
     @enable_ki_protection
@@ -141,10 +152,10 @@ class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
         return f"<NativeListener {self._application!r} ({state}) at {id(self):#x}>"
 
     @enable_ki_protection
-    async def _listen(self, sockets: trio.SocketListener) -> None:
+    async def _listen(self, sockets: list[_Sockets]) -> None:
         """Welcome relays until the listener is closed. Owns ``sockets``."""
         with self._listening:
-            await trio.serve_listeners(self._serve, [sockets], handler_nursery=self._scope.nursery)
+            await trio.serve_listeners(self._serve, sockets, handler_nursery=self._scope.nursery)
 
     def _close(self) -> None:
         self._holding.close()
@@ -157,14 +168,15 @@ class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
     async def _serve(self, stream: trio.SocketStream) -> None:
         """Welcome a relay, wait until its connection is accepted, and carry its frames."""
         far = None
-        with trio.CancelScope() as welcome, contextlib.suppress(trio.BrokenResourceError):
-            self._welcoming.add(welcome)
-            try:
-                far = await self._welcome(stream)
-            finally:
-                self._welcoming.remove(welcome)
-        if far is not None:
-            await _carry(far, stream, FrameDecoder(max_frame_bytes=self._max_incoming_bytes))
+        with kept_from_children(stream.socket):
+            with trio.CancelScope() as welcome, contextlib.suppress(trio.BrokenResourceError):
+                self._welcoming.add(welcome)
+                try:
+                    far = await self._welcome(stream)
+                finally:
+                    self._welcoming.remove(welcome)
+            if far is not None:
+                await _carry(far, stream, FrameDecoder(max_frame_bytes=self._max_incoming_bytes))
 
     async def _welcome(self, stream: trio.SocketStream) -> End | None:
         """Return the far end of a connection once it is accepted; None if this is not a relay of the same user."""
@@ -264,8 +276,9 @@ async def open_native_listener(
     decoder = options.decoder(message_type)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as holding:
-        address, listening = holding.enter_context(listening_socket(application, folder))
-        sockets = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        places = holding.enter_context(listening_sockets(application, folder))
+        address = next(iter(places))
+        sockets = [_Sockets(each) for each in places.values()]
         body = Body()
         with body.joined():
             async with trio.open_nursery() as nursery:
@@ -278,6 +291,34 @@ async def open_native_listener(
                 finally:
                     listener._close()
                     scope.close(crash_error(body.failure))
+
+
+@final
+class _Sockets(trio.abc.Listener[trio.SocketStream]):
+    """Accepts sockets, and waits while the system has no room for another.
+
+    Without it ``trio.serve_listeners`` would wait, and log that ten times a second.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        self._logs_from = -math.inf
+
+    async def accept(self) -> trio.SocketStream:
+        while True:
+            try:
+                return await self._listener.accept()
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                if trio.current_time() >= self._logs_from:
+                    self._logs_from = trio.current_time() + _LOG_SECONDS
+                    text = "No connection can be accepted until another one ends, or more files are allowed: %s"
+                    logging.getLogger("trio_ports").warning(text, error)
+            await trio.sleep(_ROOM_SECONDS)
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
 
 
 async def _carry(end: End, stream: trio.SocketStream, decoder: FrameDecoder) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..._protocol.errors import AlreadyListeningError
+from ..._transports.forks import kept_from_children
 from ..arguments import Folder
 from .addresses import addresses, make_private
 
@@ -25,30 +26,33 @@ _BACKLOG: Final = 1024
 
 
 @contextlib.contextmanager
-def listening_socket(application: str, folder: Folder | None) -> Generator[tuple[Path, socket.socket]]:
-    """For the block, hold an application's name, and listen where its relays look for it.
+def listening_sockets(application: str, folder: Folder | None) -> Generator[dict[Path, socket.socket]]:
+    """For the block, hold an application's name, and listen wherever its relays look for it.
 
-    Yields the socket's path, and the socket, which the caller closes. Raises
-    AlreadyListeningError if somebody else listens there.
+    Yields the sockets, which the caller closes, by their paths, the best place first.
+    A place that cannot be used is left out. Raises AlreadyListeningError if somebody
+    else listens in one of the places, and OSError if none can be used.
     """
-    with contextlib.ExitStack() as stack:
-        path = _prepare(application, folder)
-        stack.enter_context(_locked(application, path))
-        yield path, stack.enter_context(_bound(path))
-
-
-def _prepare(application: str, folder: Folder | None) -> Path:
-    """Return the first address in a folder that is private, or can be made so."""
+    found: dict[Path, socket.socket] = {}
     failure: OSError | None = None
-    for path in addresses(application, folder):
-        try:
-            make_private(path.parent)
-        except OSError as error:
-            failure = failure or error
-        else:
-            return path
-    assert failure is not None, "one place at least has a short path"
-    raise failure
+    with contextlib.ExitStack() as stack:
+        for path in addresses(application, folder):
+            try:
+                make_private(path.parent)
+                with contextlib.ExitStack() as place:
+                    place.enter_context(_locked(application, path))
+                    found[path] = place.enter_context(_bound(path))
+                    stack.push(place.pop_all())
+            except OSError as error:
+                failure = failure or error
+            except AlreadyListeningError:
+                for listening in found.values():
+                    listening.close()
+                raise
+        if not found:
+            assert failure is not None, "one place at least has a short path"
+            raise failure
+        yield found
 
 
 @contextlib.contextmanager
@@ -59,7 +63,8 @@ def _locked(application: str, path: Path) -> Generator[None]:
     if descriptor is None:
         raise AlreadyListeningError(application=application, address=str(path))
     try:
-        yield
+        with kept_from_children(descriptor):
+            yield
     finally:
         _remove(file, os.fstat(descriptor))
         os.close(descriptor)
@@ -98,12 +103,15 @@ def _bound(path: Path) -> Generator[socket.socket]:
     except BaseException:
         listening.close()
         raise
+    maker = os.getpid()
     try:
         path.chmod(0o600)
         listening.listen(_BACKLOG)
-        yield listening
+        with kept_from_children(listening):
+            yield listening
     finally:
-        _remove(path, made)
+        if os.getpid() == maker:  # Not in a forked child that leaves the block.
+            _remove(path, made)
 
 
 def _remove(file: Path, made: os.stat_result) -> None:

@@ -26,6 +26,7 @@ from ..._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, Fr
 from ..._protocol.senders import UNKNOWN_SENDER, MessageSender
 from ..._transports.carried import open_carried_port
 from ..._transports.carrier import Carrier, Finish, wire_error
+from ..._transports.forks import undone_in_children
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..._util import check_limit, require_trio
 from .stdout import named_prints
@@ -197,7 +198,12 @@ def _signals() -> Generator[AsyncIterator[int] | None]:
     if threading.current_thread() is not threading.main_thread():
         yield None
         return
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+    before = signal.getsignal(signal.SIGTERM)
+    # A forked child that nobody receives for would be deaf to it.
+    with (
+        undone_in_children(lambda: signal.signal(signal.SIGTERM, before)),
+        trio.open_signal_receiver(signal.SIGTERM) as signals,
+    ):
         yield signals
 
 
