@@ -27,6 +27,7 @@ from .stdio import DescriptorSink, DescriptorSource, Waiting
 _WINDOWS: Final = os.name == "nt"
 _LINES: Final = 20
 _LINE_BYTES: Final = 2000
+FATAL: Final = "Fatal Python error: "
 
 
 @final
@@ -71,7 +72,11 @@ Judge = Callable[[Outcome], PortError | None]
 @final
 @attrs.define(eq=False)
 class LastLines:
-    """The last lines of a text that arrives in pieces. Long lines are cut, so memory is bounded."""
+    """The last lines of a text that arrives in pieces. Long lines are cut, so memory is bounded.
+
+    The line with which Python says why it cannot go on is kept, however much it says
+    after that about its threads.
+    """
 
     _on_line: Callable[[str], object] | None = None
     lines: collections.deque[str] = attrs.field(factory=lambda: collections.deque(maxlen=_LINES), init=False)
@@ -85,6 +90,8 @@ class LastLines:
         self._rest = rest
         for line in lines:
             text = line[:_LINE_BYTES].decode("utf-8", "replace").rstrip("\r")
+            if len(self.lines) == _LINES and self.lines[0].startswith(FATAL):
+                del self.lines[1]
             self.lines.append(text)
             if self._on_line is not None:
                 self._on_line(text)

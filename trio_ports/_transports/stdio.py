@@ -158,6 +158,21 @@ def _write_all(fd: int, data: bytes) -> None:
             done += os.write(fd, view[done:])
 
 
+def _never_wait_for_readers(fd: int) -> None:
+    """Make a pipe's end non-blocking for this process and its children only, if the system can do that.
+
+    Otherwise C libraries and child processes that print would wait for ever once the
+    pipe is full and nobody reads it. Others may share the file that ``fd`` stands for, so
+    its flags are left alone, and the pipe is opened once more.
+    """
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux" and stat.S_ISFIFO(os.fstat(fd).st_mode):
+            again = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+            os.dup2(again, fd)
+            os.close(again)
+            widen(fd)
+
+
 @contextlib.contextmanager
 def sealed_descriptors() -> Generator[tuple[int, int]]:
     """Reserve standard input and output for the protocol, and return their new descriptors.
@@ -194,6 +209,10 @@ def sealed_descriptors() -> Generator[tuple[int, int]]:
         stack.callback(os.close, outgoing)
         _taken = True
         os.dup2(nowhere, 0)
-        os.dup2(nowhere if sys.__stderr__ is None else 2, 1)
+        if sys.__stderr__ is None:
+            os.dup2(nowhere, 1)
+        else:
+            _never_wait_for_readers(2)
+            os.dup2(2, 1)
         stack.enter_context(kept_from_children(incoming, outgoing))
         yield incoming, outgoing

@@ -365,3 +365,16 @@ async def test_standard_error_is_read_all_the_time(tmp_path: Path) -> None:
     assert isinstance(error, NativeApplicationError)
     assert len(error.stderr) == 20
     assert all(len(line) <= 2000 for line in error.stderr)
+
+
+async def test_a_fatal_error_of_python_keeps_its_reason(tmp_path: Path) -> None:
+    """What it says about its threads after that may be long; the text has the reason all the same."""
+    lines = ["before", "Fatal Python error: no room", "Python runtime state: initialized", "", *["  a frame"] * 100]
+    for count in (6, 100):
+        text = "\n".join(lines[:count])
+        write_application(tmp_path, f"print({text!r}, file=sys.stderr)\nsys.exit(1)")
+        _, error = await converse(tmp_path, "trio")
+        assert isinstance(error, NativeApplicationError)
+        assert "Its last lines on standard error: Fatal Python error: no room | " in str(error)
+        assert lines[1] in error.stderr
+        assert error.stderr[-1] == lines[count - 1]

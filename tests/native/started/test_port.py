@@ -346,6 +346,30 @@ os._exit(0)
 """
 
 
+FLOODS = {
+    "print": "print('x' * 100_000)",
+    "standard error": "print('x' * 100_000, file=sys.stderr)",
+    "a logger": "logging.error('x' * 100_000)",
+    "a child": "subprocess.run([sys.executable, '-c', 'print(100_000 * chr(120))'])",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_standard_error_that_nobody_reads_stops_nothing(flood: str) -> None:
+    """What it does not take is lost: the program answers and ends, also with a last word after the block."""
+    body = (
+        f"import logging, subprocess\nlogging.basicConfig()\n{flood}\n"
+        f"async for m in port:\n    for _ in range(5): {flood}\n    await port.send(m)\n"
+        "print('x' * 100_000, file=sys.stderr)"
+    )
+    with host(body) as it:
+        it.write(1)
+        assert it.read() == 1
+        assert it.process.stdin is not None
+        it.process.stdin.close()
+        assert it.process.wait(60) == 0
+
+
 def test_a_forked_child_does_not_keep_the_browsers_pipes() -> None:
     """The browser sees the end although a worker lives on; and the worker is not deaf to SIGTERM."""
     with host(FORKED) as it:

@@ -6,6 +6,8 @@ import contextlib
 import io
 import logging
 import os
+import select
+import socket
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from trio_ports._native.started.stdout import named_prints
+from trio_ports._native.started.stdout import lossy_output, named_prints
 
 NOTE = "printed to standard output, which carries messages to the browser; shown here."
 
@@ -115,6 +117,49 @@ def test_a_full_pipe_that_does_not_wait_takes_what_it_can(tmp_path: Path) -> Non
         begins = os.read(reader, 1_000)
         os.close(reader)
         assert NOTE.encode() in begins
+
+
+def test_a_full_pipe_that_waits_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe's end that blocks, or a socket's, takes what it can, and more once somebody reads."""
+    for pair in (os.pipe(), tuple(each.detach() for each in socket.socketpair())):
+        with descriptor_one(tmp_path / "shown"):
+            reader, writer = pair
+            point(writer)
+            with named_prints():
+                for _ in range(3):
+                    print("x" * 1_000_000)
+                first = os.read(reader, 1_000_000)
+                while select.select([reader], [], [], 0)[0]:
+                    os.read(reader, 1_000_000)
+                print("read again")
+                assert os.read(reader, 1_000).endswith(b"read again\n")
+            os.close(reader)
+            assert NOTE.encode() in first
+
+
+def test_where_the_system_cannot_tell_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no `poll`."""
+    monkeypatch.delattr(select, "poll")
+    with descriptor_one(tmp_path / "shown"):
+        with named_prints():
+            print("boo")
+        assert (tmp_path / "shown").read_text().endswith("boo\n")
+
+
+def test_pythons_own_output_is_lossy_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program has put in its place is left alone, and so is what the program does not have."""
+    mine, first = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "__stdout__", first)
+    monkeypatch.setattr(sys, "stdout", mine)
+    for error in (io.StringIO(), None):
+        monkeypatch.setattr(sys, "__stderr__", error)
+        monkeypatch.setattr(sys, "stderr", error)
+        with lossy_output():
+            pass
+        assert sys.stdout is mine
+        assert sys.__stdout__ is not first
+        assert sys.stderr is sys.__stderr__
+        assert sys.stderr is not error or error is None
 
 
 def test_a_replaced_object_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

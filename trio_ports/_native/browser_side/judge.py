@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from ..._protocol.dialects import Dialect
 from ..._protocol.errors import Cause, NativeApplicationError, PortError, TruncatedError
 from ..._protocol.manifests import NativeManifest
 from ..._transports.carrier import Finish
-from ..._transports.processes import Outcome
+from ..._transports.processes import FATAL, Outcome
 
 _REFUSALS: Final = (errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.ETXTBSY)
 """What the system reports about a program. Anything else, such as too many open files, is not the program's fault."""
@@ -106,10 +107,18 @@ def _ended_error(name: str, outcome: Outcome) -> NativeApplicationError:
         status = outcome.returncode
         text = f"{name} exited with status {status}."
     if outcome.stderr:
-        text += " Its last lines on standard error: " + " | ".join(outcome.stderr[-3:])
+        text += " Its last lines on standard error: " + " | ".join(_telling(outcome.stderr))
     return NativeApplicationError(
         text, cause=cause, application=name, status=status, signal=signal_number, stderr=outcome.stderr
     )
+
+
+def _telling(lines: Sequence[str]) -> Sequence[str]:
+    """Return the last three lines; of a fatal error of Python's, which ends with its threads, the first three."""
+    for number, line in enumerate(lines):
+        if line.startswith(FATAL):
+            return lines[number : number + 3]
+    return lines[-3:]
 
 
 def _signal_name(number: int) -> str:

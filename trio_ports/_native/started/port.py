@@ -29,7 +29,7 @@ from ..._transports.carrier import Carrier, Finish, wire_error
 from ..._transports.forks import undone_in_children
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
 from ..._util import check_limit, require_trio
-from .stdout import named_prints
+from .stdout import lossy_output, named_prints
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
@@ -114,7 +114,13 @@ async def open_native_port(
     options = for_application(options)
     messages = options.decoder(message_type)
     block, left = trio.CancelScope(), trio.Event()
-    with sealed_descriptors() as (incoming, outgoing), named_prints(), _signals() as signals, block:
+    with (
+        sealed_descriptors() as (incoming, outgoing),
+        lossy_output(),
+        named_prints(),
+        _signals() as signals,
+        block,
+    ):
 
         @enable_ki_protection
         async def carry(end: End) -> None:

@@ -3,12 +3,16 @@
 While the port is open descriptor 1 is standard error, so what is printed is not lost
 and never gets between the messages. This module writes, once for each place in the
 program that prints, a line that names the place.
+
+Nobody may read standard error, and then its pipe is full sooner or later. What does not
+fit is lost, because a program that waits for room would never answer again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import select
 import sys
 from collections.abc import Generator
 from types import FrameType
@@ -16,6 +20,8 @@ from typing import Any, Final, cast, final
 
 _PASSED_ON: Final = (__name__, "logging", "warnings", "traceback", "pprint")
 """Modules that print on behalf of their callers."""
+_ATOMIC_BYTES: Final = getattr(select, "PIPE_BUF", 512)
+"""How much a pipe takes without waiting, if it takes anything."""
 
 
 @contextlib.contextmanager
@@ -29,11 +35,7 @@ def named_prints() -> Generator[None]:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         before.flush()
     named = _Named()
-    # Nothing is buffered, so that the lines on standard error stay in the order in
-    # which they were printed.
-    text = io.TextIOWrapper(
-        cast("Any", named), encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
-    )
+    text = _unbuffered(named)
     sys.stdout = text
     try:
         yield
@@ -43,18 +45,38 @@ def named_prints() -> Generator[None]:
         named.names = False
 
 
-@final
-class _Named(io.BufferedIOBase):
-    """Writes to descriptor 1 without a buffer, and names each place in the program that does so, once.
+@contextlib.contextmanager
+def lossy_output() -> Generator[None]:
+    """In the block and after it, let Python lose what standard output and error do not take, instead of waiting."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        now, first = getattr(sys, name), getattr(sys, f"__{name}__")
+        if first is not None:
+            text = _unbuffered(_Lossy(descriptor))
+            # The interpreter writes to the first one, too, when it exits.
+            setattr(sys, f"__{name}__", text)
+            if now is first:
+                with contextlib.suppress(OSError, ValueError):
+                    now.flush()
+                setattr(sys, name, text)
+    yield
 
-    What cannot be written is lost: a print must not end an application whose standard
-    error is full or closed.
+
+def _unbuffered(file: io.BufferedIOBase) -> io.TextIOWrapper:
+    """Return a text file without a buffer, so that lines on standard error stay in the order in which they came."""
+    return io.TextIOWrapper(
+        cast("Any", file), encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+    )
+
+
+class _Lossy(io.BufferedIOBase):
+    """Writes to a descriptor without a buffer, as much as it takes at once.
+
+    What cannot be written is lost: a print must neither end nor stop an application
+    whose standard error is full or closed.
     """
 
-    def __init__(self) -> None:
-        self._raw = io.FileIO(1, "wb", closefd=False)
-        self._known: set[tuple[str, int]] = set()
-        self.names = True
+    def __init__(self, descriptor: int) -> None:
+        self._raw = io.FileIO(descriptor, "wb", closefd=False)
 
     def writable(self) -> bool:
         return True
@@ -66,23 +88,40 @@ class _Named(io.BufferedIOBase):
         return self._raw.isatty()
 
     def write(self, data: Any, /) -> int:
+        with memoryview(data).cast("B") as view:
+            done = 0
+            with contextlib.suppress(OSError):
+                while done < len(view) and self._takes_more():
+                    # None from a full pipe that somebody has made non-blocking.
+                    done += self._raw.write(view[done : done + _ATOMIC_BYTES]) or len(view)
+            return len(view)
+
+    def _takes_more(self) -> bool:
+        """Return whether so many bytes can be written without waiting; True where the system cannot tell."""
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(self._raw.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
+
+
+@final
+class _Named(_Lossy):
+    """Writes to descriptor 1, and names each place in the program that does so, once."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._known: set[tuple[str, int]] = set()
+        self.names = True
+
+    def write(self, data: Any, /) -> int:
         place = _place(sys._getframe(1))
-        note = b""
         if self.names and place not in self._known:
             self._known.add(place)
             file, line = place
             text = f"{file}:{line}: printed to standard output, which carries messages to the browser; shown here.\n"
-            note = text.encode("utf-8", "backslashreplace")
-        with memoryview(data).cast("B") as view:
-            self._write(note + view)
-            return len(view)
-
-    def _write(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            while data:
-                # None from a full pipe that somebody has made non-blocking.
-                done = self._raw.write(data)
-                data = data[done:] if done else b""
+            super().write(text.encode("utf-8", "backslashreplace"))
+        return super().write(data)
 
 
 def _place(frame: FrameType | None) -> tuple[str, int]:
