@@ -18,6 +18,7 @@
        ├─ ManifestError                 field, value, rule (also a ValueError)
        └─ AlreadyListeningError         application, address
     AlreadyInstalledError               extension_id (also a ValueError)
+    NoHomeError                         also a RuntimeError
 
 The causes are stable and made for programs. The texts are made for people and may
 change. For waiting and closing, Trio's own errors are used: ``trio.ClosedResourceError``
@@ -190,6 +191,17 @@ class AlreadyInstalledError(_CopyableError, ValueError):
     def __init__(self, *, extension_id: str) -> None:
         super().__init__(f"an extension with the id {extension_id!r} is already installed")
         self.extension_id = extension_id
+
+
+@final
+class NoHomeError(_CopyableError, RuntimeError):
+    """The user has no home folder, so nobody knows the user's own places. Nothing has changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no home folder: HOME is not set, and the system has no entry for this user; "
+            "set HOME, or give the folders (manifest_folders)"
+        )
 
 
 @final

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from native_support import CHROMIUM_ID, FIREFOX_ID, Registry, write_manifest
+from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_FIREFOX, PROGRAM, Registry, write_manifest
 
-from trio_ports import Cause, ManifestError, NativeApplicationError
+from trio_ports import Cause, ManifestError, NativeApplicationError, NoHomeError
 from trio_ports._native.browser_side import find as module
 from trio_ports._native.browser_side.find import files_of, find_manifest, system_folders, user_folders
 from trio_ports._protocol.places import BROWSERS
+from trio_ports.native import install, uninstall
 
 
 @pytest.fixture
@@ -240,3 +242,22 @@ def test_on_windows_the_registry_names_the_files(tmp_path: Path, monkeypatch: py
         registry.values[root, key] = str(write_manifest(folder, "app.bat"))
         manifest = find_manifest("app", extension_id=CHROMIUM_ID)
         assert manifest.path == os.fspath(folder / "app.bat")
+
+
+def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's places and folders that are given are searched. Whoever needs the user's own is told what to do."""
+
+    def unknown(_: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(module, "_WINDOWS", False)
+    places = (BROWSERS["firefox"],)
+    assert [file.parent for file in files_of("app", "firefox")] == system_folders(places)
+    write_manifest(tmp_path, PROGRAM)
+    assert find([tmp_path]).path == PROGRAM
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    for call in (lambda: install("app", PROGRAM, **FOR_FIREFOX), lambda: uninstall("app")):
+        with pytest.raises(NoHomeError, match=r"set HOME, or give the folders \(manifest_folders\)"):
+            call()

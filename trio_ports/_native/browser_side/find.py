@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -11,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from ..._protocol.errors import Cause, ManifestError, NativeApplicationError
+from ..._protocol.errors import Cause, ManifestError, NativeApplicationError, NoHomeError
 from ..._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
 from ..._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
 from ..._util import check_type
@@ -39,7 +40,7 @@ def find_manifest(
             ``"chromium"``, ``"edge"`` and so on. Unless given: Firefox, or Chromium and
             then Chrome.
         manifest_folders: folders that are searched, in this order, instead of the
-            browsers' places.
+            browsers' places. Unless given, a user without a home has only the system's.
 
     Raises:
         NativeApplicationError: there is no manifest, or it is not valid, or it does not
@@ -76,22 +77,25 @@ def files_of(
     places = (BROWSERS[browser],) if browser is not None else DEFAULT_BROWSERS[family]
     if _WINDOWS:
         return _registered_files(name, places)
-    return (folder / f"{name}.json" for folder in (*user_folders(places), *system_folders(places)))
+    folders = system_folders(places)
+    with contextlib.suppress(NoHomeError):
+        folders = [*user_folders(places), *folders]
+    return (folder / f"{name}.json" for folder in folders)
 
 
 def user_folders(places: Sequence[Places], *, anywhere: bool = False) -> list[Path]:
-    """Return the user's own folders, on any system but Windows.
+    """Return the user's own folders, on any system but Windows; NoHomeError if the user has no home.
 
     Args:
         places: whose folders.
         anywhere: also return those that would count if XDG_CONFIG_HOME were not set.
     """
     if sys.platform == "darwin":
-        support = Path.home() / "Library" / "Application Support"
+        support = _home() / "Library" / "Application Support"
         return [support / each for place in places for each in place.mac_user]
     relative = [each for place in places for each in place.linux_user]
     folders = [_below_home(each) for each in relative]
-    return [*dict.fromkeys([*folders, *(Path.home() / each for each in relative)])] if anywhere else folders
+    return [*dict.fromkeys([*folders, *(_home() / each for each in relative)])] if anywhere else folders
 
 
 def profile_folders(places: Places) -> list[Path]:
@@ -105,7 +109,14 @@ def _below_home(relative: str) -> Path:
     config = os.environ.get("XDG_CONFIG_HOME", "")
     if config and relative.startswith(_CONFIG):
         return Path(config, relative.removeprefix(_CONFIG))
-    return Path.home() / relative
+    return _home() / relative
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise NoHomeError from None
 
 
 def system_folders(places: Sequence[Places]) -> list[Path]:

@@ -117,6 +117,7 @@ def install(
             command; nothing was written.
         TypeError, ValueError: an argument is not as above, or there is no browser to
             install for.
+        NoHomeError: the user has no home folder, and no folders were given.
         OSError: a file cannot be written. If others were written before, a note of the
             error says which. PermissionError: root would write into another user's
             home, as under a ``sudo`` that keeps HOME; nothing was written.
