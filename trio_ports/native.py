@@ -1,7 +1,8 @@
 """Native messaging: programs that a browser starts, and programs that start them as a browser would.
 
 - In a program that a browser starts, call `open_native_port`.
-- In a program that runs already, call `open_native_listener`.
+- In a program that runs already, call `open_native_listener`. `relay` is what a browser
+  starts then.
 - To talk to such a program without a browser, call `connect_native`, or
   `send_native_message` for one question.
 - To let browsers find it, call `install`; `find_manifest` shows what they find.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ._native.installing.files import FileChange
     from ._native.installing.install import install, uninstall
     from ._native.running.listener import NativeListener, open_native_listener
+    from ._native.running.relay import relay
     from ._protocol.manifests import NativeManifest
 else:
     # A browser starts an application for every connection, so everything else is
@@ -32,6 +34,7 @@ else:
             "._native.installing.files": ["FileChange"],
             "._native.installing.install": ["install", "uninstall"],
             "._native.running.listener": ["NativeListener", "open_native_listener"],
+            "._native.running.relay": ["relay"],
             "._protocol.manifests": ["NativeManifest"],
         },
     )
@@ -46,6 +49,7 @@ __all__ = [
     "install",
     "open_native_listener",
     "open_native_port",
+    "relay",
     "send_native_message",
     "uninstall",
 ]

@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 import trio
 
-from .._native.arguments import bad_name
 from .._native.running.relay import relay as run_relay
-from .._protocol.manifests import is_application_name
+from .._protocol.errors import ApplicationNameError
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -21,9 +20,16 @@ from .._protocol.manifests import is_application_name
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder with the application's socket, if it was given one.",
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="How long to wait for an application that does not listen yet.",
+)
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None) -> None:
+def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None, wait: float) -> None:
     """Connect the browser that starts this to an application that is already running.
 
     A native manifest names this command and the application's NAME; the browser adds its
@@ -31,14 +37,12 @@ def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None) -> None
     conversation ended in good order, with 1 if the application was lost, and with 69 if
     nobody listens.
     """
-    if not is_application_name(name, "firefox"):
-        raise click.BadParameter(str(bad_name(name)), param_hint="NAME")
     if os.isatty(0):
         raise click.UsageError(
             "standard input is a terminal: start the relay from a browser or with trio_ports.native.connect_native()"
         )
     try:
-        status = trio.run(functools.partial(run_relay, name, arguments, folder=folder))
-    except (OSError, ValueError, NotImplementedError) as error:
+        status = trio.run(functools.partial(run_relay, name, arguments=arguments, folder=folder, wait_seconds=wait))
+    except (ApplicationNameError, OSError, ValueError, NotImplementedError) as error:
         raise click.UsageError(str(error)) from error
     sys.exit(status)

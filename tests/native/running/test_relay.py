@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from native_support import FIREFOX_ID, PACKAGES, encode, open_descriptors
 from support import Witness, cancel_everywhere, settle
 from trio.testing import lockstep_stream_pair
 
-from trio_ports import Cause, Port
+from trio_ports import ApplicationNameError, Cause, Port
 from trio_ports._native.running import relay as module
 from trio_ports._native.running.greetings import GOODBYE, receive_handshake
 from trio_ports._native.running.relay import (
@@ -410,6 +411,98 @@ async def test_who_is_not_connected_to(folder: Path, monkeypatch: pytest.MonkeyP
         assert await connect("app", folder) is None
 
 
+def crowd(folder: Path) -> contextlib.ExitStack:
+    """Let so many wait for the application that the system refuses another."""
+    waiting = contextlib.ExitStack()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            sock.setblocking(False)
+            sock.connect(str(folder / "app.socket"))
+    return waiting
+
+
+@linux
+async def test_too_many_wait_already(folder: Path, autojump_clock: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """It tries for some seconds, and then says what the matter is; it gets through as soon as there is room."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(folder / "app.socket"))
+        sock.listen(0)
+        with crowd(folder):
+            async with open_browser(folder) as browser:
+                await browser.ended.wait()
+            assert browser.status == UNAVAILABLE
+            assert "too many browsers wait for it already" in capsys.readouterr().err
+            assert trio.current_time() >= 5
+            async with trio.open_nursery() as nursery:
+
+                @nursery.start_soon
+                async def accept() -> None:
+                    await trio.sleep(3)
+                    sock.accept()[0].close()
+
+                stream = await connect("app", folder)
+                assert stream is not None
+                await stream.aclose()
+
+
+async def test_an_application_that_starts_a_little_later(folder: Path, autojump_clock: object) -> None:
+    """The relay waits for it as long as it was told to."""
+    start = trio.current_time()
+    assert await connect("app", folder, wait_seconds=2) is None
+    assert 2 <= trio.current_time() - start < 3
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def wait() -> None:
+            stream = await connect("app", folder, wait_seconds=10)
+            assert stream is not None
+            await stream.aclose()
+            nursery.cancel_scope.cancel()
+
+        await trio.sleep(5)
+        async with open_native_listener("app", folder=folder):
+            await trio.sleep_forever()
+
+
+@linux
+async def test_a_browser_that_leaves_does_not_wait_for_the_application(folder: Path, autojump_clock: object) -> None:
+    """Nobody would talk to it."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    with module._watched(reading, reading) as watch:
+        assert await connect("app", folder, wait_seconds=math.inf, watch=watch) is None
+    os.close(reading)
+
+
+async def test_a_place_that_belongs_to_somebody_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second line says so: whoever reads it knows why the application is not found."""
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    async with open_browser(folder) as browser:
+        await browser.ended.wait()
+    assert browser.status == UNAVAILABLE
+    assert f"{folder} must be a folder of your own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"application": "no-name"}, ApplicationNameError),
+        ({"folder": 1}, TypeError),
+        ({"wait_seconds": "long"}, TypeError),
+        ({"wait_seconds": -1}, ValueError),
+        ({"wait_seconds": math.nan}, ValueError),
+    ],
+)
+async def test_a_mistake_raises_at_the_call(arguments: Any, error: Any) -> None:
+    """Standard input and output are left alone."""
+    with pytest.raises(error):
+        await relay(**{"application": "app", **arguments})
+
+
 async def test_a_relay_without_standard_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nobody to tell, and that is no error."""
     monkeypatch.setattr(sys, "stderr", None)
@@ -465,4 +558,4 @@ async def test_a_relay_on_windows_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     """At once, before it touches anything."""
     monkeypatch.setattr("trio_ports._native.running.addresses._WINDOWS", True)
     with pytest.raises(NotImplementedError):
-        await relay("app", FIREFOX)
+        await relay("app", arguments=FIREFOX)

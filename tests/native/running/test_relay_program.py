@@ -78,6 +78,28 @@ async def open_echo(folder: Path) -> AsyncGenerator[NativeListener]:
         nursery.cancel_scope.cancel()
 
 
+FROZEN = """
+import sys, trio
+from trio_ports.native import relay
+if "--relay" in sys.argv:
+    sys.exit(trio.run(relay, "app"))
+"""
+
+
+async def test_a_program_that_is_its_own_relay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no command can be started, a function does the same; it finds the browser's arguments."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    (folder / "app.py").write_text(FROZEN)
+    command = [*PYTHON, "-P", str(folder / "app.py"), "--relay"]
+    install("app", command, allowed_extensions=[FIREFOX_ID], manifest_folders=[folder])
+    async with open_native_listener("app") as listener, start(folder) as browser:
+        port = await listener.accept()
+        assert port.sender is not None
+        assert port.sender.id == FIREFOX_ID
+        await port.send(1)
+        assert await browser.receive() == 1
+
+
 async def test_several_browsers_at_once(folder: Path) -> None:
     """Each gets the answers to its own questions, and one that leaves ends nobody else's conversation."""
     before, others = open_descriptors(), children()
@@ -308,6 +330,18 @@ def test_wrong_usage(arguments: list[str], text: str, monkeypatch: pytest.Monkey
     result = click.testing.CliRunner().invoke(program, arguments)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+@linux
+def test_the_command_waits(folder: Path) -> None:
+    """So long that the browser gives up first; then nobody waits any more."""
+    result = subprocess.run(
+        [sys.executable, "-m", "trio_ports", "relay", "--wait", "1000", "--folder", folder, "app", *FIREFOX],
+        capture_output=True,
+        check=False,
+        input=b"",
+    )
+    assert (result.returncode, result.stdout) == (UNAVAILABLE, b"")
 
 
 def test_a_terminal_is_no_browser() -> None:

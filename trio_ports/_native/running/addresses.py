@@ -75,9 +75,19 @@ def make_private(folder: Path) -> None:
     for missing in reversed([each for each in (folder, *folder.parents) if not os.path.lexists(each)]):
         missing.mkdir(mode=_PRIVATE, exist_ok=True)
     if not is_private(folder):
-        owner = folder.lstat().st_uid
-        whose = "" if owner == os.geteuid() else f"; it belongs to {_user_name(owner)}, who has to remove it"
-        raise PermissionError(f"{folder} must be a folder of your own that nobody else can enter (chmod 700){whose}")
+        raise PermissionError(_refusal(folder))
+
+
+def refusals(application: str, folder: Folder | None) -> list[str]:
+    """Return what is wrong with those places of an application that exist and are not private."""
+    folders = [path.parent for path in addresses(application, folder)]
+    return [_refusal(each) for each in folders if os.path.lexists(each) and not is_private(each)]
+
+
+def _refusal(folder: Path) -> str:
+    owner = folder.lstat().st_uid
+    whose = "" if owner == os.geteuid() else f"; it belongs to {_user_name(owner)}, who has to remove it"
+    return f"{folder} must be a folder of your own that nobody else can enter (chmod 700){whose}"
 
 
 def _user_name(user: int) -> str:

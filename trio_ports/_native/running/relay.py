@@ -16,9 +16,11 @@ from typing import Final, final
 
 import trio
 
+from ..._protocol.dialects import TRIO
 from ..._transports.stdio import DescriptorSink, DescriptorSource, prepared, sealed_descriptors, way_of
-from ..arguments import Folder
-from .addresses import addresses, is_own_peer, is_private, require_sockets
+from ..._util import check_type, require_trio
+from ..arguments import Folder, check_application_name, check_folder
+from .addresses import addresses, is_own_peer, is_private, refusals, require_sockets
 from .greetings import GoodbyeStream, encode_handshake
 
 LOST: Final = 1
@@ -28,44 +30,85 @@ UNAVAILABLE: Final = 69
 LEAVE_SECONDS: Final = 1.7
 """How long the application may still talk once the browser has gone; Chromium kills the relay after two seconds."""
 _GOODBYE_SECONDS: Final = 0.05
+_BUSY_SECONDS: Final = 5.0
+"""How long to try while so many relays wait for the application that the system refuses another."""
+_TRY_SECONDS: Final = 0.1
 
 LOST_TEXT: Final = "{name} was lost: it failed in the middle of the conversation, or was ended."
 UNAVAILABLE_TEXT: Final = "{name} is not running, or does not listen for browsers: start it, then connect again."
+BUSY_TEXT: Final = "{name} does not answer: too many browsers wait for it already. Connect again later."
 
 
-async def relay(application: str, arguments: Sequence[str], *, folder: Folder | None = None) -> int:
+async def relay(
+    application: str,
+    *,
+    arguments: Sequence[str] | None = None,
+    folder: Folder | None = None,
+    wait_seconds: float = 0,
+) -> int:
     """Connect the browser that started this program to an application, until one of the two has gone.
 
+    This is the command ``trio-ports relay`` as a function, for programs that bring their
+    own Python, where no command can be started::
+
+        if "--relay" in sys.argv:
+            sys.exit(trio.run(relay, "com.example.app"))
+
     From here on standard input and output belong to the browser. What goes wrong is a
-    line on standard error. Returns the exit status: 0, or `LOST`, or `UNAVAILABLE`, or
-    128 plus the number of the signal that ended it.
+    line on standard error. Returns the exit status: 0 after an end in good order, 1 if
+    the application was lost, 69 if nobody listens, or 128 plus the number of the signal
+    that ended the relay.
 
     Args:
         application: its name.
-        arguments: the browser's, which tell the application who connects.
+        arguments: the browser's, which tell the application who connects; those of this
+            program unless given.
         folder: where the socket is, if not in the user's own place for sockets.
+        wait_seconds: how long to wait for an application that does not listen yet.
 
     Raises:
+        ApplicationNameError: no application can have that name.
         OSError: standard input or output is closed.
-        ValueError: the folder's path is too long.
-        NotImplementedError: on Windows.
+        ValueError: the folder's path is too long, or ``wait_seconds`` is negative.
+        TypeError: an argument is not as above.
+        NotImplementedError: on Windows, where Trio has no Unix sockets.
+        RuntimeError: outside Trio, or a port or another relay of this process has, or
+            had, standard input and output.
     """
+    require_trio("relay")
     require_sockets()
+    check_application_name(application, TRIO)
+    check_folder("folder", folder)
+    check_type("wait_seconds", wait_seconds, (int, float))
+    if not wait_seconds >= 0:
+        raise ValueError(f"wait_seconds must not be negative, but is {wait_seconds}")
+    given = sys.argv[1:] if arguments is None else arguments
     with sealed_descriptors() as (incoming, outgoing):
-        return await relay_descriptors(incoming, outgoing, application, arguments, folder=folder)
+        return await relay_descriptors(incoming, outgoing, application, given, folder=folder, wait_seconds=wait_seconds)
 
 
 async def relay_descriptors(
-    incoming: int, outgoing: int, application: str, arguments: Sequence[str], *, folder: Folder | None
+    incoming: int,
+    outgoing: int,
+    application: str,
+    arguments: Sequence[str],
+    *,
+    folder: Folder | None,
+    wait_seconds: float = 0,
 ) -> int:
     """Do what `relay` does, between two descriptors. Their flags are restored at the end."""
-    stream = await connect(application, folder)
-    if stream is None:
-        _say(UNAVAILABLE_TEXT.format(name=application))
-        return UNAVAILABLE
     read_way, write_way = way_of(incoming), way_of(outgoing)
     # The two descriptors may share their flags, so they are restored in reverse order.
     with prepared(incoming, read_way), prepared(outgoing, write_way), _watched(incoming, outgoing) as watch:
+        try:
+            stream = await connect(application, folder, wait_seconds=wait_seconds, watch=watch)
+        except BlockingIOError:
+            _say(BUSY_TEXT.format(name=application))
+            return UNAVAILABLE
+        if stream is None:
+            for text in (UNAVAILABLE_TEXT.format(name=application), *refusals(application, folder)):
+                _say(text)
+            return UNAVAILABLE
         source, sink = DescriptorSource(incoming, read_way), DescriptorSink(outgoing, write_way)
         return await _talk(Conversation(stream, source, sink), application, arguments, watch)
 
@@ -174,19 +217,50 @@ class Conversation:
                 self.leave()
 
 
-async def connect(application: str, folder: Folder | None) -> trio.SocketStream | None:
-    """Connect to an application; None if it does not listen in any of its places. A checkpoint."""
-    for path in addresses(application, folder):
-        if is_private(path.parent):
-            try:
-                stream = await trio.open_unix_socket(path)
-            except OSError:
-                continue  # There is no socket, or one that a killed program has left behind.
-            if is_own_peer(stream.socket):
-                return stream
-            await trio.aclose_forcefully(stream)
+async def connect(
+    application: str, folder: Folder | None, *, wait_seconds: float = 0, watch: int | None = None
+) -> trio.SocketStream | None:
+    """Connect to an application; None if it does not listen in any of its places. A checkpoint.
+
+    ``watch`` becomes readable when the browser has gone, for which nobody waits then.
+    Raises BlockingIOError if the application accepts nobody for `_BUSY_SECONDS`.
+    """
+    now = trio.current_time()
+    start_deadline, busy_deadline = now + wait_seconds, now + max(wait_seconds, _BUSY_SECONDS)
+    while True:
+        busy = False
+        for path in addresses(application, folder):
+            if is_private(path.parent):
+                try:
+                    stream = await trio.open_unix_socket(path)
+                except OSError:
+                    continue  # There is no socket, or one that a killed program has left behind.
+                if _is_connected(stream):
+                    if is_own_peer(stream.socket):
+                        return stream
+                else:
+                    busy = True
+                await trio.aclose_forcefully(stream)
+        if trio.current_time() >= (busy_deadline if busy else start_deadline):
+            break
+        with trio.move_on_after(_TRY_SECONDS):
+            if watch is None:
+                await trio.sleep_forever()
+            await trio.lowlevel.wait_readable(watch)
+            break
     await trio.lowlevel.checkpoint()
+    if busy:
+        raise BlockingIOError
     return None
+
+
+def _is_connected(stream: trio.SocketStream) -> bool:
+    """Return False if too many others wait: Trio takes the system's refusal for a connection that is being made."""
+    try:
+        stream.socket.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
