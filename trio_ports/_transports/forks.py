@@ -19,6 +19,7 @@ class HasDescriptor(Protocol):
 
     def fileno(self) -> int:
         """Return the descriptor; -1 if it is closed."""
+        ...
 
 
 _undoing: Final[dict[object, Callable[[], object]]] = {}
