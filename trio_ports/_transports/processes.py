@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -144,6 +145,7 @@ class _Conversation:
     stderr: Any = attrs.Factory(lambda self: self.process.stderr, takes_self=True)
     stderr_ended: trio.Event = attrs.Factory(trio.Event)
     stderr_scope: trio.CancelScope = attrs.Factory(lambda: trio.CancelScope(shield=True))
+    leave_deadline: float = math.inf
 
     @enable_ki_protection
     async def run(self, decoder: FrameDecoder) -> None:
@@ -202,12 +204,11 @@ class _Conversation:
             return
         if not isinstance(carrier.error, FrameTooLargeError) and carrier.finish is not Finish.UNWRITABLE:
             if self.patience.watches:  # The program may wait for this before it exits.
-                await self.stdin.aclose()
+                await self._close_stdin()
             with trio.move_on_after(self.patience.status):
                 await self.process.wait()
         if self.process.poll() is not None:
-            with trio.move_on_after(self.patience.settle):
-                await self.stderr_ended.wait()
+            await self._wait_stderr()
         outcome = Outcome(carrier.finish, carrier.error, self.process.returncode, tuple(self.lines.lines))
         self.end.close(self.judge(outcome))
 
@@ -216,11 +217,11 @@ class _Conversation:
         if self.patience.closes_both:
             # First, so that a program that answers its end of file finds that nobody reads.
             await self.stdout.aclose()
-        await self.stdin.aclose()
+        await self._close_stdin()
         async with trio.open_nursery() as nursery:
             if not self.patience.closes_both:
                 nursery.start_soon(self._drain, receive_some)
-            with trio.move_on_after(self.patience.leave):
+            with trio.move_on_at(self.leave_deadline):
                 await self.process.wait()
             if self.patience.terminate and self.process.returncode is None:
                 self.process.terminate()
@@ -238,11 +239,20 @@ class _Conversation:
             while await receive_some():
                 pass
 
-    async def _close(self) -> None:
-        """Close the pipes. If a child of the program holds standard error open, do not wait for it."""
+    async def _close_stdin(self) -> None:
+        """Close its standard input. From then on it has so long to exit, whatever else is waited for."""
+        self.leave_deadline = min(self.leave_deadline, trio.current_time() + self.patience.leave)
+        await self.stdin.aclose()
+
+    async def _wait_stderr(self) -> None:
+        """Wait for the end of standard error, and not for a child of the program that holds it open."""
         with trio.move_on_after(self.patience.settle):
             await self.stderr_ended.wait()
         self.stderr_scope.cancel()
+
+    async def _close(self) -> None:
+        """Close the pipes."""
+        await self._wait_stderr()
         await self.stdout.aclose()
         await self.stderr_ended.wait()
         await self.stderr.aclose()

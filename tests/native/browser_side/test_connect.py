@@ -23,6 +23,7 @@ from trio_ports import (
     NativeApplicationError,
     Port,
 )
+from trio_ports._native.browser_side.start import PATIENCE
 from trio_ports.native import connect_native, send_native_message
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -181,6 +182,18 @@ async def test_an_application_of_ours_meets_sigterm_from_us(tmp_path: Path, monk
         os.kill(await port.receive(), signal.SIGTERM)
         assert [message async for message in port] == []
         assert port.error is None
+
+
+async def test_what_is_waited_for_is_not_added_up(tmp_path: Path, autojump_clock: object) -> None:
+    """While we wait for its status, its time to leave runs already: its standard input is closed by then."""
+    body = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nos.close(1)\nwhile True: signal.pause()"
+    write_application(tmp_path, body)
+    start, patience = trio.current_time(), PATIENCE["trio"]
+    async with connect_native("app", extension_id=FIREFOX_ID, manifest_folders=[tmp_path]) as port:
+        await port.wait_disconnected()
+        assert port.error is not None
+        assert port.error.cause is Cause.STDOUT_CLOSED
+    assert trio.current_time() - start == pytest.approx(patience.status + patience.terminate, abs=1)
 
 
 async def test_a_forked_child_does_not_keep_the_applications_pipes(tmp_path: Path) -> None:

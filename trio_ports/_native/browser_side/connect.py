@@ -47,7 +47,8 @@ async def connect_native(
     Leaving the block writes what was posted, as long as the application takes some of
     it every three seconds. Then the application's standard input is closed; after three
     seconds it gets SIGTERM, and after three more it is killed. Afterwards the process
-    is gone, whether the block was cancelled or not.
+    is gone, whether the block was cancelled or not. A block that is cancelled, or whose
+    application takes nothing, is left after ten seconds in all at the latest.
 
     If the application ends by itself, everything that it wrote is delivered first. Then
     `error` says how it ended, unless that was with status 0.
