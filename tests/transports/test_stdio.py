@@ -280,6 +280,25 @@ def test_sealed_descriptors_belong_to_the_protocol(closed: tuple[int, ...], syst
         assert run.stderr.splitlines() == [b"inside", b"raw", b"child", b"''", b"after"]
 
 
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_standard_error_stays_as_it_is_for_others(tmp_path: Path, kind: str) -> None:
+    """Only this program must not wait for its reader; whoever shares it with us is not surprised."""
+    file = tmp_path / "errors"
+    reading, writing = (
+        os.pipe() if kind == "pipe" else (os.open(file, os.O_RDONLY | os.O_CREAT), os.open(file, os.O_WRONLY))
+    )
+    code = SEALED + "sys.exit(os.get_blocking(2))"
+    environment = {**os.environ, "PYTHONPATH": PACKAGES}
+    run = subprocess.run(
+        [sys.executable, "-c", code], input=b"", stdout=subprocess.DEVNULL, stderr=writing, check=False, env=environment
+    )
+    assert run.returncode == (sys.platform != "linux" or kind == "file")
+    assert os.get_blocking(writing)
+    assert os.read(reading, 1_000).splitlines() == [b"inside", b"raw", b"child", b"''", b"after"]
+    os.close(reading)
+    os.close(writing)
+
+
 def test_sealing_needs_standard_input_and_output() -> None:
     """Without them there is nobody to talk to: an OSError, and nothing is left open."""
     code = "import os, sys\nfrom trio_ports._transports.stdio import sealed_descriptors\nos.close(1)\n"

@@ -62,5 +62,5 @@ def _undo() -> None:
         undo()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_undo)
+# Windows has no fork.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_undo)

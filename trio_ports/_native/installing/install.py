@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, final
 
 import attrs
 
-from ..._protocol.errors import ManifestError
+from ..._protocol.errors import ManifestError, NoHomeError
 from ..._protocol.manifests import (
     Family,
     NativeManifest,
@@ -400,7 +400,10 @@ def _data_folder(*, system: bool) -> Path:
     import platformdirs
 
     if not system:
-        return platformdirs.user_data_path("trio-ports", appauthor=False)
+        try:
+            return platformdirs.user_data_path("trio-ports", appauthor=False)
+        except RuntimeError:
+            raise NoHomeError from None
     if _WINDOWS:
         return platformdirs.site_data_path("trio-ports", appauthor=False)
     # platformdirs would return the first of XDG_DATA_DIRS, which may be a folder of the

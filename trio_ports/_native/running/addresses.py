@@ -66,7 +66,7 @@ def _runtime_folder() -> Path | None:
         warnings.simplefilter("ignore")  # It warns where the system has none; its substitute serves as well.
         try:
             return Path(platformdirs.user_runtime_dir(_PACKAGE, appauthor=False))
-        except OSError:
+        except (OSError, RuntimeError):  # There is none that is safe, or the user has no home.
             return None
 
 
