@@ -36,7 +36,7 @@ def test_on_windows_keys_name_the_files(home: Path, registry: Registry) -> None:
     assert launcher.file.name == "app.bat"
     begin, *remarks, command = launcher.file.read_bytes().splitlines()
     assert (begin, command) == (b"@echo off", b'"C:\\python.exe" "C:\\my app.py" %*')
-    assert all(remark.startswith(b"rem ") for remark in remarks)
+    assert all(remark.startswith((b"rem ", b"set PYTHON", b"set __PYVENV")) for remark in remarks)
     assert {change.registered for change in manifests} == {
         r"Software\Mozilla\NativeMessagingHosts\app",
         r"Software\Chromium\NativeMessagingHosts\app",

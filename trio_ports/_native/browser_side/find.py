@@ -91,11 +91,11 @@ def user_folders(places: Sequence[Places], *, anywhere: bool = False) -> list[Pa
         anywhere: also return those that would count if XDG_CONFIG_HOME were not set.
     """
     if sys.platform == "darwin":
-        support = _home() / "Library" / "Application Support"
+        support = home_folder() / "Library" / "Application Support"
         return [support / each for place in places for each in place.mac_user]
     relative = [each for place in places for each in place.linux_user]
     folders = [_below_home(each) for each in relative]
-    return [*dict.fromkeys([*folders, *(_home() / each for each in relative)])] if anywhere else folders
+    return [*dict.fromkeys([*folders, *(home_folder() / each for each in relative)])] if anywhere else folders
 
 
 def profile_folders(places: Places) -> list[Path]:
@@ -109,10 +109,11 @@ def _below_home(relative: str) -> Path:
     config = os.environ.get("XDG_CONFIG_HOME", "")
     if config and relative.startswith(_CONFIG):
         return Path(config, relative.removeprefix(_CONFIG))
-    return _home() / relative
+    return home_folder() / relative
 
 
-def _home() -> Path:
+def home_folder() -> Path:
+    """Return the user's home; NoHomeError if the system knows none."""
     try:
         return Path.home()
     except RuntimeError:

@@ -25,7 +25,7 @@ from ..._protocol.manifests import (
 from ..._protocol.places import BROWSERS, HOSTS, Places
 from ..._util import check_list, check_type
 from ..arguments import Folder, check_folder, check_folders
-from ..browser_side.find import DEFAULT_BROWSERS, places_of, profile_folders, system_folders, user_folders
+from ..browser_side.find import DEFAULT_BROWSERS, home_folder, places_of, profile_folders, system_folders, user_folders
 from ..registry import has_key, manifest_key, read_key, remove_key
 from .command import check_words, words_of
 from .files import (
@@ -342,7 +342,7 @@ class Destination:
         """Raise PermissionError if root's files would get into the home of a user, who could not change them then."""
         if _WINDOWS or os.geteuid() != 0 or self.system or self.manifest_folders is not None:
             return
-        home = Path.home()
+        home = home_folder()
         if home.is_dir() and home.stat().st_uid != 0:
             text = "This home is another user's, whom root's files would lock out; install as that user, or system=True"
             raise PermissionError(errno.EPERM, text, str(home))
