@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from support import PATIENCE_SECONDS
 
-from trio_ports.testing._applications import checks
+from trio_ports.testing._applications import checks, probe
 
 
 @pytest.fixture(autouse=True)
 def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a program that is going to leave the time that a busy machine needs for it."""
-    monkeypatch.setattr(checks, "LEAVE_SECONDS", PATIENCE_SECONDS)
+    for module in (checks, probe):
+        monkeypatch.setattr(module, "LEAVE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def as_in_a_browser(_in_no_hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a program that never leaves as long as a browser does."""
-    monkeypatch.setattr(checks, "LEAVE_SECONDS", 2)
+    for module in (checks, probe):
+        monkeypatch.setattr(module, "LEAVE_SECONDS", 2)

@@ -14,6 +14,9 @@ fault = sys.argv[1]
 source, sink = sys.stdin.buffer, sys.stdout.buffer
 waiting = []
 
+if fault == "once":
+    is_first = not Path(sys.argv[2]).exists()
+    Path(sys.argv[2]).touch()
 if fault == "prints":
     print("hello, this is my log", flush=True)
 if fault == "mutters":
@@ -22,6 +25,10 @@ if fault == "parent":
     child = subprocess.Popen([sys.executable, "-S", "-E", "-c", "import time; time.sleep(60)"])
     with Path(sys.argv[2]).open("a") as children:
         children.write(f"{child.pid}\n")
+if fault == "daemon" and os.fork() == 0:
+    os.setsid()
+    time.sleep(60)
+    os._exit(0)
 if fault == "mumbles":
     print("hello, this is my log, unflushed")
 if fault == "arguments" and sys.argv[2].startswith("chrome-extension:"):
@@ -39,6 +46,16 @@ def read(size):
     return data
 
 
+def read_characters(number):
+    data = source.read(number)
+    while missing := number - len(data.decode("utf-8", "ignore")):
+        more = source.read(missing)
+        if not more:
+            break
+        data += more
+    return data
+
+
 def write(message, *, limit=LIMIT):
     if fault == "characters":
         text = json.dumps(message, ensure_ascii=False)
@@ -50,7 +67,9 @@ def write(message, *, limit=LIMIT):
         sys.exit("the answer is too large" if fault == "explains" else 1)
     if len(body) > limit and fault != "large":
         body = b'{"error": "too large"}'
-    sink.write(struct.pack("=I", len(body)) + body + b"\n" * (fault == "lines"))
+    length = struct.pack("=I", len(body) + 4 * (fault == "counts itself"))
+    frame = (length[::-1] if fault in ("byte order", "big endian") else length) + body + b"\n" * (fault == "lines")
+    sink.write(frame.replace(b"\n", b"\r\n") if fault == "text mode" else frame)
     if fault != "hoards":
         sink.flush()
 
@@ -80,11 +99,18 @@ while True:
         if fault == "dies" and not head:
             os.kill(os.getpid(), 9)
         leave()
-    (size,) = struct.unpack("=I", head)
+    (size,) = struct.unpack("=I", head[::-1] if fault in ("reads byte order", "big endian") else head)
     if size > 100 * LIMIT:
         time.sleep(60 if fault == "believes" else 0)
         leave()
-    body = read(size)
+    if fault == "reads lines":
+        body = source.readline()
+        size = len(body)
+    elif fault == "reads characters":
+        body = read_characters(size)
+        size = len(body)
+    else:
+        body = read(size)
     if len(body) < size:
         leave()
     if fault == "sizes" and size > 60000:
@@ -100,6 +126,8 @@ while True:
             write("what?")
             continue
         leave()
+    if fault == "hangs at once":
+        time.sleep(60)
     if fault == "null" and message is None:
         leave()
     if fault == "closes" and message is None:
@@ -128,11 +156,8 @@ while True:
         time.sleep(60)
     if fault == "loses" and isinstance(message, list) and message[:1] == [500]:
         continue
-    if fault == "once":
-        marker = Path(sys.argv[2])
-        if marker.exists():
-            time.sleep(60)
-        marker.touch()
+    if fault == "once" and not is_first:
+        time.sleep(60)
     if fault == "pong":
         if message == "ping":
             write("pong")
@@ -144,5 +169,7 @@ while True:
         if len(waiting) < 60:
             continue
     write(message)
+    if fault == "hangs after one":
+        time.sleep(60)
     while waiting and fault == "swaps":
         write(waiting.pop())

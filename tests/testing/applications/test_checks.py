@@ -35,6 +35,7 @@ def test_no_echo(fault: str, manner: str) -> None:
     assert find(report, "pass") == [
         "the arguments of either browser",
         "the end of its input",
+        "what it leaves behind",
         "every JSON value",
     ]
     assert find(report, "skip") == ["numbers that no double holds"]
@@ -42,7 +43,7 @@ def test_no_echo(fault: str, manner: str) -> None:
 
 def test_an_application_that_ends_inside_a_frame() -> None:
     """The report says that its output ends inside a frame."""
-    program = "import sys; sys.stdin.buffer.read(4); sys.stdout.buffer.write(b'1234'[:3])"
+    program = "import sys; sys.stdin.buffer.read(4); sys.stdout.buffer.write(b'\\x04\\0\\0\\0[')"
     report = check_application([sys.executable, "-c", program], rules=[35], strict=False)
     assert "inside a frame" in report.findings[0].detail
 
@@ -107,4 +108,4 @@ def test_an_error_that_says_what_it_was() -> None:
 def test_one_that_never_leaves(as_in_a_browser: None) -> None:
     """That is one failure, whatever comes before the end of its input."""
     report = check_application(command("stays"), rules=[36, 38], strict=False)
-    assert [finding.status for finding in report.findings] == ["fail", "skip", "skip", "skip"]
+    assert [finding.status for finding in report.findings] == ["fail", *["skip"] * 4]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trio_ports.testing._applications.frames import Answer, NotAFrameError
+from trio_ports.testing._applications.causes import Trouble
+from trio_ports.testing._applications.frames import Answer
 
 
 def test_answers() -> None:
@@ -13,5 +14,5 @@ def test_answers() -> None:
     assert Answer(b"1").is_same(1.0)
     for data in (b"NaN", b"\xff", b"x" * 100):
         assert not Answer(data).is_same(1)
-        with pytest.raises(NotAFrameError, match="not JSON"):
+        with pytest.raises(Trouble, match="not JSON"):
             Answer(data).value()

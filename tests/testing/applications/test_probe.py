@@ -62,3 +62,28 @@ def test_a_program_that_answers_once_and_leaves() -> None:
     program = "import os, struct\nos.read(0, 65536)\nos.write(1, struct.pack('=I', 13) + b'{\"other\": 1} ')\n"
     report = check_application([sys.executable, "-c", program], rules=[13], strict=False)
     assert report.manner == "answers"
+
+
+def test_a_program_that_prints_when_its_input_has_ended() -> None:
+    """A program that writes text instead of frames, and only then, is not taken for a silent one."""
+    program = "import sys; sys.stdin.read(); print('read it all')"
+    report = check_application([sys.executable, "-c", program], rules=[35, 13], strict=False)
+    assert [finding.status for finding in report.findings] == ["fail", "skip"]
+    assert report.findings[0].cause == "print"
+
+
+def test_a_program_that_talks_in_lines() -> None:
+    """A program that waits for lines, answers with lines, and says nothing without them, is not silent either."""
+    program = "import sys\nfor line in sys.stdin.buffer:\n    if line.endswith(b'\\n'): print('a line', flush=True)\n"
+    report = check_application([sys.executable, "-c", program], rules=[35], patience=2, strict=False)
+    assert report.findings[0].cause == "print"
+
+
+def test_a_program_that_answers_something_else_once() -> None:
+    """One that leaves at the end of its input is asked on; it need not answer the same message twice."""
+    program = (
+        "import os, struct\nos.read(0, 99)\nos.write(1, struct.pack('=I', 2) + b'{}')\nwhile os.read(0, 99): pass\n"
+    )
+    report = check_application([sys.executable, "-c", program], rules=[12], patience=2)
+    assert [finding.status for finding in report.findings] == ["skip"]
+    assert report.manner == "answers"

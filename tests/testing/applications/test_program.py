@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -36,6 +37,49 @@ def test_a_program_whose_input_has_ended() -> None:
             return program.fate()
 
     assert trio.run(main) == "it is there and says nothing"
+
+
+def test_a_silent_program_that_reads_only_once() -> None:
+    """A program that never answers is responsive as long as it reads."""
+
+    async def main() -> list[bool]:
+        code = "import os, time; os.read(0, 65536); time.sleep(60)"
+        async with open_program(
+            [sys.executable, "-c", code], patience=0.5, start_seconds=60, grace_seconds=0
+        ) as program:
+            return [await program.is_responsive(Manner("silent", "ping")) for _ in range(2)]
+
+    assert trio.run(main) == [True, False]
+
+
+def test_a_program_that_does_not_want_to_leave() -> None:
+    """SIGKILL ends a program that ignores the end of its input and SIGTERM."""
+
+    async def main() -> int | None:
+        code = (
+            "import os, signal, time\n"
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            "os.write(1, bytes(4))\n"
+            "time.sleep(60)\n"
+        )
+        async with open_program([sys.executable, "-c", code], patience=60, grace_seconds=0) as program:
+            await program.next_answer()
+        return program.returncode
+
+    assert trio.run(main) == -signal.SIGKILL
+
+
+def test_an_output_that_nobody_known_holds() -> None:
+    """What has emptied its environment is not found by it; that the output is held open is seen all the same."""
+
+    async def main() -> list[str]:
+        child = "[sys.executable, '-S', '-c', 'import time; time.sleep(60)']"
+        code = f"import subprocess, sys; subprocess.Popen({child}, env={{}})"
+        async with open_program([sys.executable, "-c", code], patience=60) as program:
+            assert await program.wait_exited(60)
+            return await program.find_holders()
+
+    assert trio.run(main) == ["a process"]
 
 
 @pytest.mark.parametrize("limit", ["MAX_UNREAD_FRAMES", "MAX_UNREAD_BYTES"])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import final
+from typing import Final, final
 
 import attrs
 
-from .program import FIREFOX_ARGUMENTS, MOMENT_SECONDS, Manner, Program, open_program
+from .program import LEAVE_SECONDS, MOMENT_SECONDS, Manner, Program, open_program
 
-
-@final
-class UnresponsiveError(Exception):
-    """The application no longer answers what it answered at first."""
+_ORIGIN: Final = "chrome-extension://abcdefghijklmnopabcdefghijklmnop/"
+CALLERS: Final[tuple[tuple[str, ...], ...]] = (
+    ("/manifests/check.json", "check@trio-ports.invalid"),
+    (_ORIGIN,),
+    (_ORIGIN, "--parent-window=0"),
+)
+"""The arguments that Firefox adds, Chromium, and Chromium on Windows, for extensions that nobody knows."""
 
 
 @final
@@ -26,15 +29,21 @@ class Candidate:
 
     command: tuple[str, ...]
     patience: float
-    manner: Manner
+    callers: tuple[tuple[str, ...], ...] = CALLERS
+    """The arguments that different browsers add."""
+    manner: Manner = attrs.field(init=False)
     was_unresponsive: bool = False
     """It did not answer in time once."""
     never_leaves: bool = False
     """It did not leave at the end of its input."""
 
     def start(self, *arguments: str) -> AbstractAsyncContextManager[Program]:
-        """Start the application with these arguments, or with Firefox's."""
-        return open_program((*self.command, *(arguments or FIREFOX_ARGUMENTS)), patience=self.patience)
+        """Start the application with these arguments, or with the first caller's."""
+        return open_program(
+            (*self.command, *(arguments or self.callers[0])),
+            patience=self.patience,
+            grace_seconds=0 if self.never_leaves else LEAVE_SECONDS,
+        )
 
     @asynccontextmanager
     async def converse(self) -> AsyncGenerator[Program]:
@@ -51,9 +60,9 @@ class Candidate:
         """Raise unless the program answers a message, or at least reads it if it never answers.
 
         Raises:
-            UnresponsiveError: it does not; the text says what has become of it.
+            Trouble: it does not; the text says what has become of it.
         """
         seconds = min(self.patience, MOMENT_SECONDS) if self.was_unresponsive else None
         if not await program.is_responsive(self.manner, seconds):
             self.was_unresponsive = True
-            raise UnresponsiveError(program.fate())
+            raise program.trouble()

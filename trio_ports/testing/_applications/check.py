@@ -16,9 +16,9 @@ import attrs
 import trio
 
 from ..._util import check_type
-from .candidate import Candidate, UnresponsiveError
+from .candidate import CALLERS, Candidate
+from .causes import Cause, Trouble
 from .checks import CHECKS, RULE_SENTENCES, Check, Status, Verdict
-from .frames import NotAFrameError
 from .probe import find_manner
 
 PATIENCE_SECONDS: Final = 5.0
@@ -35,10 +35,19 @@ class Finding:
     check: str
     """The name of the check."""
     status: Status
+    """``"pass"``; ``"fail"``: it breaks in a browser; ``"warn"``: it only differs from the letter of the rule;
+    ``"skip"``: nothing could be seen; ``"expected"``: it fails as a baseline says."""
     detail: str = ""
     """What the application did wrong, or why the check was skipped."""
+    cause: Cause = ""
+    """What many checks would fail for, if it is that: the first fails, and the others are skipped."""
     seconds: float = 0.0
     """How long the check took."""
+
+    @property
+    def grade(self) -> str:
+        """How bad it is, in words; empty unless it failed or is a warning."""
+        return {"fail": "breaks in a browser", "warn": "differs from the letter"}.get(self.status, "")
 
     @property
     def sentence(self) -> str:
@@ -125,6 +134,7 @@ async def examine_application(
     *,
     rules: Collection[int] | None = None,
     patience: float = PATIENCE_SECONDS,
+    callers: tuple[tuple[str, ...], ...] = CALLERS,
     on_finding: Callable[[Finding, int, int], object] = lambda _finding, _done, _all: None,
 ) -> ApplicationReport:
     """Do what `check_application` does inside Trio, and report each finding at once. It never raises for a failure.
@@ -133,36 +143,41 @@ async def examine_application(
         command: the program and its arguments.
         rules: check only the rules with these numbers.
         patience: how long an answer may take, in seconds.
+        callers: the arguments that different browsers add.
         on_finding: called after each check with the finding, the number of findings so far, and the number of checks.
     """
-    manner = await find_manner(command, patience)
-    candidate = Candidate(command, patience, manner)
+    candidate = Candidate(command, patience, callers)
+    candidate.manner = manner = await find_manner(candidate)
     findings: list[Finding] = []
-    causes: dict[str, str] = {}
+    causes: dict[Cause, str] = {}
     chosen = [check for check in CHECKS if rules is None or check.rule in rules]
     for check in chosen:
         began = time.perf_counter()
-        status: Status
-        if manner.kind == "silent" and findings and (findings[0].rule, findings[0].status) == (35, "fail"):
-            status, detail = "skip", "it does not come as far as that"
-        elif check.needs_echo and manner.kind != "echo":
-            status, detail = "skip", f"it is not an echo: it {'answers' if manner.kind == 'answers' else 'is silent'}"
-        else:
-            status, detail = await _carry_out(check, candidate, causes)
-        finding = Finding(check.rule, check.name, status, detail, round(time.perf_counter() - began, 3))
-        findings.append(finding)
-        on_finding(finding, len(findings), len(chosen))
+        finding = await _carry_out(check, candidate, causes)
+        findings.append(attrs.evolve(finding, seconds=round(time.perf_counter() - began, 3)))
+        on_finding(findings[-1], len(findings), len(chosen))
     return ApplicationReport(command, manner.kind, tuple(findings))
 
 
-async def _carry_out(check: Check, candidate: Candidate, causes: dict[str, str]) -> tuple[Status, str]:
+async def _carry_out(check: Check, candidate: Candidate, causes: dict[Cause, str]) -> Finding:
     """Carry out a check. Each of the causes fails only the check that met it first; the others are skipped."""
+    manner = candidate.manner
     try:
+        if manner.trouble is not None:
+            raise manner.trouble
+        if check.needs_echo and manner.kind != "echo":
+            raise Verdict("skip", f"it is not an echo: it {'answers' if manner.kind == 'answers' else 'is silent'}")
         await check.carry_out(candidate)
     except Verdict as verdict:
-        return verdict.status, str(verdict)
-    except (NotAFrameError, UnresponsiveError) as error:
-        cause = str(error)
-        first = causes.setdefault(cause, check.name)
-        return ("fail", cause) if first == check.name else ("skip", f"as in {first!r}: {cause}")
-    return "pass", ""
+        return Finding(check.rule, check.name, verdict.status, str(verdict))
+    except Trouble as trouble:
+        cause = trouble.cause
+        if cause in ("not a frame", "not JSON"):
+            # What follows a wrong frame means nothing: it is not a cause of its own.
+            wrong_frames: list[Cause] = [known for known in causes if known != "no response"]
+            cause = wrong_frames[0] if wrong_frames else cause
+        if cause in causes:
+            return Finding(check.rule, check.name, "skip", f"as in {causes[cause]!r}: {trouble}", cause)
+        causes[cause] = check.name
+        return Finding(check.rule, check.name, "fail", str(trouble), cause)
+    return Finding(check.rule, check.name, "pass")

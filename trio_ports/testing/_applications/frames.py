@@ -9,13 +9,10 @@ from typing import Any, Final, final
 
 import attrs
 
+from .causes import Trouble, find_trouble
 from .json_values import same_json
 
 _SHOWN_BYTES: Final = 60
-
-
-class NotAFrameError(Exception):
-    """The application wrote something that is not a frame, or whose content is not JSON."""
 
 
 @final
@@ -24,21 +21,24 @@ class Answer:
     """A frame from the application."""
 
     data: bytes
+    following: bytes = b""
+    """What came with it: more is seen of a frame that is wrong."""
 
     def value(self) -> Any:
         """Return the decoded content.
 
         Raises:
-            NotAFrameError: the content is not JSON, strictly: Infinity and NaN are not.
+            Trouble: the content is not JSON, strictly: Infinity and NaN are not.
         """
         try:
             return json.loads(self.data.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise NotAFrameError(f"it sends a frame that is not JSON ({error}): {self.shown()}") from error
+            text = f"it sends a frame that is not JSON ({error}): {self.shown()}"
+            raise find_trouble(frame_of_bytes(self.data) + self.following, text, "not JSON") from error
 
     def is_same(self, message: Any) -> bool:
         """Return whether the content is this message."""
-        with suppress(NotAFrameError):
+        with suppress(Trouble):
             return same_json(self.value(), message)
         return False
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any, Final
 
@@ -15,12 +16,18 @@ import trio.lowlevel
 
 # With a group of its own, whatever the program starts can be ended with it, and Ctrl-C reaches only us.
 _OWN_GROUP: Final[dict[str, Any]] = {"process_group": 0} if os.name == "posix" else {}
+_MARK: Final = "TRIO_PORTS_CHECK"
+"""A variable by which the processes that a program starts are found, in sessions of their own too."""
+_GONE_SECONDS: Final = 5.0
+"""How long to wait for the parent of processes that were killed, which may be slow to notice."""
+_LOOK_SECONDS: Final = 0.02
 
 
-async def start_program(command: Sequence[str]) -> trio.Process:
-    """Start a program with pipes, in a process group of its own."""
+async def start_program(command: Sequence[str], mark: str) -> trio.Process:
+    """Start a program with pipes, in a process group of its own; the mark goes to whatever it starts."""
     # Browsers do not set this variable, and it would hide that a program never flushes its output.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment[_MARK] = mark
     process: trio.Process = await trio.lowlevel.open_process(
         list(command), stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, **_OWN_GROUP
     )
@@ -42,11 +49,37 @@ def stopped(process: trio.Process) -> Generator[None]:
             os.killpg(process.pid, signal.SIGCONT)
 
 
-def kill_group(leader: int) -> None:
-    """Kill what a program has started and left behind."""
-    if _OWN_GROUP:  # pragma: no branch - Windows has no process groups.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, signal.SIGKILL)
+def find_processes(mark: str) -> dict[int, str]:
+    """Return the numbers and names of the running processes with this mark. Only Linux shows them."""
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It is another user's, or has just exited.
+            if f"{_MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "comm").read_text(errors="replace").strip()
+    return found
+
+
+def _is_there(number: int) -> bool:
+    return Path(f"/proc/{number}").exists()
+
+
+async def kill_remains(leader: int, mark: str) -> None:
+    """Kill what a program has started and left behind, and wait until it is gone."""
+    if not _OWN_GROUP:  # pragma: no cover - Windows has no process groups.
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    remains: set[int] = set()
+    with trio.move_on_after(_GONE_SECONDS):
+        while True:
+            found = find_processes(mark)
+            for number in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(number, signal.SIGKILL)
+            remains = {number for number in remains.union(found) if _is_there(number)}
+            if not remains:
+                return
+            await trio.sleep(_LOOK_SECONDS)
 
 
 def bytes_in_pipe(pipe: Any) -> int | None:
