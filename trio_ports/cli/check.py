@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections import Counter
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-from xml.etree import ElementTree as ET
+from typing import Final
 
 import attrs
 import click
@@ -18,10 +18,11 @@ from rich.text import Text
 
 from ..testing._applications.check import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
 from ..testing._applications.checks import CHECKS
+from .check_report import as_junit, as_plain, compare, line, list_check, read_baseline, summary
+from .check_subject import find_subject
 from .output import Output
 from .running import run
 
-STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 USAGE: Final = 2
 
 
@@ -40,7 +41,12 @@ USAGE: Final = 2
     help="Check this rule only; may be repeated.",
 )
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--baseline", type=click.Path(dir_okay=False, path_type=Path),
+    help="A report that --json wrote: what failed there may fail, and must not pass.",
+)  # fmt: skip
+@click.option("--list", "listing", is_flag=True, help="List the checks, each with its rule and a link, and end.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def check(
     *,
     command: tuple[str, ...],
@@ -49,19 +55,30 @@ def check(
     junit: Path | None,
     patience: float,
     strict: bool,
+    baseline: Path | None,
+    listing: bool,
 ) -> None:
     """Check that a native application talks to a browser by the rules.
 
     COMMAND starts the application, which may be in any language; a browser's arguments
-    are added. An echo, a program that sends back what it gets, can be checked most
-    thoroughly. Ends with 0 if nothing failed, with 1 if something did, and with 2 if
-    COMMAND cannot be started. Options come before COMMAND; everything after it is passed
-    to the application.
+    are added. The name of an installed application, or the path of its manifest, will do
+    too. An echo, a program that sends back what it gets, can be checked most thoroughly.
+    Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND cannot
+    be started. Options come before COMMAND; everything after it is passed to the
+    application.
     """
+    if listing:
+        _write_list(Output(), as_json=as_json)
+        return
+    if not command:
+        raise click.UsageError("Missing argument 'COMMAND...'.")
     if junit is not None and not junit.parent.is_dir():
         raise click.BadParameter(f"there is no folder {junit.parent}", param_hint="--junit")
+    expected = frozenset[str]() if baseline is None else read_baseline(baseline, strict=strict)
+    subject = find_subject(command)
     output = Output()
     reports: list[ApplicationReport] = []
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
 
     async def program() -> int:
         with rich.progress.Progress(
@@ -77,21 +94,29 @@ def check(
             def on_finding(finding: Finding, done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total, description=finding.check)
                 if not as_json:
-                    output.write_text(_line(finding))
+                    output.write_text(line(compare(finding, expected, strict=strict)))
 
             try:
                 report = await examine_application(
-                    command, rules=[int(rule) for rule in rules] or None, patience=patience, on_finding=on_finding
+                    subject.command,
+                    rules=[int(rule) for rule in rules] or None,
+                    patience=patience,
+                    callers=subject.callers,
+                    on_finding=on_finding,
                 )
             except OSError as error:
-                program = error.filename if error.filename in command else command[0]
+                program = error.filename if error.filename in subject.command else subject.command[0]
                 click.echo(f"trio-ports: cannot start {program}: {_why(error, Path(program))}", err=True)
                 return USAGE
+        findings = tuple(compare(finding, expected, strict=strict) for finding in report.findings)
+        report = attrs.evolve(report, findings=findings)
         reports.append(report)
         if as_json:
-            output.write(json.dumps(as_plain(report), ensure_ascii=False, indent=2) + "\n")
+            seconds = time.perf_counter() - began
+            plain = as_plain(report, manifest=subject.manifest, started=started, seconds=seconds)
+            output.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
         else:
-            output.write_text(_summary(report))
+            output.write_text(summary(report))
         warned = any(finding.status == "warn" for finding in report.findings)
         return 0 if report.ok and not (strict and warned) else 1
 
@@ -117,62 +142,10 @@ def _why(error: OSError, program: Path) -> str:
     return f"{error.strerror}{hint}"
 
 
-def as_plain(report: ApplicationReport) -> dict[str, Any]:
-    """Return a report as a JSON value."""
-    findings = [{"rule": each.rule, "sentence": each.sentence, **attrs.asdict(each)} for each in report.findings]
-    return {"command": list(report.command), "manner": report.manner, "ok": report.ok, "findings": findings}
-
-
-def as_junit(report: ApplicationReport) -> str:
-    """Return a report as the text of a JUnit file."""
-    count = Counter(finding.status for finding in report.findings)
-    suite = ET.Element(
-        "testsuite",
-        name=f"trio-ports check {' '.join(report.command)}",
-        tests=str(len(report.findings)),
-        failures=str(count["fail"]),
-        skipped=str(count["skip"]),
-        errors="0",
-        time=str(round(sum(finding.seconds for finding in report.findings), 3)),
-    )
-    for finding in report.findings:
-        case = ET.SubElement(
-            suite, "testcase", classname=f"rule {finding.rule}", name=finding.check, time=str(finding.seconds)
-        )
-        detail = _printable(finding.detail)
-        if finding.status == "fail":
-            ET.SubElement(case, "failure", message=detail).text = finding.sentence
-        elif finding.status == "skip":
-            ET.SubElement(case, "skipped", message=detail)
-        elif finding.status == "warn":
-            ET.SubElement(case, "system-out").text = f"warning: {detail}"
-    ET.indent(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
-
-
-def _printable(text: str) -> str:
-    """Escape the characters that XML or a terminal cannot show."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
-def _line(finding: Finding) -> Text:
-    text = Text.assemble(
-        (f"{finding.status:<5}", STYLES[finding.status]), f"rule {finding.rule:<3} {_printable(finding.check)}"
-    )
-    if finding.status in ("warn", "fail"):
-        text.append(f": {_printable(finding.detail)}")
-    return text
-
-
-def _summary(report: ApplicationReport) -> Text:
-    count = Counter(finding.status for finding in report.findings)
-    text = Text("\n")
-    for finding in report.findings:
-        if finding.status == "fail":
-            text.append(f"rule {finding.rule}: {finding.sentence}\n", "bold")
-    manner = {"echo": "It is an echo", "answers": "It answers", "silent": "It gives no answer"}[report.manner]
-    text.append(f"{manner}. {count['pass']} passed, {count['fail']} failed, {count['warn']} warnings")
-    text.append(f", {count['skip']} skipped." if count["skip"] else ".")
-    if count["skip"] and report.manner != "echo":
-        text.append(" An echo made with the same library could be checked more fully.")
-    return text
+def _write_list(output: Output, *, as_json: bool) -> None:
+    entries = [list_check(check) for check in CHECKS]
+    if as_json:
+        output.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+        return
+    for each in entries:
+        output.write_text(Text(f"rule {each['rule']:<3} {each['check']}: {each['sentence']}\n         {each['link']}"))

@@ -59,6 +59,7 @@ def read_characters(number):
 def write(message, *, limit=LIMIT):
     if fault == "characters":
         text = json.dumps(message, ensure_ascii=False)
+        text = text if len(text) <= limit else '{"error": "too large"}'
         sink.write(struct.pack("=I", len(text)) + text.encode("utf-8", "surrogatepass"))
         sink.flush()
         return

@@ -123,7 +123,7 @@ def test_an_application_may_clean_up(tmp_path: Path, how: str, request: pytest.F
 
 @pytest.mark.parametrize("fault", ["mumbles", "characters", "reads characters", "lines", "byte order", "text mode"])
 def test_one_cause_is_one_failure(fault: str) -> None:
-    """What many checks meet fails the first of them, and is named; only a frame that is too large is another cause."""
+    """What many checks meet fails the first of them, and is named."""
     report = check_application(command(fault), strict=False)
     failed = [finding for finding in report.findings if finding.status == "fail"]
     causes = {"mumbles": "print", "reads characters": "characters", "lines": "line end"}
