@@ -203,15 +203,9 @@ class Delivery:
 
     async def receive(self) -> Any:
         """Return the next message; see `Port.receive`."""
-        if self._reading or self.on_message.listeners:
-            other = "another task is reading" if self._reading else "on_message has listeners"
-            raise trio.BusyResourceError(f"one consumer at a time: {other}")
+        self._begin_reading()
         end = self.end
         lane = end.lane
-        self._has_read = lane.heard = True
-        # A pump may still sleep here, which dropped messages or whose listeners were removed. It would be handed the
-        # message that this task waits for. When it is woken, it finds that it has nothing to do.
-        lane.wake()
         while True:
             if end.state is State.ENDED and not lane.used:
                 await trio.lowlevel.checkpoint()
@@ -239,6 +233,39 @@ class Delivery:
             if self._observer is not None:
                 self._observer(Delivered(self._port(), frame))
             return message
+
+    def receive_nowait(self) -> Any:
+        """Return the next message; see `Port.receive_nowait`."""
+        self._begin_reading()
+        end = self.end
+        while True:
+            if end.state is State.ENDED and not end.lane.used:
+                raise self._end_of_messages()
+            try:
+                frame = end.lane.take_nowait()
+            except (trio.EndOfChannel, trio.ClosedResourceError):
+                raise self._end_reading() from end.peer_error
+            if end.state is not State.OPEN and not end.lane.used:
+                self._after_last_message()
+            try:
+                message = self.decoder.decode_any(frame)
+            except MessageShapeError:
+                raise
+            except MalformedMessageError as error:
+                self._break_off(error)
+                continue
+            if self._observer is not None:
+                self._observer(Delivered(self._port(), frame))
+            return message
+
+    def _begin_reading(self) -> None:
+        if self._reading or self.on_message.listeners:
+            other = "another task is reading" if self._reading else "on_message has listeners"
+            raise trio.BusyResourceError(f"one consumer at a time: {other}")
+        self._has_read = self.end.lane.heard = True
+        # A pump may still sleep here, which dropped messages or whose listeners were removed. It would be handed the
+        # message that this task waits for. When it is woken, it finds that it has nothing to do.
+        self.end.lane.wake()
 
     def _end_reading(self) -> Exception:
         """Deliver the other side's end to a reader, and return the exception for it."""

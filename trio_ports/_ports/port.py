@@ -20,7 +20,7 @@ from .._protocol.errors import PortError
 from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
-from .._util import outside_trio
+from .._util import outside_trio, require_trio
 from .block import Block
 from .connection import End
 from .delivery import Delivery, ShowError
@@ -323,6 +323,19 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         if get_ident() != self._thread:
             raise outside_trio("port.receive")
         message: ReceiveT = await self._delivery.receive()
+        return message
+
+    @enable_ki_protection
+    def receive_nowait(self) -> ReceiveT:
+        """Return the next message, if one has arrived. Never waits, and counts as a reader, as `receive` does.
+
+        Raises:
+            trio.WouldBlock: no message has arrived.
+            trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError,
+            MessageShapeError, RuntimeError: as `receive`.
+        """
+        require_trio("port.receive_nowait", self._thread)
+        message: ReceiveT = self._delivery.receive_nowait()
         return message
 
     @enable_ki_protection

@@ -208,6 +208,8 @@ class NoHomeError(_CopyableError, RuntimeError):
 class FrameTooLargeError(RemoteProtocolError):
     """The other side announced a frame over the limit. No memory was allocated for it.
 
+    If something was printed into the stream, the text shows the beginning of that.
+
     Args:
         text: for people.
         size: what was announced, in bytes.
@@ -225,6 +227,8 @@ class FrameTooLargeError(RemoteProtocolError):
 
 class MalformedMessageError(RemoteProtocolError):
     """A frame arrived that is not a single JSON value in UTF-8.
+
+    The text shows nothing of the message, which may be a secret and end in a log.
 
     Args:
         text: for people.

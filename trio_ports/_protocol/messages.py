@@ -32,7 +32,6 @@ _PLAIN_TYPES: Final = frozenset({dict, list, tuple, str, int, float, bool, type(
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 _USUAL_BITS: Final = 64
 _LARGE_BYTES: Final = 16 * 1024
-_SHOWN_BYTES: Final = 60
 _UNREADABLE: Final = (ValueError, RecursionError)
 """What decoding raises, msgspec's exceptions included. Anything else is raised by a type's own code."""
 _PATH_IN_TEXT: Final = re.compile(r"^(?P<text>.*?)(?: - at `(?P<path>.+)`)?$", re.DOTALL)
@@ -349,8 +348,9 @@ class Decoder:
             except RecursionError:
                 return decode_deep(text, _decode_text)
         except _UNREADABLE as error:
-            shown = f"It has {len(frame)} bytes and begins with {frame[:_SHOWN_BYTES]!r}."
-            text = reading.malformed_text or f"Not a JSON message: {error}. {shown}"
+            # Its content may be a secret, and this text is logged: whoever wants to see it asks `raw`.
+            text = f"Not a JSON message: {error}. It has {len(frame)} bytes, which the error has as raw."
+            text = reading.malformed_text or text
             raise MalformedMessageError(text, raw=frame) from error
 
 
