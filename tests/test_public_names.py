@@ -15,8 +15,8 @@ SHOWN = {
     trio_ports.Tab: "browser close closed frame frames id navigate open_frame url web_page_script",
     trio_ports.Runtime: "connect connect_native id last_error on_connect on_connect_external serve",
     trio_ports.Tabs: "connect",
-    trio_ports.Port: "aclose disconnect error name on_disconnect on_message post_message receive receive_nowait send sender statistics"
-    " wait_disconnected",
+    trio_ports.Port: "aclose disconnect error name on_disconnect on_message post_message receive receive_nowait send"
+    " sender statistics wait_disconnected",
     trio_ports.Event: "add_listener has_listener listeners remove_listener",
     trio_ports.bus.Bus: "name peers share wait_peers",
 }

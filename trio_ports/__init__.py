@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ._browser.browser import Browser, Context, Extension, Frame, Tab
     from ._browser.opening import open_browser
     from ._browser.runtime import Runtime, Tabs
-    from ._transports.streams import open_stream_port
+    from ._transports.streams import open_stream_port, open_stream_port_in
 else:
     # A native application is started for every connection, so its imports have to be
     # quick, and it has no use for a browser.
@@ -42,7 +42,7 @@ else:
             "._browser.browser": ["Browser", "Context", "Extension", "Frame", "Tab"],
             "._browser.opening": ["open_browser"],
             "._browser.runtime": ["Runtime", "Tabs"],
-            "._transports.streams": ["open_stream_port"],
+            "._transports.streams": ["open_stream_port", "open_stream_port_in"],
         },
     )
 
@@ -88,4 +88,5 @@ __all__ = [
     "open_browser",
     "open_port_pair",
     "open_stream_port",
+    "open_stream_port_in",
 ]

@@ -14,7 +14,7 @@ from support import ScriptedError, Witness, cancel_everywhere, settle
 from trio.testing import lockstep_stream_pair, memory_stream_pair
 
 from trio_ports import Cause, FrameTooLargeError, MessageSender, Port, TruncatedError
-from trio_ports._transports.streams import open_stream_port
+from trio_ports._transports.streams import open_stream_port, open_stream_port_in
 
 
 @asynccontextmanager
@@ -340,3 +340,63 @@ async def test_wrong_arguments_are_refused_at_the_call() -> None:
         open_stream_port(one, sender="me")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_buffer_size"):
         open_stream_port(one, max_buffer_size=0)
+
+
+# A port that a nursery owns -----------------------------------------------------------------------------------------
+
+
+async def test_ports_of_a_nursery_end_in_any_order() -> None:
+    """Each lives until one of its sides disconnects; then the nursery is left."""
+    async with trio.open_nursery() as nursery:
+        pairs = [memory_stream_pair() for _ in range(3)]
+        ports = [[open_stream_port_in(nursery, stream, f"{at}") for stream in pair] for at, pair in enumerate(pairs)]
+        for at in (1, 0, 2):
+            one, other = ports[at]
+            assert (one.name, other.name) == (f"{at}", f"{at}")
+            one.post_message("last words")
+            one.disconnect()
+            assert [message async for message in other] == ["last words"]
+    for stream in (stream for pair in pairs for stream in pair):
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.receive_some()
+
+
+async def test_a_cancelled_nursery_ends_its_ports_in_good_order(autojump_clock: object) -> None:
+    """What was posted is written, for at most three seconds."""
+    one, other = memory_stream_pair()
+    slow, _ = lockstep_stream_pair()
+    async with trio.open_nursery() as nursery:
+        for stream in (one, slow):
+            open_stream_port_in(nursery, stream).post_message("last words")
+        nursery.cancel_scope.cancel()
+        begin = trio.current_time()
+    assert trio.current_time() - begin == 3
+    assert await other.receive_some() == encode("last words")
+    assert await other.receive_some() == b""
+
+
+async def test_a_listeners_exception_leaves_through_the_nursery() -> None:
+    """The other side sees a crash's end; the stream is closed."""
+    one, other = memory_stream_pair()
+
+    def fail(message: Any, port: Port) -> None:
+        raise ScriptedError
+
+    with pytest.RaisesGroup(ScriptedError):
+        async with trio.open_nursery() as nursery:
+            open_stream_port_in(nursery, one).on_message.add_listener(fail)
+            await other.send_all(encode(1))
+    assert await other.receive_some() == b""
+
+
+async def test_a_closed_nursery_takes_no_stream() -> None:
+    """The stream is left to the caller."""
+    one, other = memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        open_stream_port_in(nursery, one)
+    with pytest.raises(TypeError, match="nursery"):
+        open_stream_port_in(one, other)  # type: ignore[arg-type]
+    await one.send_all(b"x")
+    assert await other.receive_some() == b"x"

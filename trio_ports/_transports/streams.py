@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
-from .._ports.connection import End
+from .._ports.connection import End, open_connection
 from .._ports.failures import ListenerErrors
 from .._ports.observers import Observer
 from .._ports.options import make_options
 from .._ports.port import MessageT, Port
+from .._ports.scopes import scope_of
 from .._protocol.dialects import DialectName
 from .._protocol.frames import FrameDecoder
 from .._protocol.senders import MessageSender
@@ -73,9 +76,7 @@ def open_stream_port(
     Source: ours.
     """
     require_trio("open_stream_port")
-    check_type("stream", stream, trio.abc.Stream)
-    check_type("name", name, str)
-    check_type("sender", sender, (MessageSender, type(None)))
+    _check(stream, name, sender)
     options = make_options(
         dialect=dialect,
         listener_errors=listener_errors,
@@ -90,6 +91,61 @@ def open_stream_port(
 
     decoder = options.decoder(message_type)
     return open_carried_port(carry, options, decoder, name=name, sender=sender, ends_block=True)
+
+
+@enable_ki_protection
+def open_stream_port_in(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    name: str = "",
+    sender: MessageSender | None = None,
+    *,
+    dialect: DialectName = "trio",
+    max_buffer_size: float | None = None,
+    max_buffer_bytes: float | None = None,
+    max_message_bytes: float | None = None,
+    listener_errors: ListenerErrors | None = None,
+    observer: Observer | None = None,
+    message_type: TypeForm[MessageT] = Any,
+) -> Port[Any, MessageT]:
+    """Open a port over a stream that belongs to ``nursery``, for example one of a pool whose ports end in any order.
+
+    As with `open_port_pair`, the nursery stays open until the port is over, and cancelling it ends the port in good
+    order, within three seconds. A listener's exception leaves through the nursery. All else is as with
+    `open_stream_port`, the arguments too.
+
+    Raises:
+        TypeError, ValueError: an argument is not as there. The stream is left as it is.
+        RuntimeError: outside Trio, or the nursery is closed. The stream is left as it is.
+
+    Source: ours.
+    """
+    require_trio("open_stream_port_in")
+    check_type("nursery", nursery, trio.Nursery)
+    _check(stream, name, sender)
+    options = make_options(
+        dialect=dialect,
+        listener_errors=listener_errors,
+        max_buffer_size=max_buffer_size,
+        max_buffer_bytes=max_buffer_bytes,
+        max_message_bytes=max_message_bytes,
+        observer=observer,
+    )
+    decoder = options.decoder(message_type)
+    scope = scope_of(nursery)  # First: if the nursery is closed this raises, and no port exists.
+    near, (far,) = open_connection(max_buffer_size=options.max_buffer_size, max_buffer_bytes=options.max_buffer_bytes)
+    context = contextvars.copy_context()
+    port: Port[Any, MessageT] = Port(
+        near, scope, options, decoder, name=name, sender=sender, ends_block=True, context=context
+    )
+    nursery.start_soon(carry_stream, far, stream, FrameDecoder(max_frame_bytes=options.max_message_bytes))
+    return port
+
+
+def _check(stream: trio.abc.Stream, name: str, sender: MessageSender | None) -> None:
+    check_type("stream", stream, trio.abc.Stream)
+    check_type("name", name, str)
+    check_type("sender", sender, (MessageSender, type(None)))
 
 
 async def carry_stream(end: End, stream: trio.abc.Stream, decoder: FrameDecoder) -> None:
