@@ -154,6 +154,9 @@ def test_faults(url: str, fault: str) -> None:
         ("blob:http://other.example.org:80/7d1f", "http://other.example.org"),
         ("blob:moz-extension://6a1d/7d1f", "moz-extension://6a1d"),
         ("blob:null/7d1f", "null"),
+        ("blob:ws://example.org/7d1f", "null"),
+        pytest.param("blob:" * 5000 + "https://example.org/", "null", id="blobs in blobs"),
+        ("moz-extension:6a1d", "null"),
         ("file:///etc/hosts", "null"),
         ("foo://example.org/", "null"),
     ],
@@ -179,8 +182,8 @@ def test_parts_of_a_pattern_are_written_as_in_a_url() -> None:
 SCHEMES = ["http", "https", "HTTP", "ws", "wss", "ftp", "file", "data", "about", "blob", "foo", "javascript"]
 PIECES = [
     *"aBéüß☕/\\.!'\"<`{}|^-_~*&=;+$,?#:@[]%。Ａ\U0001f600",
-    *("..", "%2e", "%41", "%zz", "::1", "8", "80", "443", "0x7f", "127.0.0.1", "256", "08", "C:", "c|", "localhost"),
-    *(" ", "\t", "\n", "\0", "\x7f", "//", "example.org"),
+    *("..", "%2e", "%41", "%zz", "::1", "8", "80", "443", "0x7f", "127.0.0.1", "256", "08", "C:", "c|", "//"),
+    *("localhost", "example.org", "ws:", "https:", " ", "\t", "\n", "\0", "\x7f"),
 ]
 
 

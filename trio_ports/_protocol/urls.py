@@ -80,17 +80,22 @@ class Url:
         """
         if self.scheme in WEB_PORTS:
             return f"{self.scheme}://{self.host}{self._port}"
-        if self.scheme.endswith("extension"):
+        if self._is_extension:
             return f"{self.scheme}:{self._authority}"
         if self.scheme == "blob":
             return self._origin_of_blob()
         return parent if f"{self.scheme}:{self.path}" in _LOCAL else OPAQUE_ORIGIN
 
+    @property
+    def _is_extension(self) -> bool:
+        return self.scheme.endswith("extension") and self.host is not None
+
     def _origin_of_blob(self) -> str:
         try:
-            return parse_url(self.path).origin()
+            maker = parse_url(self.path)
         except ValueError:
             return OPAQUE_ORIGIN
+        return maker.origin() if maker.scheme in ("http", "https") or maker._is_extension else OPAQUE_ORIGIN
 
 
 def parse_url(url: str) -> Url:
