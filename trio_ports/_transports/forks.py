@@ -62,5 +62,5 @@ def _undo() -> None:
         undo()
 
 
-# Windows has no fork.
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_undo)
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_undo)

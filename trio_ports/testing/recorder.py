@@ -36,7 +36,7 @@ class ConversationRecorder:
         Raises:
             TypeError: this is something else, because the recorder was added to an event as a listener.
         """
-        if not isinstance(observation, Observation):
+        if not isinstance(observation, Observation):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a recorder is an observer (observer=recorder) and not a listener: got {observation!r}")
         self.observations.append(observation)
 
