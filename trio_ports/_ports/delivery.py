@@ -390,6 +390,7 @@ class Delivery:
         direction = lane.direction
         blocked = direction.blocked
         head = lane.head
+        exact = lane.exact
         abort_sleep = lane.abort_sleep
         task = trio.lowlevel.current_task()
         left = batch
@@ -412,8 +413,8 @@ class Delivery:
                 head = lane.head or lane.begin()
             frame = head.popleft()
             lane.used -= 1
-            lane.room += len(frame)
-            if blocked:
+            if blocked or exact:
+                lane.room += len(frame)
                 direction.settle()
             if not listeners:
                 self._drop(port, frame)
