@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import HealthCheck, given, settings
+from trio.testing import MockClock
 
-from trio_ports.testing import Scope, histories, moves
+import trio_ports
+from trio_ports.testing import Scope, histories, moves, open_browser_player, open_port_player
 from trio_ports.testing._conformance.history import generate
 from trio_ports.testing._conformance.history.generate import MoveGenerator
 from trio_ports.testing._conformance.history.moves import EXTENSIONS, History, Move, turn
@@ -272,3 +275,19 @@ def test_what_a_real_browser_lacks(history: History) -> None:
 def test_what_a_browser_of_ours_has(history: History) -> None:
     """Contexts close, and so does everything else."""
     assert all(isinstance(moves.describe_move(move), str) for move in history)
+
+
+@FEW
+@given(histories(), histories(browser=True))
+def test_what_is_drawn_by_default_can_be_played(of_ends: History, of_browser: History) -> None:
+    """As the documentation says, with the players as they come: no listener raises where that would end the play."""
+
+    async def main() -> None:
+        async with open_port_player(trio_ports.open_port_pair) as player:
+            for move in of_ends:
+                await player.play(move)
+        async with open_browser_player(trio_ports.open_browser) as browser_player:
+            for move in of_browser:
+                await browser_player.play(move)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))

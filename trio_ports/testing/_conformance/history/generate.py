@@ -343,7 +343,9 @@ def histories(
         rules: these rules instead.
         scope: what may happen, instead of everything.
     """
-    scope = scope or Scope(receivers=receivers, browser=browser)
+    # Where a listener's exception is not logged, it would end the scope in which the history is played (rule 31).
+    logs = dialect != "trio" if rules is None else rules.logs
+    scope = scope or Scope(receivers=receivers, browser=browser, listeners_raise=logs)
     rules = rules or DIALECT_RULES[dialect]
     reference = (
         Model.of_browser(rules, EXTENSIONS)
