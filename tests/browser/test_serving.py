@@ -146,6 +146,23 @@ async def test_a_handler_that_uses_its_closed_port(own: bool) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_handler_that_uses_its_closed_context() -> None:
+    """It was woken in the tick in which the context closed, before its cancellation: that is no failure of it."""
+    async with open_world() as world, trio.open_nursery() as nursery:
+        going_on = trio.Event()
+
+        async def handler(port: Port) -> None:
+            await going_on.wait()
+            world.background.runtime.connect()
+
+        await nursery.start(world.background.runtime.serve, handler)
+        world.page.runtime.connect()
+        await settle()
+        going_on.set()
+        world.background.close()
+    assert world.background.closed
+
+
 async def test_serve_typed() -> None:
     """message_type is for what arrives at the handler's port; another shape is the reader's error."""
 

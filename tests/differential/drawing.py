@@ -99,7 +99,8 @@ def _hear_connect(model: Model, at: str, step: Step) -> set[str]:
 def _hear_message(model: Model, at: str, label: str) -> set[str]:
     """Return the names of the listeners that an opener's message calls, if there are several receivers."""
     port = model.contexts[at].ports.get(label)
-    if port is None or port is not port.connection.opener or port.connection.size < 2:
+    ends = [each for each in model.ports if port is not None and each.connection is port.connection]
+    if port is None or port is not port.connection.opener or len(ends) < 3:
         return set()
     return {name for receiver in port.connection.receivers for name in receiver.listeners}
 

@@ -48,6 +48,7 @@ def test_stories(world: World, record: Record, name: str) -> None:
 FLIPPED_NATIVE: Final = "Something else."
 EXEMPT: Final = {
     "name": "it is the column's title",
+    "max_buffer_bytes": "no history posts so many bytes",
     "tells_crashes": "nothing in a browser crashes as a scope does: a listener's exception is logged",
 }
 """Rows that no history of a browser can show, and why."""

@@ -62,5 +62,9 @@ def _undo() -> None:
         undo()
 
 
-if hasattr(os, "register_at_fork"):  # Windows has no fork.
-    os.register_at_fork(after_in_child=_undo)
+def _no_forks(*, after_in_child: Callable[[], object]) -> None:
+    """Do what a system without forks, Windows, has to do."""
+
+
+_register: Callable[..., None] = getattr(os, "register_at_fork", _no_forks)
+_register(after_in_child=_undo)

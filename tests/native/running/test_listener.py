@@ -650,9 +650,20 @@ async def test_two_listeners_of_one_name(folder: Path) -> None:
             assert await port.receive() == 1
 
 
+async def test_serving_a_listener_that_is_closed(folder: Path) -> None:
+    """It is refused at the call; a handler that is no function of a port, too."""
+    async with open_native_listener("app", folder=folder) as listener:
+        with pytest.raises(TypeError, match="handler"):
+            await listener.serve(1)  # type: ignore[arg-type]
+        await listener.aclose()
+        with pytest.raises(trio.ClosedResourceError):
+            await listener.serve(trio.sleep)  # type: ignore[arg-type]
+
+
 async def test_where_it_listens_unless_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the user's own place for sockets."""
     monkeypatch.setattr(addresses, "_runtime_folder", lambda: folder)
+    monkeypatch.setattr(addresses, "_SHARED", folder)
     async with open_native_listener("app") as listener:
         assert listener.address == folder / "app.socket"
 

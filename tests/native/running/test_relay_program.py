@@ -30,6 +30,7 @@ from native_support import (
 from support import Witness, settle
 
 from trio_ports import Cause, NativeApplicationError, Port
+from trio_ports._native.running import addresses
 from trio_ports._native.running import relay as module
 from trio_ports._native.running.relay import LOST, UNAVAILABLE
 from trio_ports.cli.commands import program
@@ -89,6 +90,7 @@ if "--relay" in sys.argv:
 async def test_a_program_that_is_its_own_relay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no command can be started, a function does the same; it finds the browser's arguments."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setattr(addresses, "_SHARED", folder)
     (folder / "app.py").write_text(FROZEN)
     command = [*PYTHON, "-P", str(folder / "app.py"), "--relay"]
     install("app", command, allowed_extensions=[FIREFOX_ID], manifest_folders=[folder])
@@ -120,6 +122,7 @@ async def test_several_browsers_at_once(folder: Path) -> None:
 async def test_the_two_meet_in_the_users_own_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither has to be told of a folder: the command of the recipe finds the application."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setattr(addresses, "_SHARED", folder)
     command = [*PYTHON, "-P", "-m", "trio_ports", "relay", "app"]
     install("app", command, allowed_extensions=[FIREFOX_ID], manifest_folders=[folder])
     async with open_native_listener("app") as listener, start(folder) as browser:

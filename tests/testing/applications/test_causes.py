@@ -25,6 +25,7 @@ from trio_ports.testing._applications.frames import frame_of
         (struct.pack("=I", 100) + b"[1, 2", "not a frame"),
         (struct.pack("=I", 5) + b'"\xe9"', "not a frame"),
         (b"\xff\xff\xff", "not a frame"),
+        (b"\n\xff", "not a frame"),
         (struct.pack("=I", 4) + b"\x80abc", "not a frame"),
     ],
 )

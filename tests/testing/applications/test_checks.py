@@ -41,6 +41,23 @@ def test_no_echo(fault: str, manner: str) -> None:
     assert find(report, "skip") == ["numbers that no double holds"]
 
 
+LEAVES_AT_A_NUMBER = """\
+import struct, sys
+while head := sys.stdin.buffer.read(4):
+    body = sys.stdin.buffer.read(struct.unpack("=I", head)[0])
+    if b"1e999" in body:
+        sys.exit()
+    sys.stdout.buffer.write(head + body)
+    sys.stdout.buffer.flush()
+"""
+
+
+def test_an_echo_that_leaves_at_a_number() -> None:
+    """No browser sends 1e999, so nothing can be said about its answer."""
+    report = check_application([sys.executable, "-c", LEAVES_AT_A_NUMBER], rules=[12])
+    assert find(report, "skip") == ["numbers that no double holds"]
+
+
 def test_an_application_that_ends_inside_a_frame() -> None:
     """The report says that its output ends inside a frame."""
     program = "import sys; sys.stdin.buffer.read(4); sys.stdout.buffer.write(b'\\x04\\0\\0\\0[')"

@@ -21,6 +21,8 @@ _MAX_NAME_LETTERS: Final = 40
 _PACKAGE: Final = "trio-ports"
 _PRIVATE: Final = 0o700
 _WINDOWS: Final = os.name == "nt"
+_SHARED: Final = Path("/tmp")
+"""Where every user has a folder, whatever the environment says."""
 
 
 def require_sockets() -> None:
@@ -52,7 +54,7 @@ def addresses(application: str, folder: Folder | None) -> Iterator[Path]:
     # The first depends on the environment, which may differ between the application and
     # the relay, because different programs start them. The second does not, so an
     # application listens in both.
-    for place in (_runtime_folder(), Path("/tmp", f"{_PACKAGE}-{os.geteuid()}")):
+    for place in (_runtime_folder(), _SHARED / f"{_PACKAGE}-{os.geteuid()}"):
         if place is not None:
             with contextlib.suppress(ValueError):  # Its path is too long.
                 yield address_of(application, place)
