@@ -392,6 +392,21 @@ async def test_a_block_inside_a_listener_of_the_port_itself(nursery: trio.Nurser
     assert receiver.statistics().state == "closed"
 
 
+async def test_an_exception_that_cannot_be_looked_up(nursery: trio.Nursery) -> None:
+    """A type of the program's own, derived from Trio's: it is no end of a port, whatever it has or lacks."""
+
+    class GoneError(trio.ClosedResourceError):
+        __hash__ = None  # type: ignore[assignment]
+
+    opener, receiver = open_port_pair(nursery)
+    with pytest.raises(GoneError):
+        async with receiver:
+            raise GoneError
+    with pytest.RaisesGroup(GoneError):
+        async with opener, trio.open_nursery():
+            raise GoneError
+
+
 async def test_one_block_for_a_port(nursery: trio.Nursery) -> None:
     """A second one, inside or after, is refused and changes nothing."""
     opener, receiver = open_port_pair(nursery)

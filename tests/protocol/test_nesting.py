@@ -15,7 +15,7 @@ from native_support import encode as frame_of
 from trio_ports import Cause, MalformedMessageError, MessageTooLargeError, NotSerializableError
 from trio_ports._protocol.frames import FrameDecoder
 from trio_ports._protocol.messages import Decoder, Encoder
-from trio_ports._protocol.nesting import MAX_LEVELS, decode_deep, encode_deep, is_too_deep
+from trio_ports._protocol.nesting import LARGE_BYTES, MAX_LEVELS, MOST_IN_LARGE, decode_deep, encode_deep, is_too_deep
 from trio_ports.testing.strategies import json_messages
 
 encode = Encoder(max_message_bytes=2**30).encode
@@ -148,3 +148,14 @@ def test_the_limit_is_not_the_interpreters() -> None:
     with recursion_limit(400):
         frame = encode(message)
         assert encode(decode(frame)) == frame
+
+
+@pytest.mark.parametrize("size", [LARGE_BYTES, LARGE_BYTES + 1])
+@pytest.mark.parametrize("levels", [MOST_IN_LARGE, MOST_IN_LARGE + 1])
+def test_large_messages_are_not_as_deep(size: int, levels: int) -> None:
+    """To decode towers of levels, one beside the other, would stop the loop of whoever gets them."""
+    towers = b"[" * levels + b"]" * levels
+    frame = b"[" * levels + b'"' + b"x" * (size - 2 * levels - 2) + b'"' + b"]" * levels
+    assert len(frame) == size
+    assert is_too_deep(frame) == (size > LARGE_BYTES and levels > MOST_IN_LARGE)
+    assert is_too_deep(b"[" + (towers + b",") * 400 + towers + b"]")

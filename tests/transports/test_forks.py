@@ -54,3 +54,19 @@ def test_only_in_the_block() -> None:
             pass
         module._undo()
     assert calls == ["outer"]
+
+
+def test_one_that_fails_keeps_nothing_of_the_others() -> None:
+    """A descriptor that somebody has closed, or a call that fails, is not the others' fault."""
+
+    def fail() -> None:
+        raise ValueError
+
+    reading, writing = os.pipe()
+    gone = os.dup(reading)
+    os.close(gone)
+    with kept_from_children(writing), undone_in_children(fail), kept_from_children(gone, writing):
+        module._undo()
+        assert os.read(reading, 1) == b""
+    for each in (reading, writing, gone):
+        os.close(each)

@@ -114,7 +114,7 @@ def without_own_end(error: BaseException | None, end: object) -> BaseException |
 
     def is_own(each: BaseException) -> bool:
         # Exceptions of other types cannot even be looked up: few of Python's own have weak references.
-        return isinstance(each, _END_TYPES) and _OF_ENDS.get(each) is end
+        return type(each) in _END_TYPES and _OF_ENDS.get(each) is end
 
     if not isinstance(error, BaseExceptionGroup):
         return None if error is not None and is_own(error) else error
@@ -146,4 +146,4 @@ def raise_unless_late(error: BaseException) -> None:
 
 
 def _is_late(error: BaseException) -> bool:
-    return isinstance(error, trio.ClosedResourceError) and error in _OF_CLOSED_SCOPES
+    return type(error) is trio.ClosedResourceError and error in _OF_CLOSED_SCOPES

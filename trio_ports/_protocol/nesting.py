@@ -14,7 +14,14 @@ from typing import Any, Final, cast
 
 MAX_LEVELS: Final = 10_000
 """How many arrays and objects of a message may be inside each other. Ours: JSON itself has no limit."""
-TOO_DEEP_TEXT: Final = f"nested too deeply, in more than {MAX_LEVELS:,} levels"
+LARGE_BYTES: Final = 256 * 1024
+MOST_IN_LARGE: Final = 500
+"""The same for a message of more than `LARGE_BYTES`. Every Python decodes so many levels in C; what is deeper takes a
+second for each MiB, and whoever sends such a message would stop the other side's loop."""
+TOO_DEEP_TEXT: Final = (
+    f"nested too deeply, in more than {MAX_LEVELS:,} levels, or {MOST_IN_LARGE} in a message of over "
+    f"{LARGE_BYTES // 1024} KiB"
+)
 SHALLOW_BYTES: Final = 2 * MAX_LEVELS
 """A frame up to this size cannot be too deep."""
 
@@ -27,16 +34,18 @@ _INNERMOST: Final = 8
 
 
 def is_too_deep(frame: bytes) -> bool:
-    """Return whether an encoded message has more than `MAX_LEVELS` levels."""
-    if len(frame) <= SHALLOW_BYTES or frame.count(b"[") + frame.count(b"{") <= MAX_LEVELS:
+    """Return whether an encoded message has more levels than a message of its size may have."""
+    levels = MAX_LEVELS if len(frame) <= LARGE_BYTES else MOST_IN_LARGE
+    if len(frame) <= SHALLOW_BYTES or frame.count(b"[") + frame.count(b"{") <= levels:
         return False
     # What is left are brackets and strings, which have nothing but brackets in them. Most are empty.
     left = frame.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_ALIKE, _OTHERS).replace(b'""', b"")
     brackets = b"".join(left.split(b'"')[::2])
     for _ in range(_INNERMOST):  # Each turn takes one level away, and nearly everything of a message that is wide.
         brackets = brackets.replace(b"[]", b"")
-    steps = itertools.accumulate(1 if bracket == ord("[") else -1 for bracket in brackets)
-    return max(steps, default=0) > MAX_LEVELS - _INNERMOST
+    runs = re.findall(rb"\[+|\]+", brackets)
+    steps = itertools.accumulate(len(run) if run[0] == ord("[") else -len(run) for run in runs)
+    return max(steps, default=0) > levels - _INNERMOST
 
 
 def encode_deep(message: Any, encode: Callable[[Any], bytes]) -> bytes:

@@ -47,7 +47,8 @@ def _lead_nowhere(files: Iterable[int | HasDescriptor]) -> None:
     # Not only closed: the child may leave the parent's blocks, which close these numbers
     # again. Closed first: the child may have as many files as are allowed.
     for descriptor in descriptors:
-        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in descriptors:
         if descriptor != nowhere:
@@ -59,7 +60,8 @@ def _lead_nowhere(files: Iterable[int | HasDescriptor]) -> None:
 def _undo() -> None:
     while _undoing:
         _, undo = _undoing.popitem()
-        undo()
+        with contextlib.suppress(Exception):  # The others are undone all the same.
+            undo()
 
 
 def _no_forks(*, after_in_child: Callable[[], object]) -> None:
