@@ -94,27 +94,27 @@ class PortStateMachine(RuleBasedStateMachine):
         for move in self._generator.begin():
             self.do(move)
 
-    turn = _drawn("turn")
+    turn: Any = _drawn("turn")
     """Do something at once: post, add and remove listeners, disconnect, from one side or several."""
-    talk = _drawn("talk")
+    talk: Any = _drawn("talk")
     """Post messages."""
-    attend = _drawn("attend")
+    attend: Any = _drawn("attend")
     """Add and remove listeners of messages."""
-    fill = _drawn("fill", when=lambda self: self.reference.rules.bound <= FILLED)
+    fill: Any = _drawn("fill", when=lambda self: self.reference.rules.bound <= FILLED)
     """Post as many messages as there is room for, or more; send beyond, and cancel that."""
-    send = _drawn("send", when=lambda self: self.scope.beyond_browsers)
+    send: Any = _drawn("send", when=lambda self: self.scope.beyond_browsers)
     """Send, which may block."""
-    receive = _drawn("receive", when=lambda self: self.scope.beyond_browsers)
+    receive: Any = _drawn("receive", when=lambda self: self.scope.beyond_browsers)
     """Receive, which may block."""
-    wait_disconnected = _drawn("wait", name="wait_disconnected", when=lambda self: self.scope.beyond_browsers)
+    wait_disconnected: Any = _drawn("wait", name="wait_disconnected", when=lambda self: self.scope.beyond_browsers)
     """Wait for the end."""
-    cancel = _drawn(
+    cancel: Any = _drawn(
         "cancel", when=lambda self: any(call.outcome == "blocked" for call in self.reference.calls.values())
     )
     """Cancel a call that is blocked."""
-    release = _drawn("release", when=lambda self: any(port.holding for port in self.reference.ports))
+    release: Any = _drawn("release", when=lambda self: any(port.holding for port in self.reference.ports))
     """Let a listener that waits go on."""
-    use_block = _drawn("block", name="use_block", when=lambda self: self.scope.beyond_browsers)
+    use_block: Any = _drawn("block", name="use_block", when=lambda self: self.scope.beyond_browsers)
     """Enter ``async with`` a port, or leave it: in good order, cancelled, or by a crash."""
 
     @rule(seconds=st.floats(0.001, 1e6))
@@ -122,13 +122,13 @@ class PortStateMachine(RuleBasedStateMachine):
         """Let time pass: nothing about a port depends on it."""
         self.driver.advance(seconds)
 
-    change_places = _drawn("place", name="change_places", when=lambda self: self.scope.browser)
+    change_places: Any = _drawn("place", name="change_places", when=lambda self: self.scope.browser)
     """Open, navigate or close a tab, a frame or a page."""
-    connect = _drawn("connect", when=lambda self: self.scope.browser)
+    connect: Any = _drawn("connect", when=lambda self: self.scope.browser)
     """Connect, from anywhere to anywhere."""
-    listen = _drawn("listen", when=lambda self: self.scope.browser)
+    listen: Any = _drawn("listen", when=lambda self: self.scope.browser)
     """Listen for connections, or listen no more."""
-    use_context = _drawn("context", name="use_context", when=lambda self: self.scope.browser)
+    use_context: Any = _drawn("context", name="use_context", when=lambda self: self.scope.browser)
     """Close a context, or enter or leave its block."""
 
     @invariant()

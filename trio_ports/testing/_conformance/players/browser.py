@@ -23,7 +23,9 @@ class BrowserPlayer(InProcessPlayer):
     def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
         super().__init__(nursery)
         self.browser = browser
-        self.extensions = {name: self.install(name, others=name != extensions[0]) for name in extensions}
+        self.extensions: dict[str, Any] = {
+            name: self.install(name, others=name != extensions[0]) for name in extensions
+        }
         self._tabs: dict[str, Any] = {}
         self._frames: dict[str, Any] = {}
         self._urls: dict[str, str] = {}
