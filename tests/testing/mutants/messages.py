@@ -191,7 +191,7 @@ class Regretting(ProxyPort):
 
 
 def has_room_for_one(_: Any) -> Any:
-    def holds(self: Any, most: float) -> bool:
+    def holds(self: Any, most: float, frame: bytes | None = None) -> bool:
         return any(not lane.heard or lane.used <= most for lane in self.lanes)
 
     return holds

@@ -74,13 +74,13 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
     yield "limits", limits.tell_sizes(rules)
     yield "disconnecting", disconnecting.tell_sending_late()
     yield "disconnecting", disconnecting.tell_blocks()
-    yield "handling", handling.tell_listeners()
-    if scope.supports_async_with:
-        yield "handling", handling.tell_blocks()
     if scope.listeners_raise:
         yield "listening", listening.tell_raising()
     elif scope.supports_async_with:
         yield "listening", listening.tell_failing()
+    yield "handling", handling.tell_listeners()
+    if scope.supports_async_with:
+        yield "handling", handling.tell_blocks()
 
 
 def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:
