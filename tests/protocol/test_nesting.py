@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies
-from native_support import encode as frame_of
 
-from trio_ports import Cause, MalformedMessageError, MessageTooLargeError, NotSerializableError
-from trio_ports._protocol.frames import FrameDecoder
+from trio_ports import MalformedMessageError, MessageTooLargeError, NotSerializableError
 from trio_ports._protocol.messages import Decoder, Encoder
 from trio_ports._protocol.nesting import LARGE_BYTES, MAX_LEVELS, MOST_IN_LARGE, decode_deep, encode_deep, is_too_deep
 from trio_ports.testing.strategies import json_messages
@@ -77,23 +75,32 @@ def test_a_mistake_deep_inside_is_refused() -> None:
         Encoder(max_message_bytes=100).encode(nested(2000, 1))
 
 
-@pytest.mark.parametrize("pieces", [1, 2])
-def test_beyond_the_limit_a_frame_is_malformed(pieces: int) -> None:
-    """It is refused before anything recurses over it; what came before it is delivered."""
-    deep = b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1)
-    frames = FrameDecoder(max_frame_bytes=2**30)
-    data = frame_of(1) + frame_of(deep)
-    if pieces == 1:
-        assert frames.receive_data(data) == [b"1"]
-    else:
-        assert frames.receive_data(data[:1000]) == [b"1"]
-        with pytest.raises(MalformedMessageError):
-            frames.receive_data(data[1000:])
-    assert frames.error is not None
-    assert frames.error.cause is Cause.MALFORMED
+@pytest.mark.parametrize("message_type", [Any, list[Any]])
+@pytest.mark.parametrize(
+    "frame",
+    [b"[" * 10**6 + b"]" * 10**6, b"[" * 10**6, b'{"":' * 10**5 + b"1" + b"}" * 10**5],
+    ids=["wide", "cut off", "objects"],
+)
+def test_a_frame_beyond_the_limit_is_malformed(message_type: Any, frame: bytes) -> None:
+    """It is refused by a count, not by a walk that would stop the loop for seconds."""
     with pytest.raises(MalformedMessageError, match="10,000 levels"):
-        FrameDecoder(max_frame_bytes=2**30).receive_data(frame_of(deep))
-    FrameDecoder(max_frame_bytes=2**30).receive_data(frame_of(deep[1:-1]))
+        Decoder(message_type).decode_any(frame)
+
+
+@pytest.mark.parametrize("size", [LARGE_BYTES, LARGE_BYTES + 1])
+@pytest.mark.parametrize("levels", [MOST_IN_LARGE, MOST_IN_LARGE + 1])
+@pytest.mark.parametrize("inner", ["x", "\ud800"])
+def test_a_large_message_has_fewer_levels(size: int, levels: int, inner: str) -> None:
+    """The sender is told on every Python; the levels are counted as the message is, and as its encoding is."""
+    rest = size - len(encode(inner * 10)) - 2 * levels
+    message: Any = inner * 10 + "x" * rest
+    for _ in range(levels):
+        message = [message]
+    if size > LARGE_BYTES and levels > MOST_IN_LARGE:
+        with pytest.raises(NotSerializableError, match="500 in a message of over 256 KiB"):
+            encode(message)
+    else:
+        assert len(encode(message)) == size
 
 
 @pytest.mark.parametrize("inner", [b"", b"[]", b'"' + b"[" * MAX_LEVELS + b'\\""', b"[],{}," * MAX_LEVELS + b"1"])

@@ -17,8 +17,7 @@ from collections.abc import Iterable
 from typing import Final, final
 
 from .dialects import MIB
-from .errors import FrameTooLargeError, MalformedMessageError, RemoteProtocolError, TruncatedError
-from .nesting import SHALLOW_BYTES, TOO_DEEP_TEXT, is_too_deep
+from .errors import FrameTooLargeError, RemoteProtocolError, TruncatedError
 
 LENGTH: Final = struct.Struct("=I")
 LENGTH_BYTES: Final = LENGTH.size
@@ -84,7 +83,6 @@ class FrameDecoder:
         Raises:
             FrameTooLargeError: the other side announced a frame over the limit.
             TruncatedError: the bytes ended inside a frame.
-            MalformedMessageError: a frame is nested too deeply, whatever else it is.
 
         Frames that came before the mistake are returned first. Then `error` is set at
         once, and every further call raises it.
@@ -94,19 +92,6 @@ class FrameDecoder:
         if not data:
             self._receive_end()
             return []
-        frames = self._cut(data)
-        for index, frame in enumerate(frames):
-            if len(frame) > SHALLOW_BYTES and is_too_deep(frame):
-                text = f"Not a JSON message: {TOO_DEEP_TEXT}. It has {len(frame)} bytes."
-                self.error = MalformedMessageError(text, raw=frame)
-                frames = frames[:index]
-                break
-        if self.error is not None and not frames:
-            raise self.error
-        return frames
-
-    def _cut(self, data: bytes) -> list[bytes]:
-        """Return the frames that these bytes complete; set `error` at one over the limit."""
         frames: list[bytes] = []
         start = 0
         if self._missing:
@@ -126,6 +111,8 @@ class FrameDecoder:
             (length,) = LENGTH.unpack_from(data, start)
             if length > self._limit:
                 self.error = self._refuse(length, data[start : start + _SHOWN_BYTES])
+                if not frames:
+                    raise self.error
                 return frames
             start += LENGTH_BYTES
             stop = start + length

@@ -24,7 +24,7 @@ import msgspec
 
 from .dialects import Dialect
 from .errors import MalformedMessageError, MessageShapeError, MessageTooLargeError, NotSerializableError
-from .nesting import TOO_DEEP_TEXT, decode_deep, encode_deep, is_too_deep
+from .nesting import TOO_DEEP_TEXT, decode_deep, encode_deep, is_too_deep, most_levels
 
 BOM: Final = b"\xef\xbb\xbf"
 _BYTES_LIKE: Final = (bytes, bytearray, memoryview)
@@ -77,22 +77,25 @@ class Encoder:
         """
         failure: Exception | None = None
         marked = b""
+        levels: int | None = None
         try:
             if frame is None:
                 frame = self.encode_json(message)
             # In a large message a chance mark is likely, and a second encoding takes much memory.
-            if len(frame) <= _LARGE_BYTES or not _is_plain(message):
+            if len(frame) <= _LARGE_BYTES or (levels := _count_plain_levels(message)) is None:
                 marked = self.mark(message)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is looked at again
             failure = error.with_traceback(None)  # The traceback would keep this frame, and so the message, alive.
         try:
             if frame is None:
                 frame = json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
-            elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and not _is_plain(message):
+            elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and (
+                levels := _count_plain_levels(message)
+            ) is None:
                 _make_plain(message)
         except RecursionError:
             frame = self._encode_deep(message)
-        if is_too_deep(frame):
+        if is_too_deep(frame) if levels is None else levels > most_levels(len(frame)):
             raise NotSerializableError(f"The message is {TOO_DEEP_TEXT}", path="$")
         if len(frame) > self.max_message_bytes:
             raise MessageTooLargeError(size=len(frame), limit=self.max_message_bytes, text=self._too_large_text)
@@ -109,8 +112,8 @@ class Encoder:
             raise NotSerializableError(f"The message cannot be encoded: {error}", path="$") from None
 
 
-def _is_plain(message: Any) -> bool:
-    """Return whether ``message``, which could be encoded, has only JSON's own types and text keys.
+def _count_plain_levels(message: Any) -> int | None:
+    """Return how many levels of lists and dicts a message has that is in JSON's own types and text keys, else None.
 
     A large message with numbers in it nearly always contains a mark by chance, and a walk
     through it takes ten times as long as encoding it. This function looks at one level
@@ -119,13 +122,15 @@ def _is_plain(message: Any) -> bool:
     does that.
     """
     level = [message]
+    count = 0
     while True:
         types = set(map(type, level))
         if not types <= _PLAIN_TYPES or (dict in types and not _has_text_keys(level)):
-            return False
+            return None
         if types.isdisjoint(_CONTAINERS):
-            return True
+            return count
         level = gc.get_referents(*level)
+        count += 1
 
 
 def _has_text_keys(level: list[Any]) -> bool:
@@ -346,6 +351,8 @@ class Decoder:
             try:
                 return _decode_text(text, refuse_constant)
             except RecursionError:
+                if is_too_deep(data):
+                    raise ValueError(TOO_DEEP_TEXT) from None
                 return decode_deep(text, _decode_text)
         except _UNREADABLE as error:
             # Its content may be a secret, and this text is logged: whoever wants to see it asks `raw`.
