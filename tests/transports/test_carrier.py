@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from trio_ports._ports.connection import End, open_connection
@@ -174,3 +175,57 @@ async def test_cancelled_the_grace_is_for_all_of_it(autojump_clock: MockClock) -
                 near.send_nowait(b"x" * 100_000)
             await trio.sleep_forever()
     assert trio.current_time() - begin == 4
+
+
+def answers(other: Bytes) -> list[int]:
+    """Return how many messages each write had."""
+    return [len(FrameDecoder(max_frame_bytes=2**32).receive_data(data)) for data in other.written]
+
+
+@pytest.mark.parametrize("count", [1, 5, 200])
+async def test_answers_to_what_waits_are_one_write(
+    nursery: trio.Nursery, autojump_clock: MockClock, count: int
+) -> None:
+    """A loop that receives and sends does not cost a write for each message."""
+    other = Bytes(encode_frames([b"1"] * count), ends=False)
+    near, _ = start(nursery, other, bound=1000)
+    for _ in range(count):
+        await near.send(await near.receive())
+    await trio.testing.wait_all_tasks_blocked()
+    assert sum(answers(other)) == count
+    assert len(other.written) <= 1 + count / 20
+
+
+async def test_large_answers_are_not_gathered(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """What is written together is bounded in bytes, so that the other side has something to do meanwhile."""
+    other = Bytes(encode_frames([b"1"] * 64), ends=False)
+    near, _ = start(nursery, other, bound=1000)
+    for _ in range(64):
+        await near.receive()
+        await near.send(b"1" * 9000)
+    await trio.testing.wait_all_tasks_blocked()
+    assert sum(answers(other)) == 64
+    assert max(map(len, other.written)) < 2 * 64 * 1024
+
+
+async def test_an_answer_is_not_kept_back_while_something_else_is_done(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """More messages wait to be answered, and nobody takes them."""
+    other = Bytes(encode_frames([b"1"] * 5), ends=False)
+    near, _ = start(nursery, other)
+    await near.send(await near.receive())
+    for _ in range(20):
+        await trio.lowlevel.checkpoint()
+    assert answers(other) == [1]
+
+
+async def test_the_queue_is_filled_when_it_is_half_empty(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """The task that reads is not woken for each message that is taken."""
+    near, _ = start(nursery, Bytes(encode_frames([b"1"] * 30), ends=False), bound=10)
+    waiting: list[int] = []
+    for _ in range(30):
+        await near.receive()
+        await trio.testing.wait_all_tasks_blocked()
+        waiting.append(near.lane.used)
+    assert waiting == [9, 8, 7, 6, *[10, 9, 8, 7, 6] * 4, 5, 4, 3, 2, 1, 0]

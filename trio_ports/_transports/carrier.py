@@ -21,6 +21,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.connection import End
+from .._ports.lanes import Lane
 from .._protocol.errors import Cause, PortError, RemoteProtocolError
 from .._protocol.frames import FrameDecoder, encode_frames, encode_length
 
@@ -31,6 +32,8 @@ GRACE_SECONDS: Final = 3.0
 """How long writing may take over a stream or a bus, once the port has disconnected."""
 SETTLE_SECONDS: Final = 1.0
 _BATCH_BYTES: Final = 64 * 1024
+_BATCH: Final = 64
+_QUIET_TURNS: Final = 3
 _FAILURES: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -143,7 +146,7 @@ class Carrier:
     async def _write(self) -> None:
         """Write the messages of the port's side. Once writing has failed, throw them away."""
         end = self._end
-        lane = end.lane
+        lane, others = end.lane, end.only
         writable = True
         while True:
             if lane.used:
@@ -163,7 +166,26 @@ class Carrier:
                 break
             else:
                 await lane.sleep()
+                if others is not None and others.used:
+                    await self._gather(others)
         self._scope.cancel()
+
+    async def _gather(self, others: Lane) -> None:
+        """Wait for more messages, so that one write takes them all, while the port's side has some to answer.
+
+        A loop that receives and sends takes two turns of the scheduler for each message. Once some turns bring nothing,
+        it does something else, and what it sent is not kept back.
+
+        Args:
+            others: the lane of the messages on their way to the port's side.
+        """
+        lane = self._end.lane
+        room = lane.room - _BATCH_BYTES
+        waiting = quiet = 0
+        while others.used and quiet < _QUIET_TURNS and lane.used < _BATCH and lane.room > room:
+            quiet = quiet + 1 if lane.used == waiting else 0
+            waiting = lane.used
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _batch(self) -> list[bytes]:
         """Take the messages that wait, so that many small ones are one write. A large one is not copied."""
@@ -219,6 +241,7 @@ class Carrier:
             self._full = True
             self._reading.deadline = math.inf
         try:
+            await self._end.wait_half_taken()
             await self._end.send(frame)
         finally:
             self._full = False
