@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,6 +303,163 @@ def test_two_at_once_lose_nothing(
     assert file.read_text() == "theirs"
 
 
+@pytest.mark.parametrize("step", ["mkdir", "touch", "open", "mkstemp"])
+@pytest.mark.parametrize("second", ["app", "other"])
+def test_an_uninstall_comes_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, second: str) -> None:
+    """Folders that vanish are made again, and go with the last application that needs them."""
+    folder = tmp_path / "made" / "hosts"
+    owner: Any = tempfile if step == "mkstemp" else Path
+    take_step = getattr(owner, step)
+
+    def interrupt(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(owner, step, take_step)
+        if step != "mkdir":  # Nothing was made yet.
+            uninstall(second, manifest_folders=[folder])
+        for each in (folder, folder.parent):  # Another one, which made them, is uninstalled too.
+            shutil.rmtree(each, ignore_errors=True)
+        return take_step(*args, **options)
+
+    monkeypatch.setattr(owner, step, interrupt)
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[folder])
+    assert find_manifest("app", extension_id=FIREFOX_ID, manifest_folders=[folder]).path == PROGRAM
+    uninstall("app", manifest_folders=[folder])
+    assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("place", ["hosts", "made"])
+def test_an_install_comes_between_the_steps_of_an_uninstall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The folders that it needs stay, and it is known that they were made."""
+    folder = tmp_path / "made" / "hosts"
+    rmdir = Path.rmdir
+    install("other", PROGRAM, **FOR_FIREFOX, manifest_folders=[folder])
+
+    def interrupt(self: Path) -> None:
+        if self.name == place:
+            monkeypatch.setattr(Path, "rmdir", rmdir)
+            install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[folder])
+        rmdir(self)
+
+    monkeypatch.setattr(Path, "rmdir", interrupt)
+    uninstall("other", manifest_folders=[folder])
+    assert find_manifest("app", extension_id=FIREFOX_ID, manifest_folders=[folder]).path == PROGRAM
+    uninstall("app", manifest_folders=[folder])
+    assert not folder.parent.exists()
+
+
+def test_a_folder_that_never_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At some time `install` gives up, and leaves nothing behind."""
+
+    def fail(**options: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", options["dir"])
+
+    monkeypatch.setattr(tempfile, "mkstemp", fail)
+    with pytest.raises(FileNotFoundError):
+        install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path / "m"])
+    assert not (tmp_path / "m").exists()
+
+
+def test_two_folders_in_one_that_was_made(home: Path) -> None:
+    """It goes with the last of them, and is not taken for a browser's meanwhile."""
+    vendor = home / ".config" / "BraveSoftware"
+    for_brave: Any = {**FOR_BOTH, "browsers": ["brave"]}
+    folders = [
+        vendor / "Brave-Browser" / "NativeMessagingHosts",
+        vendor / "Brave-Browser-Beta" / "NativeMessagingHosts",
+    ]
+    for folder in folders:
+        install("app", PROGRAM, **FOR_BOTH, manifest_folders=[folder])
+    uninstall("app", manifest_folders=folders[:1])
+    assert [each.name for each in vendor.iterdir() if each.is_dir()] == ["Brave-Browser-Beta"]
+    assert install("app", PROGRAM, **for_brave, present_only=True, dry_run=True) == []
+    uninstall("app", manifest_folders=folders[1:])
+    assert [*home.iterdir()] == []
+
+
+def test_what_vanishes_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as what is not there."""
+    file = tmp_path / "app.json"
+    wanted = files.WantedFile(file, b"", 0o644, lambda _: True)
+    read = files.read
+
+    def remove_and_read(file: Path) -> bytes:
+        file.unlink()
+        return read(file)
+
+    monkeypatch.setattr(files, "read", remove_and_read)
+    file.touch()
+    assert files.place(wanted).change.action == "created"
+    file.touch()
+    removal = files.take_away(file, lambda _: True)
+    assert removal is not None
+    assert removal.change.action == "removed"
+    removal.make()
+
+    def remove_and_return(file: Path) -> bytes:
+        file.unlink()
+        return b""
+
+    monkeypatch.setattr(files, "read", remove_and_return)
+    file.touch()
+    assert files.place(wanted).change.action == "repaired"
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be made again in the one above it."""
+    folder = tmp_path / "m"
+    folder.mkdir()
+    ask = os.access
+
+    def vanish(path: Any, mode: int, **options: Any) -> bool:
+        if path == folder:
+            folder.rmdir()
+        return ask(path, mode, **options)
+
+    monkeypatch.setattr(os, "access", vanish)
+    (change,) = install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[folder])
+    assert change.action == "created"
+
+
+def test_two_uninstall_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stood there comes back once, and stays."""
+    file = tmp_path / "app.json"
+    file.write_text("theirs")
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    replace = Path.replace
+
+    def interrupt(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        uninstall("app", manifest_folders=[tmp_path])
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    assert uninstall("app", manifest_folders=[tmp_path]) == [FileChange(file, "restored")]
+    assert files_below(tmp_path) == {"app.json": b"theirs"}
+
+
+AGAIN_AND_AGAIN = """\
+import sys
+from trio_ports.native import install, uninstall
+for _ in range(40):
+    install(sys.argv[1], "/bin/sh", allowed_extensions=["notes@example.org"], manifest_folders=[sys.argv[2]])
+    uninstall(sys.argv[1], manifest_folders=[sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("names", [("one", "two", "three"), ("one", "one", "one")])
+def test_processes_that_install_at_once(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """No step of one of them fails because of the others."""
+    folder = tmp_path / "m"
+    environment = {**os.environ, "PYTHONPATH": PACKAGES}
+    code = [sys.executable, "-c", AGAIN_AND_AGAIN]
+    programs = [subprocess.Popen([*code, name, folder], env=environment) for name in names]
+    assert [program.wait() for program in programs] == [0] * len(names)
+    for name in names:
+        uninstall(name, manifest_folders=[folder])
+    assert not folder.exists()
+
+
 KILLED = """\
 import os, sys
 from pathlib import Path
@@ -359,3 +518,12 @@ def test_what_somebody_is_writing_is_not_swept(tmp_path: Path, monkeypatch: pyte
     monkeypatch.undo()
     files.sweep(tmp_path / "app.json")
     assert not (tmp_path / ".app.json.trio-ports-none-x").exists()
+
+
+def test_what_is_old_is_swept_whoever_has_its_number_now(tmp_path: Path) -> None:
+    """The system gives the number of a process that was killed to another one."""
+    left = tmp_path / f".app.json.trio-ports-{os.getpid()}-x"
+    left.touch()
+    os.utime(left, (0, 0))
+    install("app", PROGRAM, **FOR_FIREFOX, manifest_folders=[tmp_path])
+    assert not left.exists()

@@ -3,7 +3,8 @@
 A file of somebody else's that stands in the way is never lost: it is kept under another
 name, and comes back. That holds without a lock, whoever installs at the same time and
 whenever this is killed: such a file gets its second name first, and then one step puts
-ours in its place.
+ours in its place. A folder may vanish before anything is written in it, because whoever
+uninstalls something else removes it; then it is made again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
@@ -29,12 +31,19 @@ Action: TypeAlias = Literal["created", "replaced", "repaired", "unchanged", "rem
 IsOurs: TypeAlias = Callable[[bytes], bool]
 
 MARK: Final = ".made-by-trio-ports"
-"""Says how many folders were made for the files beside it. A folder without this mark
-is somebody else's, for example a browser's, and is never removed. With the name of a
-file before it, this is the record of what was written there."""
+"""Says how many folders were made for the files beside it: the largest number in it. A
+folder without this mark is somebody else's, for example a browser's, and is never
+removed. With the name of a file before it, this is the record of what was written
+there."""
 
 MAX_BYTES: Final = 1024 * 1024
 """As much as is read of a file: more than any of ours has."""
+
+_TRIES: Final = 20
+"""How often something is written again after others have removed what it was based on."""
+
+_STALE_SECONDS: Final = 3600.0
+"""No temporary file is needed for so long, even if a process has the number of the one that made it."""
 
 _WINDOWS: Final = os.name == "nt"
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -113,12 +122,7 @@ def place(wanted: WantedFile) -> PlannedChange:
     def make() -> None:
         sweep(wanted.file)
         if action != "unchanged":
-            _make_folder(wanted.file.parent, for_all=wanted.system)
-            try:
-                _write(wanted)
-            except BaseException:
-                sweep(wanted.file, after_all=True)
-                raise
+            _write_in_folder(wanted)
         register(wanted)
 
     return PlannedChange(FileChange(wanted.file, action, wanted.key), make)
@@ -132,17 +136,18 @@ def take_away(file: Path, is_ours: IsOurs) -> PlannedChange | None:
     """
     if not os.path.lexists(file):
         return None
-    if file.is_symlink() or not file.is_file() or not is_ours(read(file)):
+    if _is_others(file, is_ours):
         return leave(file)
     _check_folder(file.parent)
-    for backup in reversed(_backups(file)):  # The newest first.
-        if backup.is_symlink() or not backup.is_file() or not is_ours(read(backup)):
-            break
-    else:
-        backup = None
+    # The newest one.
+    backup = next((each for each in reversed(_backups(file)) if _is_others(each, is_ours)), None)
 
     def remove() -> None:
-        file.unlink(missing_ok=True) if backup is None else backup.replace(file)
+        if backup is None:
+            file.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):  # Another `uninstall` has put it back.
+                backup.replace(file)
         sweep(file, after_all=True)
 
     return PlannedChange(FileChange(file, "removed" if backup is None else "restored"), remove)
@@ -157,7 +162,7 @@ def sweep(file: Path, *, after_all: bool = False) -> None:
     """
     with contextlib.suppress(OSError):
         for each in file.parent.glob(f"{_temporary_prefix(file)}*"):
-            if _is_running(each.name.split("-")[-2]):
+            if _is_running(each.name.split("-")[-2]) and time.time() - each.stat().st_mtime < _STALE_SECONDS:
                 return
             each.unlink()
         if after_all:
@@ -195,16 +200,20 @@ def register(wanted: WantedFile) -> None:
 
 def _content(file: Path) -> bytes | None:
     """Return a file's content: empty for a link that leads nowhere, None if there is nothing."""
-    if file.is_file():
-        return read(file)
-    if file.exists():
+    with contextlib.suppress(FileNotFoundError):  # It is being removed.
+        if file.is_file():
+            return read(file)
+    if file.exists() and not file.is_file():
         raise FileExistsError(errno.EEXIST, "What stands there is not a file", str(file))
     return b"" if file.is_symlink() else None
 
 
 def _is_in_order(wanted: WantedFile) -> bool:
     """Return whether everybody can use the file who has to, nobody else can change it, and it is registered."""
-    mode = stat.S_IMODE(wanted.file.stat().st_mode)
+    try:
+        mode = stat.S_IMODE(wanted.file.stat().st_mode)
+    except FileNotFoundError:
+        return False
     # Whoever keeps the target of a link may keep it to themselves.
     needed = wanted.mode & (0o500 if wanted.file.is_symlink() and not wanted.system else 0o555)
     mode_is_right = _WINDOWS or (mode & needed == needed and not mode & 0o022)
@@ -213,12 +222,15 @@ def _is_in_order(wanted: WantedFile) -> bool:
 
 def _check_folder(folder: Path) -> None:
     """Raise OSError if ``folder`` cannot be made, or files cannot be made and removed in it."""
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if os.access(there, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE) and there.is_dir():
+        return
+    if not os.path.lexists(there):  # It has just been removed.
+        _check_folder(folder)
+    elif not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    else:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 # Folders that are made for a file ---------------------------------------------------------------------------------
@@ -236,9 +248,15 @@ def _make_folder(folder: Path, *, for_all: bool) -> None:
         if for_all:
             each.chmod(0o755)
     if missing:
-        mark = folder / MARK
-        mark.touch(0o644)
-        mark.write_text(f"{len(missing)}\n", encoding="ascii")
+        _mark(folder, len(missing))
+
+
+def _mark(folder: Path, count: int) -> None:
+    """Note how many folders were made, the innermost first. Nothing is overwritten, as several may make them."""
+    mark = folder / MARK
+    mark.touch(0o644)
+    with mark.open("a", encoding="ascii") as opened:
+        opened.write(f"{count}\n")
 
 
 def _remove_folder(folder: Path) -> None:
@@ -249,11 +267,21 @@ def _remove_folder(folder: Path) -> None:
     mark = folder / MARK
     with contextlib.suppress(OSError, ValueError):
         if [*folder.iterdir()] == [mark]:
-            count = int(mark.read_text(encoding="ascii"))
+            count = max(map(int, mark.read_text(encoding="ascii").split()))
             mark.unlink()
-            for each in (folder, *folder.parents)[:count]:
-                each.rmdir()
+            for place, each in enumerate((folder, *folder.parents)[:count]):
+                try:
+                    each.rmdir()
+                except OSError:
+                    if each == folder or _has_marks_below(each):  # The last one who needs it removes it.
+                        _mark(each, count - place)
+                    raise
             _remove_folder((folder, *folder.parents)[count])
+
+
+def _has_marks_below(folder: Path) -> bool:
+    """Return whether a folder was made for other files in it: as deep as browsers' places are."""
+    return any(any(folder.glob(f"{'*/' * depth}{MARK}")) for depth in (1, 2, 3))
 
 
 # Files of others --------------------------------------------------------------------------------------------------
@@ -298,9 +326,17 @@ def _link_or_copy(file: Path, copy: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
+        data = file.read_bytes()  # First: the file may be gone.
         with copy.open("xb") as opened:
-            opened.write(file.read_bytes())
+            opened.write(data)
         shutil.copymode(file, copy)
+
+
+def _is_others(file: Path, is_ours: IsOurs) -> bool:
+    """Return whether a file is somebody else's. One that is gone by now is not."""
+    with contextlib.suppress(FileNotFoundError):
+        return not stat.S_ISREG(file.lstat().st_mode) or not is_ours(read(file))
+    return False
 
 
 def _is_same(backup: Path, file: Path) -> bool:
@@ -341,6 +377,21 @@ def _is_running(process: str) -> bool:
             except (ProcessLookupError, ValueError):
                 return False
     return True
+
+
+def _write_in_folder(wanted: WantedFile) -> None:
+    """Make a file's folder and the file, again and again while others remove what is based on nothing yet."""
+    tries_left = _TRIES
+    while True:
+        try:
+            _make_folder(wanted.file.parent, for_all=wanted.system)
+            _write(wanted)
+            return
+        except BaseException as error:
+            tries_left -= 1
+            if not tries_left or not isinstance(error, (FileNotFoundError, FileExistsError)):
+                sweep(wanted.file, after_all=True)
+                raise
 
 
 def _write(wanted: WantedFile) -> None:

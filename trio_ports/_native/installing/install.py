@@ -29,6 +29,7 @@ from ..browser_side.find import DEFAULT_BROWSERS, home_folder, places_of, profil
 from ..registry import has_key, manifest_key, read_key, remove_key
 from .command import check_words, words_of
 from .files import (
+    MARK,
     FileChange,
     PlannedChange,
     WantedFile,
@@ -204,7 +205,7 @@ def _is_browsers(file: Path, key: str | None) -> bool:
     if key is not None:
         return has_key(key.rsplit("\\", 2)[0])
     with contextlib.suppress(OSError):
-        return [*file.parent.parent.iterdir()] != [file.parent]
+        return {*file.parent.parent.iterdir()} - {file.parent.with_name(MARK)} != {file.parent}
     return False
 
 
