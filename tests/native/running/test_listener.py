@@ -335,6 +335,27 @@ async def test_who_is_no_relay_is_turned_away(folder: Path, data: bytes) -> None
             assert await port.receive() == 1
 
 
+@pytest.mark.parametrize("names", [["app.socket"], ["app.lock"], ["app.lock", "app.socket"]])
+async def test_files_that_somebody_removes(folder: Path, autojump_clock: object, names: list[str]) -> None:
+    """A minute later relays find the application again; who was connected, or just waited, notices nothing."""
+    async with (
+        open_native_listener("app", folder=folder) as listener,
+        open_relayed(listener) as (before, port),
+        open_relay(listener, CHROMIUM) as waiting,
+    ):
+        for name in names:
+            (folder / name).unlink()
+        await trio.sleep(61)
+        assert files_in(folder) == {"app.lock", "app.socket"}
+        assert (await listener.accept()).sender != port.sender
+        async with open_relayed(listener) as (after, again):
+            for relay, its_port in ((before, port), (after, again)):
+                await its_port.send(1)
+                assert await relay.receive() == 1
+        await waiting.leave()
+    assert files_in(folder) == set()
+
+
 async def test_who_says_nothing_is_turned_away(folder: Path, autojump_clock: object) -> None:
     """After five seconds; it keeps nobody waiting until then."""
     async with open_native_listener("app", folder=folder) as listener, open_relay(listener, b"\x05") as silent:

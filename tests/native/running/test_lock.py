@@ -6,11 +6,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,15 +21,14 @@ from native_support import PACKAGES, children, open_descriptors
 
 from trio_ports import AlreadyListeningError, LocalProtocolError
 from trio_ports._native.running import lock as module
-from trio_ports._native.running.lock import listening_sockets
+from trio_ports._native.running.lock import held_places
 
 
 @contextlib.contextmanager
 def listening_socket(application: str, folder: Path) -> Iterator[tuple[Path, socket.socket]]:
     """Listen in a folder, which is the only place then."""
-    with listening_sockets(application, folder) as places:
-        (place,) = places.items()
-        yield place
+    with held_places(application, folder) as (place,):
+        yield place.path, place.socket
 
 
 def answers(address: Path) -> bool:
@@ -76,8 +77,8 @@ def test_the_second_is_refused_and_takes_nothing(folder: Path) -> None:
 
 KILLED = """
 import sys, time
-from trio_ports._native.running.lock import listening_sockets
-with listening_sockets("app", sys.argv[1]):
+from trio_ports._native.running.lock import held_places
+with held_places("app", sys.argv[1]):
     print("listening", flush=True)
     time.sleep(600)
 """
@@ -168,11 +169,11 @@ def places(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def taken() -> list[Path]:
     """Listen for a moment, and return in which folders."""
-    with listening_sockets("app", None) as found:
-        for path, listening in found.items():
-            with listening:
-                assert answers(path)
-        return [path.parent for path in found]
+    with held_places("app", None) as found:
+        for place in found:
+            with place.socket:
+                assert answers(place.path)
+        return [place.path.parent for place in found]
 
 
 def test_every_place_that_is_private_is_taken(places: list[Path]) -> None:
@@ -192,9 +193,9 @@ def test_every_place_that_is_private_is_taken(places: list[Path]) -> None:
 def test_who_was_told_of_another_place_does_not_get_the_name(places: list[Path]) -> None:
     """The two share one place, and so they know of each other. The second one leaves nothing in its own."""
     first, second, third = places
-    with listening_sockets("app", None) as found, contextlib.ExitStack() as stack:
-        for listening in found.values():
-            stack.enter_context(listening)
+    with held_places("app", None) as found, contextlib.ExitStack() as stack:
+        for place in found:
+            stack.enter_context(place.socket)
         places[0] = third
         with pytest.raises(AlreadyListeningError) as refusal:
             taken()
@@ -205,11 +206,11 @@ def test_who_was_told_of_another_place_does_not_get_the_name(places: list[Path])
 
 LISTENING = """
 import multiprocessing, os, sys, time
-from trio_ports._native.running.lock import listening_sockets
+from trio_ports._native.running.lock import held_places
 def wait():
     print("forked", flush=True)
     time.sleep(600)
-with listening_sockets("app", sys.argv[1]):
+with held_places("app", sys.argv[1]):
     if sys.argv[2] == "worker":
         multiprocessing.get_context("fork").Process(target=wait).start()
     elif not os.fork():
@@ -242,3 +243,126 @@ def test_a_forked_child_has_neither_the_name_nor_the_socket(folder: Path, child:
         finally:
             for worker in workers:
                 os.kill(worker, signal.SIGKILL)
+
+
+# Files that others remove -------------------------------------------------------------------------------------------
+
+
+def remove_lock(folder: Path) -> None:
+    (folder / "app.lock").unlink()
+
+
+def remove_socket(folder: Path) -> None:
+    (folder / "app.socket").unlink()
+
+
+def remove_both(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def rename_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("renamed"))
+
+
+REMOVALS = [remove_lock, remove_socket, remove_both, remove_folder, rename_folder]
+
+
+def assert_is_taken(folder: Path) -> None:
+    """Nobody else gets the name, and everybody finds who has it."""
+    with pytest.raises(AlreadyListeningError), listening_socket("app", folder):
+        pass
+    assert answers(folder / "app.socket")
+
+
+@pytest.mark.parametrize("remove", REMOVALS)
+def test_what_was_removed_is_made_again(folder: Path, remove: Callable[[Path], None]) -> None:
+    """By a broom for temporary files, or by a person: the application is found again, and leaves nothing behind."""
+    before = open_descriptors()
+    with held_places("app", folder) as (place,), place.socket:
+        for _ in range(2):
+            remove(folder)
+            first = place.socket
+            with first:
+                assert place.renew()
+                assert place.socket is not first
+                assert not place.renew()
+                assert_is_taken(folder)
+            if folder.with_name("renamed").exists():
+                shutil.rmtree(folder.with_name("renamed"))
+        last = place.socket
+    last.close()
+    assert list(folder.iterdir()) == []
+    assert open_descriptors() <= before
+
+
+@pytest.mark.parametrize("remove", [remove_lock, remove_socket])
+def test_one_of_the_files_is_enough_to_refuse_others(folder: Path, remove: Callable[[Path], None]) -> None:
+    """Whoever comes before the files are made again does not get the name either, and takes nothing away."""
+    with held_places("app", folder) as (place,), place.socket:
+        remove(folder)
+        left = {each.name for each in folder.iterdir()}
+        with pytest.raises(AlreadyListeningError), listening_socket("app", folder):
+            pass
+        assert {each.name for each in folder.iterdir()} == left
+
+
+def test_a_name_that_somebody_else_has_got(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing of theirs is touched, the log says so once, and when they leave, it is taken back."""
+    with held_places("app", folder) as (place,), place.socket:
+        remove_both(folder)
+        with listening_socket("app", folder) as (address, listening), listening:
+            assert not place.renew()
+            assert not place.renew()
+            assert answers(address)
+        (text,) = caplog.messages
+        assert text.startswith(f"app cannot be reached at {address} any more, as the files there were removed: ")
+        assert place.renew()
+        with place.socket:
+            assert_is_taken(folder)
+
+
+def test_a_folder_that_is_no_longer_private(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not used, until it is private again."""
+    with held_places("app", folder) as (place,), place.socket:
+        remove_both(folder)
+        folder.chmod(0o755)
+        assert not place.renew()
+        assert "nobody else can enter" in caplog.text
+        folder.chmod(0o700)
+        assert place.renew()
+        place.socket.close()
+
+
+def test_the_files_stay_young(folder: Path) -> None:
+    """So a broom that removes old files passes them by, and their folder."""
+    with held_places("app", folder) as (place,), place.socket:
+        files = [folder, *folder.iterdir()]
+        for file in files:
+            os.utime(file, (0, 0))
+        assert not place.renew()
+        assert len(files) == 3
+        assert all(time.time() - file.stat().st_mtime < 3600 for file in files)
+
+
+def test_a_name_that_was_given_up_is_not_taken_again(folder: Path) -> None:
+    """Nothing is made after the end."""
+    with held_places("app", folder) as (place,), place.socket:
+        pass
+    assert not place.renew()
+    assert list(folder.iterdir()) == []
+
+
+def test_an_application_that_is_too_busy_to_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, although the system lets nobody else wait for it."""
+    monkeypatch.setattr(module, "_BACKLOG", 0)
+    with held_places("app", folder) as (place,), place.socket, socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(place.path))
+        remove_lock(folder)
+        with pytest.raises(AlreadyListeningError), listening_socket("app", folder):
+            pass
+        assert place.path.exists()

@@ -39,7 +39,7 @@ from ..arguments import Folder, check_application_name, check_folder
 from ..started.port import GRACE_SECONDS, for_application, read_arguments
 from .addresses import is_own_peer, require_sockets
 from .greetings import GoodbyeStream, receive_handshake
-from .lock import listening_sockets
+from .lock import Place, held_places
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
@@ -49,6 +49,8 @@ _ROOM_SECONDS: Final = 0.5
 """How long to wait for room for another connection, before the next try."""
 _LOG_SECONDS: Final = 60.0
 """How often the log may say so."""
+_RENEW_SECONDS: Final = 60.0
+"""How often to see whether the files by which relays find the application are still there."""
 
 
 @final
@@ -152,10 +154,22 @@ class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
         return f"<NativeListener {self._application!r} ({state}) at {id(self):#x}>"
 
     @enable_ki_protection
-    async def _listen(self, sockets: list[_Sockets]) -> None:
-        """Welcome relays until the listener is closed. Owns ``sockets``."""
+    async def _listen(self, places: list[Place]) -> None:
+        """Welcome relays until the listener is closed, and look after the files of the places. Owns their sockets."""
         with self._listening:
-            await trio.serve_listeners(self._serve, sockets, handler_nursery=self._scope.nursery)
+            async with trio.open_nursery() as nursery:
+                for place in places:
+                    nursery.start_soon(self._accept, place.socket)
+                while True:
+                    await trio.sleep(_RENEW_SECONDS)
+                    for place in places:
+                        if place.renew():
+                            nursery.start_soon(self._accept, place.socket)
+
+    @enable_ki_protection
+    async def _accept(self, listening: socket.socket) -> None:
+        """Welcome relays at one socket, which it owns."""
+        await trio.serve_listeners(self._serve, [_Sockets(listening)], handler_nursery=self._scope.nursery)
 
     def _close(self) -> None:
         self._holding.close()
@@ -276,15 +290,15 @@ async def open_native_listener(
     decoder = options.decoder(message_type)
     await trio.lowlevel.checkpoint()
     with contextlib.ExitStack() as holding:
-        places = holding.enter_context(listening_sockets(application, folder))
-        address = next(iter(places))
-        sockets = [_Sockets(each) for each in places.values()]
+        places = holding.enter_context(held_places(application, folder))
         body = Body()
         with body.joined():
             async with trio.open_nursery() as nursery:
                 scope = Scope(nursery)
-                listener = NativeListener(application, address, scope, options, decoder, max_incoming_bytes, holding)
-                nursery.start_soon(listener._listen, sockets)
+                listener = NativeListener(
+                    application, places[0].path, scope, options, decoder, max_incoming_bytes, holding
+                )
+                nursery.start_soon(listener._listen, places)
                 try:
                     with body:
                         yield listener

@@ -2,19 +2,24 @@
 
 The lock is on a file, not the socket itself: when a program is killed, the system
 releases its lock, while its socket stays behind. Whoever gets the lock knows that a
-socket in the way belongs to nobody.
+socket in the way belongs to nobody, unless somebody has removed the locked file, or
+sweeps old files out of ``/tmp``. So a socket that still answers counts too, and whoever
+listens looks after its files: it keeps them young, and makes them again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import socket
 import stat
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
+
+import attrs
 
 from ..._protocol.errors import AlreadyListeningError
 from ..._transports.forks import kept_from_children
@@ -26,45 +31,104 @@ _BACKLOG: Final = 1024
 
 
 @contextlib.contextmanager
-def listening_sockets(application: str, folder: Folder | None) -> Generator[dict[Path, socket.socket]]:
+def held_places(application: str, folder: Folder | None) -> Generator[list[Place]]:
     """For the block, hold an application's name, and listen wherever its relays look for it.
 
-    Yields the sockets, which the caller closes, by their paths, the best place first.
-    A place that cannot be used is left out. Raises AlreadyListeningError if somebody
-    else listens in one of the places, and OSError if none can be used.
+    Yields the places, the best one first. A place that cannot be used is left out.
+    Raises AlreadyListeningError if somebody else listens in one of the places, and
+    OSError if none can be used.
     """
-    found: dict[Path, socket.socket] = {}
+    places: list[Place] = []
     failure: OSError | None = None
     with contextlib.ExitStack() as stack:
         for path in addresses(application, folder):
+            place = Place(application, path)
             try:
-                make_private(path.parent)
-                with contextlib.ExitStack() as place:
-                    place.enter_context(_locked(application, path))
-                    found[path] = place.enter_context(_bound(path))
-                    stack.push(place.pop_all())
+                place.take()
             except OSError as error:
                 failure = failure or error
             except AlreadyListeningError:
-                for listening in found.values():
-                    listening.close()
+                for each in places:
+                    each.socket.close()
                 raise
-        if not found:
+            else:
+                stack.callback(place.leave)
+                places.append(place)
+        if not places:
             assert failure is not None, "one place at least has a short path"
             raise failure
-        yield found
+        yield places
+
+
+@final
+@attrs.define(eq=False)
+class Place:
+    """One place where an application listens: a socket, and a locked file beside it."""
+
+    application: str
+    path: Path
+    socket: socket.socket = attrs.field(init=False)
+    """It listens; whoever has the place closes it."""
+    _files: dict[Path, os.stat_result] = attrs.field(factory=dict[Path, os.stat_result], init=False)
+    """What was made there."""
+    _holding: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack, init=False)
+    _is_left: bool = attrs.field(default=False, init=False)
+    _is_lost: bool = attrs.field(default=False, init=False)
+
+    def take(self) -> None:
+        """Lock the file and listen; AlreadyListeningError if somebody else does, OSError if that is impossible."""
+        make_private(self.path.parent)
+        with contextlib.ExitStack() as holding:
+            file = self.path.with_suffix(".lock")
+            locked = holding.enter_context(_locked(file, self._taken()))
+            self.socket, bound = holding.enter_context(_bound(self.path, self._taken()))
+            self._files = {file: locked, self.path: bound}
+            self._holding = holding.pop_all()
+
+    def leave(self) -> None:
+        """Remove the files and unlock; the caller closes the socket."""
+        self._is_left = True
+        self._holding.close()
+
+    def renew(self) -> bool:
+        """Keep the files young; if they were removed, take the place again, and return True: there is a new socket.
+
+        The old socket lives on, for those who are connected to it already. If that is
+        impossible now, the log says so once, and a later call tries again. After
+        `leave`, nothing happens.
+        """
+        if self._is_left:
+            return False
+        try:
+            if self._files and all(_is_same(file, made) for file, made in self._files.items()):
+                for file in (*self._files, self.path.parent):
+                    os.utime(file)
+                return False
+            self._files = {}
+            self._holding.close()
+            self.take()
+        except (OSError, AlreadyListeningError) as error:
+            if not self._is_lost:
+                text = "%s cannot be reached at %s any more, as the files there were removed: %s"
+                logging.getLogger("trio_ports").warning(text, self.application, self.path, error)
+            self._is_lost = True
+            return False
+        self._is_lost = False
+        return True
+
+    def _taken(self) -> AlreadyListeningError:
+        return AlreadyListeningError(application=self.application, address=str(self.path))
 
 
 @contextlib.contextmanager
-def _locked(application: str, path: Path) -> Generator[None]:
-    """Hold the lock for the block. Its file exists exactly as long."""
-    file = path.with_suffix(".lock")
+def _locked(file: Path, taken: AlreadyListeningError) -> Generator[os.stat_result]:
+    """Hold the lock for the block, and yield what is known of its file, which exists exactly as long."""
     descriptor = _lock(file)
     if descriptor is None:
-        raise AlreadyListeningError(application=application, address=str(path))
+        raise taken
     try:
         with kept_from_children(descriptor):
-            yield
+            yield os.fstat(descriptor)
     finally:
         _remove(file, os.fstat(descriptor))
         os.close(descriptor)
@@ -91,10 +155,16 @@ def _lock(file: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def _bound(path: Path) -> Generator[socket.socket]:
-    """Listen at a path for the block. We hold its lock, so a socket that is there was left by a killed program."""
+def _bound(path: Path, taken: AlreadyListeningError) -> Generator[tuple[socket.socket, os.stat_result]]:
+    """Listen at a path for the block, and yield the socket, which the caller closes, and what is known of its file.
+
+    We hold its lock, so a socket that is there was left by a killed program, or its
+    owner's lock was removed; that one answers.
+    """
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
+            if _answers(path):
+                raise taken
             path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -108,10 +178,23 @@ def _bound(path: Path) -> Generator[socket.socket]:
         path.chmod(0o600)
         listening.listen(_BACKLOG)
         with kept_from_children(listening):
-            yield listening
+            yield listening, made
     finally:
         if os.getpid() == maker:  # Not in a forked child that leaves the block.
             _remove(path, made)
+
+
+def _answers(path: Path) -> bool:
+    """Return whether somebody listens at a path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)
+        try:
+            caller.connect(os.fspath(path))
+        except BlockingIOError:  # So many others wait already.
+            return True
+        except OSError:
+            return False
+        return True
 
 
 def _remove(file: Path, made: os.stat_result) -> None:
