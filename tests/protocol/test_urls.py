@@ -37,6 +37,12 @@ PAGE = "https://shop.example.org"
         ("https://BÜCHER.example。com/", "https://xn--bcher-kva.example.com/"),
         ("https://faß.example/", "https://xn--fa-hia.example/"),
         ("https://☕.example/", "https://xn--53h.example/"),
+        ("https://XN--bcher-KVA.é./", "https://xn--bcher-kva.xn--9ca./"),
+        ("https://xn--a.example/", "https://xn--a.example/"),
+        ("https://e\u0301.example/", "https://xn--9ca.example/"),
+        ("https://\u0915\u094d\u200d\u0937.example/", "https://xn--11b2ezcw70k.example/"),
+        ("https://\u0628\u200c\u0628.example/", "https://xn--ngba799q.example/"),
+        ("https://\u05d0\u05d1.example/", "https://xn--4dbc.example/"),
         ("https://example.org./", "https://example.org./"),
         ("https://a_b.example.org/", "https://a_b.example.org/"),
         ("http://0x7F.1/", "http://127.0.0.1/"),
@@ -115,6 +121,17 @@ def test_a_url_is_written_as_browsers_write_it(url: str, written: str) -> None:
         ("https://a%zz/", "has a host that cannot exist"),
         ("https://\u00ad/", "has a host that cannot exist"),
         ("https://\ufffd/", "has a host that cannot exist"),
+        ("https://\u0301a/", "has a host that cannot exist"),
+        ("https://a\u200cb/", "has a host that cannot exist"),
+        ("https://a\u200db/", "has a host that cannot exist"),
+        ("https://\u05d0a/", "has a host that cannot exist"),
+        ("https://1a.\u05d0/", "has a host that cannot exist"),
+        ("https://xn--é/", "has a host that cannot exist"),
+        ("https://xn--.é/", "has a host that cannot exist"),
+        ("https://xn--a.é/", "has a host that cannot exist"),
+        ("https://xn--a-.é/", "has a host that cannot exist"),
+        ("https://xn--a-ecp.é/", "has a host that cannot exist"),
+        ("https://xn--xn---oj02d.é/", "has a host that cannot exist"),
         ("foo://a b/", "has a host that cannot exist"),
         ("file://user@server/", "has a host that cannot exist"),
         ("http://1.2.3.4.5/", "has a host that cannot exist"),
@@ -183,6 +200,7 @@ SCHEMES = ["http", "https", "HTTP", "ws", "wss", "ftp", "file", "data", "about",
 PIECES = [
     *"aBéüß☕/\\.!'\"<`{}|^-_~*&=;+$,?#:@[]%。Ａ\U0001f600",
     *("..", "%2e", "%41", "%zz", "::1", "8", "80", "443", "0x7f", "127.0.0.1", "256", "08", "C:", "c|", "//"),
+    *("e\u0301", "\u0301", "\u0915\u094d", "\u200c", "\u200d", "xn--", "xn--bcher-kva", "xn--a-ecp"),
     *("localhost", "example.org", "ws:", "https:", " ", "\t", "\n", "\0", "\x7f"),
 ]
 
@@ -191,6 +209,7 @@ PIECES = [
     st.sampled_from(SCHEMES), st.sampled_from(["", "/", "//", "///"]), st.lists(st.sampled_from(PIECES), max_size=10)
 )
 @example("file", "//", ["c|", "?"])
+@example("http", "", ["\0", "\u200c"])
 def test_the_same_as_another_parser_of_the_standard(scheme: str, slashes: str, pieces: list[str]) -> None:
     """Ada is the one of Node.js, checked with the Standard's own tests."""
     ada_url = pytest.importorskip("ada_url")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from typing import Final, NoReturn, final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -159,22 +160,40 @@ def parse_host(host: str) -> str:
     """
     if host.startswith("["):
         return _parse_ipv6(host)
-    name = unquote_to_bytes(host).decode("utf-8", "replace")
-    if not name.isascii():
-        import idna  # Most hosts are ASCII.
-
+    name = unquote_to_bytes(host).decode("utf-8", "replace").lower()
+    if not name.isascii():  # Chromium and Node.js check nothing else either; Firefox does.
         try:
-            mapped = idna.uts46_remap(name, std3_rules=False, transitional=False)
-        except idna.IDNAError:
+            name = _domain_to_ascii(name)
+        except ValueError:
             _refuse_host(host)
-        name = ".".join(
-            label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in mapped.split(".")
-        )
-    name = name.lower()
     if not name or _NOT_IN_DOMAIN.search(name):
         _refuse_host(host)
     parts = name.removesuffix(".").split(".")
     return _parse_ipv4(host, parts) if _NUMBER.fullmatch(parts[-1]) else name
+
+
+def _domain_to_ascii(domain: str) -> str:
+    """Write a domain in ASCII, or raise ValueError if its characters may not stand so. Source: UTS #46, section 4.
+
+    With the parameters of the URL Standard, 3.3: all but the lengths and the hyphens is
+    checked.
+    """
+    import idna  # Most hosts are ASCII, and need it not.
+
+    labels = idna.uts46_remap(domain, std3_rules=False, transitional=False).split(".")
+    readable = [label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label for label in labels]
+    is_bidi = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in "".join(readable))
+    for label, text in zip(labels, readable, strict=True):
+        if text != label and (text.isascii() or idna.uts46_remap(text, std3_rules=False, transitional=False) != text):
+            raise ValueError(text)
+        joiners = [place for place, character in enumerate(text) if character in "\u200c\u200d"]
+        if text.startswith("xn--") or not all(idna.valid_contextj(text, place) for place in joiners):
+            raise ValueError(text)
+        if text:
+            idna.check_initial_combiner(text)
+            if is_bidi:
+                idna.check_bidi(text, check_ltr=True)
+    return ".".join(text if text.isascii() else f"xn--{text.encode('punycode').decode()}" for text in readable)
 
 
 def _parse_opaque_host(host: str) -> str:
