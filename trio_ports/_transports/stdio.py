@@ -165,6 +165,9 @@ def _never_wait_for_readers(fd: int) -> None:
     pipe is full and nobody reads it. Others may share the file that ``fd`` stands for, so
     its flags are left alone, and the pipe is opened once more.
     """
+    # Rejected: a pipe of our own that a thread empties. A C library that prints while it
+    # holds the interpreter's lock would wait for that thread for ever, and a child that
+    # outlives us would be ended by a broken pipe.
     with contextlib.suppress(OSError):
         if sys.platform == "linux" and stat.S_ISFIFO(os.fstat(fd).st_mode):
             again = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from native_support import FOR_FIREFOX, PROGRAM, files_below
@@ -43,6 +44,21 @@ def test_a_script_without_its_interpreter_is_refused(home: Path, tmp_path: Path,
             install("app", command, **FOR_FIREFOX)
         assert text in caught.value.rule.replace("\\\\", "\\")
     assert files_below(home) == {}
+
+
+def test_a_program_that_may_be_executed_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is accepted, as the system would start it, whatever its first line says."""
+    program = write_script(tmp_path / "program", b"\x7fELF\0")
+    read = Path.open
+
+    def refuse(self: Path, *args: Any, **options: Any) -> Any:
+        if self == program:
+            raise PermissionError  # Whoever runs the tests may be allowed everything.
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    (change,) = install("app", program, **FOR_FIREFOX)
+    assert change.action == "created"
 
 
 @pytest.mark.parametrize(

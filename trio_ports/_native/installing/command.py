@@ -95,8 +95,11 @@ def _check_program(program: PurePath) -> None:
 
 def _check_first_line(program: Path) -> None:
     """Check that the system knows how to run a file: it is a binary, or a script whose interpreter is there."""
-    with program.open("rb") as opened:
-        start = opened.read(4096)
+    try:
+        with program.open("rb") as opened:
+            start = opened.read(4096)
+    except PermissionError:  # A program can be executed by users who cannot read it.
+        return
     if not start.startswith(b"#!"):
         if b"\0" not in start:  # As every binary has one.
             rule = "must begin with #! and an interpreter if it is a script, without a byte order mark"
