@@ -258,8 +258,19 @@ async def listen(port: Port, gate: Gate) -> None:
     await port.wait_disconnected()
 
 
+async def inform(port: Port, gate: Gate) -> None:
+    """Have listeners of the end that send to a port which is over, in time and late."""
+
+    async def inform_late(port: Port) -> None:
+        await port.send("too late")
+
+    port.on_disconnect.add_listener(lambda port: port.post_message("too late"))
+    port.on_disconnect.add_listener(inform_late)
+    await echo(port, gate)
+
+
 HANDLERS: dict[str, Handle] = {
-    each.__name__: each for each in (echo, post_late, receive_first, push, start_tasks, listen)
+    each.__name__: each for each in (echo, post_late, receive_first, push, start_tasks, listen, inform)
 }
 
 # The client that leaves, and the others ------------------------------------------------------------------------------

@@ -474,7 +474,7 @@ class Delivery:
         return False
 
     def _interrupts(self, port: Any, error: BaseException) -> bool:
-        """Do as `_leaves` does, unless the end of this port only interrupted a listener of messages (rule 43)."""
+        """Do as `_leaves` does, unless the end of this port only interrupted a listener (rule 43)."""
         rest = without_own_end(error, self.end)
         return rest is not None and self._leaves(port, rest)
 
@@ -565,7 +565,7 @@ class Delivery:
             if result is not None and _is_awaitable(result):
                 await result
         except BaseException as error:
-            self._leaves(port, error)
+            self._interrupts(port, error)
         finally:
             if self._show_error is not None:
                 self._show_error(None)

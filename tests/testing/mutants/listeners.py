@@ -209,7 +209,7 @@ MUTANTS = [
     ),
     in_ports(
         43,
-        "fails when its own end leaves a listener of messages",
+        "fails when its own end leaves a listener of messages or of the end",
         Delivery,
         "_interrupts",
         lambda _: Delivery._leaves,

@@ -16,7 +16,7 @@ ANSWERS = add_listener("on_message", "answers", post_or_raise("answer"))
 
 @both_ways
 def tell_listeners(here: str, there: str) -> Iterator[Story]:
-    """Listeners of messages."""
+    """Listeners of messages, and of the end."""
     history = [*hears(here), turn(there, INSISTS, ONE), turn(here, post(1), post(2))]
     yield Story(43, "After a listener was left by its port's end the other listeners get this message.", history)
     history = [turn(here, post(1), post(2), disconnect()), turn(there, END), turn(there, ANSWERS, ONE)]
@@ -24,6 +24,9 @@ def tell_listeners(here: str, there: str) -> Iterator[Story]:
     waits = add_listener("on_message", "waits", hold(), LATE)
     history = [*hears(here), turn(there, waits), turn(here, post(1)), turn(there, disconnect()), release(there)]
     yield Story(43, "A listener whose port was disconnected while it waited has not failed when it posts.", history)
+    insists = add_listener("on_disconnect", "insists", LATE)
+    history = [turn(there, insists, END), turn(here, disconnect())]
+    yield Story(43, "A listener of on_disconnect that posts has not failed, and the others are called.", history)
 
 
 def tell_blocks() -> Iterator[Story]:
