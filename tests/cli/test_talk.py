@@ -190,8 +190,13 @@ def test_an_extension_that_is_not_allowed(say: Child, installed: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["com.example.nobody"], "is neither installed in any browser's places, nor a program"),
-        (["--browser", "firefox", "com.example.nobody"], "is neither installed in the places of firefox"),
+        (["com.example.nobody"], "nobody.json is no manifest that a browser accepts, or allows nobody"),
+        (["com.example.none"], "com.example.none is neither installed for any browser, nor a program on the PATH"),
+        (["--browser", "edge", "com.example.nobody"], "is neither installed for edge, nor a program"),
+        (
+            ["--as", "chromium", "com.example.nobody"],
+            "com.example.nobody is not installed for a browser of the family chromium",
+        ),
         (["./nothing"], "there is no program './nothing'"),
         (["nothing", "--at-all"], "there is no program 'nothing'"),
         (["nowhere.json"], "cannot read"),

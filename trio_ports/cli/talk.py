@@ -22,9 +22,10 @@ from .._protocol.errors import MessageTooLargeError, NativeApplicationError, Por
 from .._protocol.manifests import Family
 from .._protocol.messages import refuse_constant
 from .._protocol.places import BROWSERS
+from .application import open_application
 from .output import Output
 from .running import run
-from .target import Target, open_target
+from .target import Target, choose_target
 
 PROMPT: Final = "> "
 PIECE_BYTES: Final = 65536
@@ -72,7 +73,8 @@ def talk(
     """
     output = Output()
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(open_target(name, family=family, browser=browser, extension_id=extension))
+        application = stack.enter_context(open_application(name, browser=browser, extension_id=extension))
+        target = choose_target(application, family=family, browser=browser, extension_id=extension)
         try:
             file = None if record is None else stack.enter_context(record.open("w", encoding="utf-8"))
         except OSError as error:

@@ -18,12 +18,18 @@ from support import PATIENCE_SECONDS
 from testing.applications.faults import command
 from testing.applications.remains import wait_until_gone
 
+from trio_ports._protocol.places import CHROMIUM, FIREFOX
 from trio_ports.testing._applications import checks
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "trio_ports", "check", *arguments]
     return subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+
+
+def flat(text: str) -> str:
+    """Return a message of click's, which is wrapped, in one line."""
+    return " ".join(text.split())
 
 
 def test_nothing_failed() -> None:
@@ -164,7 +170,7 @@ def test_a_program_in_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     done = check("host.py")
     assert done.returncode == 2
-    assert "No such file or directory on the PATH (the one in this folder is ./host.py)" in done.stderr
+    assert "nor a program on the PATH; the file in this folder is ./host.py" in flat(done.stderr)
 
 
 def test_a_report_that_could_not_be_written(tmp_path: Path) -> None:
@@ -266,7 +272,8 @@ def install_host(home: Path, name: str, **allowed: list[str]) -> Path:
     ]
     host.write_text("\n".join(lines))
     host.chmod(0o755)
-    manifest = home / ".config" / "chromium" / "NativeMessagingHosts" / f"{name}.json"
+    places = FIREFOX if "allowed_extensions" in allowed else CHROMIUM
+    manifest = home / places.linux_user[0] / f"{name}.json"
     manifest.parent.mkdir(parents=True)
     fields = {"name": name, "description": "a test", "path": str(host), "type": "stdio", **allowed}
     manifest.write_text(json.dumps(fields))
@@ -301,8 +308,8 @@ def test_an_application_that_is_not_installed(tmp_path: Path, monkeypatch: pytes
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     done = check("org.example.absent")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no such program on the PATH, and no browser has a native application of that name" in done.stderr
+    assert "org.example.absent is neither installed for any browser, nor a program on the PATH" in flat(done.stderr)
     manifest = install_host(tmp_path, "org.example.notes", allowed_origins=["https://example.org/"])
     done = check(str(manifest))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is not a manifest that a browser accepts" in done.stderr
+    assert "is not a manifest that a browser accepts" in flat(done.stderr)

@@ -152,11 +152,11 @@ def search(
     for file in files_of(name, family, browser, manifest_folders):
         looked.append(str(file.parent))
         try:
-            kind = file.stat().st_mode
+            file.stat()
         except OSError:
             continue  # Nobody can see a file there, for whatever reason: browsers look further.
         try:
-            manifest = _read(file, kind, name, family)
+            manifest = read_file(file, name, family)
         except (OSError, ManifestError) as error:
             text = f"{file} is not a manifest that a browser accepts: {error}"
             found = NativeApplicationError(text, cause=Cause.MANIFEST_INVALID, application=name)
@@ -179,7 +179,14 @@ def search(
     raise NativeApplicationError(text, cause=Cause.MANIFEST_NOT_FOUND, application=name)
 
 
-def _read(file: Path, kind: int, name: str, family: Family) -> NativeManifest:
+def read_file(file: Path, name: str, family: Family) -> NativeManifest:
+    """Read an application's manifest as a browser of that family does.
+
+    Raises:
+        OSError: the file cannot be read.
+        ManifestError: the first rule that it breaks.
+    """
+    kind = file.stat().st_mode
     if not stat.S_ISREG(kind):  # Reading from a pipe would wait until somebody writes to it.
         raise ManifestError(field="", value=stat.filemode(kind), rule="must be a regular file")
     with file.open("rb") as opened:
