@@ -143,7 +143,7 @@ def _install_command(application: Application, extension_id: str | None, folder:
     program = shutil.which(first)
     if program is None:
         raise click.UsageError(f"there is no program {first!r}")
-    asking = ASKING if extension_id is None else {family_for(extension_id, None): extension_id}
+    asking: dict[Family, str] = ASKING if extension_id is None else {family_for(extension_id, None): extension_id}
     # A browser starts a program in its own folder: what means a file of this folder has to be absolute.
     files = [str(Path(word).absolute()) if Path(word).is_file() else word for word in rest]
     try:
