@@ -198,6 +198,17 @@ class Registry(types.ModuleType):
             raise FileNotFoundError(key)
         return contextlib.nullcontext((root, key))
 
+    def QueryInfoKey(self, opened: tuple[str, str]) -> tuple[int, int, int]:  # noqa: N802
+        return (len(self._below(opened)), 0, 0)
+
+    def EnumKey(self, opened: tuple[str, str], index: int) -> str:  # noqa: N802
+        return self._below(opened)[index]
+
+    def _below(self, opened: tuple[str, str]) -> list[str]:
+        root, key = opened
+        names = [known.removeprefix(f"{key}\\") for its, known in self.values if its == root]
+        return [name for name in names if "\\" not in name]
+
     def CreateKey(self, root: str, key: str) -> Any:  # noqa: N802
         return contextlib.nullcontext((root, key))
 

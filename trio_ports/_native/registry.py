@@ -26,6 +26,14 @@ def has_key(key: str) -> bool:
     return False
 
 
+def applications_in(place: str, *, system: bool) -> list[str]:
+    """Return the names of the applications that have a key in one of the places of a browser."""
+    winreg, root = _open(system=system)
+    with contextlib.suppress(OSError), winreg.OpenKey(root, rf"Software\{place}") as opened:
+        return [winreg.EnumKey(opened, index) for index in range(winreg.QueryInfoKey(opened)[0])]
+    return []
+
+
 def read_key(key: str, *, system: bool) -> str | None:
     """Return the file that a key names; None if there is no such key."""
     winreg, root = _open(system=system)

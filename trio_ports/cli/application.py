@@ -24,9 +24,11 @@ from typing import Final, final
 
 import attrs
 import click
+from click.shell_completion import CompletionItem
 
 from .._native.browser_side.find import family_for, files_of, read_file
 from .._native.installing.install import install
+from .._native.installing.listing import list_installed
 from .._protocol.errors import ManifestError
 from .._protocol.manifests import Family, NativeManifest, extension_origin, is_application_name
 from .._protocol.places import BROWSERS
@@ -102,6 +104,17 @@ def find_application(words: Sequence[str], *, browser: str | None = None) -> App
             here = f"; the file in this folder is ./{word}" if os.path.lexists(word) else ""
             raise click.UsageError(f"{word} is neither installed for {where}, nor a program on the PATH{here}")
     return Application(COMMAND_NAME, (word,))
+
+
+def complete_name(
+    ctx: click.Context,  # noqa: ARG001 - The signature is click's.
+    param: click.Parameter,
+    incomplete: str,
+) -> list[CompletionItem]:
+    """Return the names of installed applications that begin like that; and a file, if an argument may be one."""
+    names = dict.fromkeys(each.name for each in list_installed() if each.name.startswith(incomplete))
+    files = [CompletionItem(incomplete, type="file")] if param.nargs != 1 else []
+    return [*files, *map(CompletionItem, names)]  # In this order, for bash's sake.
 
 
 @contextlib.contextmanager

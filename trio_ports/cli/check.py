@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ..testing._applications.check import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
 from ..testing._applications.checks import CHECKS
+from .application import complete_name
 from .check_report import as_junit, as_plain, compare, line, list_check, read_baseline, summary
 from .check_subject import find_subject
 from .output import Output
@@ -46,7 +47,7 @@ USAGE: Final = 2
     help="A report that --json wrote: what failed there may fail, and must not pass.",
 )  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List the checks, each with its rule and a link, and end.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_name)
 def check(
     *,
     command: tuple[str, ...],

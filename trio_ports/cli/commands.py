@@ -10,6 +10,9 @@ import click
 COMMANDS: Final = {
     "demo": "demo.command:demo",
     "try": "try_browser:try_browser",
+    "install": "install:install",
+    "uninstall": "uninstall:uninstall",
+    "list": "list_installed:list_installed",
     "check": "check:check",
     "relay": "relay:relay",
     "talk": "talk:talk",

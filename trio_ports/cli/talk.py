@@ -22,7 +22,7 @@ from .._protocol.errors import MessageTooLargeError, NativeApplicationError, Por
 from .._protocol.manifests import Family
 from .._protocol.messages import refuse_constant
 from .._protocol.places import BROWSERS
-from .application import open_application
+from .application import complete_name, open_application
 from .output import Output
 from .running import run
 from .target import Target, choose_target
@@ -52,7 +52,7 @@ A message is JSON, in one line or in several until it is complete. An empty line
 @click.option(
     "--record", type=click.Path(dir_okay=False, path_type=Path), help="Write what is said to a file too, as JSON lines."
 )
-@click.argument("name", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("name", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_name)
 def talk(
     *,
     name: tuple[str, ...],

@@ -166,8 +166,9 @@ def test_a_channel_that_is_there_gets_its_manifest_too(
     assert [change.file.parent for change in changes] == hosts[:2]
 
 
-def test_only_browsers_that_are_there(home: Path) -> None:
+def test_only_browsers_that_are_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder in which there are only manifests is one that others have made, as `install` does."""
+    monkeypatch.setenv("PATH", "")
     assert install("app", [PROGRAM, "-c", ""], **FOR_BOTH, present_only=True) == []
     assert files_below(home) == {}
     (home / ".config" / "chromium" / "Default").mkdir(parents=True)
@@ -178,6 +179,16 @@ def test_only_browsers_that_are_there(home: Path) -> None:
     (firefox,) = install("app", PROGRAM, allowed_extensions=[FIREFOX_ID], present_only=True)
     assert files_of([firefox], home) == [".mozilla/native-messaging-hosts/app.json"]
     assert {change.action for change in uninstall("app")} == {"removed"}
+
+
+def test_a_browser_that_was_never_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its program shows that it is there."""
+    program = home / "bin" / "chromium"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    (change,) = install("app", PROGRAM, **FOR_BOTH, present_only=True)
+    assert files_of([change], home) == [".config/chromium/NativeMessagingHosts/app.json"]
 
 
 def test_a_profile_of_its_own(home: Path, tmp_path: Path) -> None:

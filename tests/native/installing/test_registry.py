@@ -10,8 +10,9 @@ import platformdirs
 import pytest
 from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, Registry, files_below
 
-from trio_ports._native.installing import files
+from trio_ports._native.installing import files, listing
 from trio_ports._native.installing import install as module
+from trio_ports._native.installing.listing import OURS, browsers_at, list_installed
 from trio_ports.native import FileChange, install, uninstall
 
 
@@ -20,10 +21,11 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry in memory, and programs with Windows' paths, which are here files in the current folder."""
     registry = Registry()
     monkeypatch.setitem(sys.modules, "winreg", registry)
-    for each in (module, files):
+    for each in (module, files, listing):
         monkeypatch.setattr(each, "_WINDOWS", True)
     monkeypatch.setattr(platformdirs, "site_data_path", lambda name, **_: tmp_path / "all" / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
     for program in (r"C:\python.exe", r"C:\my app.py", r"C:\app.exe"):
         Path(program).touch(0o755)
     return registry
@@ -96,3 +98,17 @@ def test_on_windows_only_browsers_that_have_a_key(registry: Registry) -> None:
     registry.values["HKLM", r"Software\Google\Chrome\BLBeacon"] = "156"
     (change,) = install("app", r"C:\app.exe", **FOR_BOTH, present_only=True)
     assert change.registered == r"Software\Google\Chrome\NativeMessagingHosts\app"
+
+
+def test_on_windows_the_keys_are_listed(registry: Registry, home: Path) -> None:
+    """Each with the browsers that look there; a key whose file is gone is a problem."""
+    install("app", r"C:\app.exe", **FOR_BOTH, browsers=["firefox", "chrome"])
+    registry.values["HKLM", r"Software\Mozilla\NativeMessagingHosts\gone"] = str(home / "gone.json")
+    firefox, chrome, gone = list_installed()
+    assert firefox.browsers == ("firefox", "librewolf", "floorp", "zen", "thunderbird")
+    assert {"chrome", "chromium", "edge"} < set(chrome.browsers)
+    assert (firefox.by, firefox.system) == (OURS, False)
+    assert (gone.name, gone.by, gone.system) == ("gone", None, True)
+    assert "No such file" in str(gone.problem)
+    key = r"Software\Google\Chrome\NativeMessagingHosts\app"
+    assert browsers_at(chrome.file, key) == chrome.browsers

@@ -7,6 +7,7 @@ import errno
 import functools
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -104,7 +105,8 @@ def install(
             system's.
         env: variables that the launcher sets for the program.
         present_only: leave out browsers that are not there: those without a folder of
-            their own, or on Windows without a registry key. Otherwise the main channel
+            their own and, on Linux, without a program on the PATH, or on Windows without
+            a registry key. Otherwise the main channel
             of each browser gets its manifest in any case, and beta and nightly channels
             if they are there.
         system: install for all users, not only for the one who calls.
@@ -195,9 +197,10 @@ def _chosen(destination: Destination, places: Places, *, present_only: bool) -> 
     if not present_only:
         return targets[:1] + [target for target in targets[1:] if target[0].parent.parent.is_dir()]
     present = [target for target in targets if _is_browsers(*target)]
-    if not present and not destination.system and any(folder.is_dir() for folder in profile_folders(places)):
-        return targets[:1]
-    return present
+    is_there = any(shutil.which(program) for program in places.linux_programs if sys.platform == "linux") or (
+        not destination.system and any(folder.is_dir() for folder in profile_folders(places))
+    )
+    return present or (targets[:1] if is_there else [])
 
 
 def _is_browsers(file: Path, key: str | None) -> bool:
@@ -280,10 +283,7 @@ def _removal(destination: Destination, file: Path, keys: Sequence[str]) -> list[
     """Plan to remove a manifest, and on Windows the keys that name it. It stays as long as another key names it."""
     system = destination.system
 
-    def is_ours(data: bytes) -> bool:
-        return is_recorded(file, data) or destination.launcher_named(file, data) is not None
-
-    removal = take_away(file, is_ours)
+    removal = take_away(file, functools.partial(destination.is_ours, file))
     if removal is not None and removal.change.action == "left":
         return [removal]
     plan = [
@@ -365,6 +365,10 @@ class Destination:
         """Return the launcher of ours, for this application, that a manifest with that content names."""
         program = file.parent / (program_of(data) or "")
         return program if program.name == self.launcher.name and is_launcher(_text(program)) else None
+
+    def is_ours(self, file: Path, data: bytes) -> bool:
+        """Return whether `install` wrote a manifest with that content, even if somebody has edited it since."""
+        return is_recorded(file, data) or self.launcher_named(file, data) is not None
 
     def targets(self, places: Sequence[Places], *, anywhere: bool = False) -> list[Target]:
         """Return where the manifests belong: in the caller's folders, or in those places of browsers."""

@@ -87,6 +87,12 @@ def manifests_of(data: bytes) -> list[Path]:
     return [Path(line.removeprefix(_NAMED_BY)) for line in lines if line.startswith(_NAMED_BY)]
 
 
+def command_of(data: bytes) -> list[str]:
+    """Return the words that a launcher runs, as its own text says; none for a batch file."""
+    _, found, line = os.fsdecode(data).rpartition("\nexec ")
+    return shlex.split(line)[:-1] if found else []
+
+
 def is_launcher(data: bytes) -> bool:
     """Return whether a file's content is a launcher of ours."""
     return _MARK.encode() in data[:200]
