@@ -129,6 +129,28 @@ def test_disconnecting(say: Child, application: list[str]) -> None:
     assert (ran.returncode, "You have disconnected." in ran.stdout, "1 B" in ran.stdout) == (0, True, False)
 
 
+def test_bytes_as_they_are(say: Child, tmp_path: Path, application: list[str]) -> None:
+    """/raw shows what is on the wire, and sends what no message could be; both are noted in their order."""
+    record = tmp_path / "record.jsonl"
+    text = '/raw\n"\u00fc"\n/raw \\x02\\0\\0\\0\\x32\\x32\n/raw \\q\n/raw\n1\n/raw \\x07\\0\\0\\0"leave"\n'
+    ran = say("--record", str(record), *LINGER, *application, text=text)
+    said = [line.split(maxsplit=1)[1] for line in ran.stdout.splitlines()]
+    assert ran.returncode == 0
+    for line in (r'\u2192 raw \x04\x00\x00\x00"\xc3\xbc"', r"\u2192 raw \x02\x00\x00\x0022"):
+        assert line.replace(r"\u2192", "\u2192") in said
+    assert "These are not bytes: after a backslash" in ran.stdout
+    assert ran.stdout.count("The bytes on the wire are") == 2
+    answers = [event["message"] for event in lines_of(record.read_text()) if event["event"] == "delivered"]
+    assert [first for first, _ in answers] == ["\u00fc", 22, 1]
+    sent = [event for event in lines_of(record.read_text()) if event["event"] in ("posted", "raw")]
+    assert [event.get("text", event.get("message")) for event in sent] == [
+        "\u00fc",
+        r"\x02\x00\x00\x0022",
+        1,
+        r'\x07\x00\x00\x00"leave"',
+    ]
+
+
 def test_a_record(say: Child, application: list[str], tmp_path: Path) -> None:
     """What was said, and when, in lines of JSON."""
     record = tmp_path / "record.jsonl"

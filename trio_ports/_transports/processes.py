@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 import attrs
 import trio
@@ -69,6 +69,9 @@ class Outcome:
 
 Judge = Callable[[Outcome], PortError | None]
 
+Tap: TypeAlias = Callable[[ReceiveSome, SendAll], tuple[ReceiveSome, SendAll]]
+"""Gets the functions that read and write a program's pipes, and returns what is to be used in their place."""
+
 
 @final
 @attrs.define(eq=False)
@@ -117,6 +120,7 @@ async def run_process(
     patience: Patience,
     judge: Judge,
     on_stderr: Callable[[str], object] | None = None,
+    tap: Tap | None = None,
 ) -> None:
     """Carry frames between ``end`` and a program until one side has finished, then end the program.
 
@@ -125,9 +129,9 @@ async def run_process(
     the program did.
 
     ``judge`` returns the port's error, given how the program ended. ``on_stderr`` is called
-    with every line that the program writes to standard error.
+    with every line that the program writes to standard error. A ``tap`` sees the bytes.
     """
-    await _Conversation(end, process, patience, judge, LastLines(on_stderr)).run(decoder)
+    await _Conversation(end, process, patience, judge, LastLines(on_stderr), tap).run(decoder)
 
 
 @final
@@ -140,6 +144,7 @@ class _Conversation:
     patience: Patience
     judge: Judge
     lines: LastLines
+    tap: Tap | None
     stdin: Any = attrs.Factory(lambda self: self.process.stdin, takes_self=True)
     stdout: Any = attrs.Factory(lambda self: self.process.stdout, takes_self=True)
     stderr: Any = attrs.Factory(lambda self: self.process.stderr, takes_self=True)
@@ -150,6 +155,8 @@ class _Conversation:
     @enable_ki_protection
     async def run(self, decoder: FrameDecoder) -> None:
         receive_some, send_all = self._wires()
+        if self.tap is not None:
+            receive_some, send_all = self.tap(receive_some, send_all)
         flush, settle = self.patience.flush, self.patience.settle
         carrier = Carrier(self.end, receive_some, send_all, decoder, grace_seconds=flush, settle_seconds=settle)
         async with trio.open_nursery() as nursery:

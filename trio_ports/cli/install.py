@@ -20,7 +20,7 @@ from .._native.installing.install import install as install_application
 from .._protocol.errors import NoHomeError
 from .._protocol.manifests import CHROMIUM_ID, Family, extension_origin
 from .._protocol.places import BROWSERS
-from .browsers import ALL, INSTALLED, browser_options
+from .browser_options import ALL, INSTALLED, browser_options
 from .changes import as_plain, refuse, write_changes
 from .output import Output
 

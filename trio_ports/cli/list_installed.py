@@ -14,7 +14,7 @@ from rich.text import Text
 from .._native.installing.listing import OURS, InstalledManifest
 from .._native.installing.listing import list_installed as installed
 from .application import complete_name
-from .browsers import ALL, browser_options
+from .browser_options import ALL, browser_options
 from .output import Output
 
 

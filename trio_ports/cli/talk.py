@@ -15,8 +15,9 @@ import trio
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from .._native.browser_side.connect import connect_native
+from .._native.browser_side.connect import open_application as start_application
 from .._ports.observers import Delivered, Disconnected, Observation, Posted
+from .._ports.options import make_options
 from .._ports.port import Port
 from .._protocol.errors import MessageTooLargeError, NativeApplicationError, PortError
 from .._protocol.manifests import Family
@@ -24,6 +25,7 @@ from .._protocol.messages import refuse_constant
 from .._protocol.places import BROWSERS
 from .application import complete_name, open_application
 from .output import Output
+from .raw_bytes import RawBytes, parse_bytes, show_bytes
 from .running import run
 from .target import Target, choose_target
 
@@ -31,7 +33,8 @@ PROMPT: Final = "> "
 PIECE_BYTES: Final = 65536
 HELP: Final = """\
 A message is JSON, in one line or in several until it is complete. An empty line drops what is not complete.
-/disconnect ends the conversation, and /help shows this."""
+/disconnect ends the conversation. /raw shows the bytes on the wire, or no longer, and
+/raw \\x02\\x00\\x00\\x0042 sends some as they are. /help shows this."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -107,6 +110,7 @@ class _Conversation:
         """Ends when nothing was said for a while."""
         self._typing = False
         """Whether the prompt is shown, and a line may be half typed."""
+        self._raw = RawBytes(self._show_bytes)
         self._partial: str = ""
         """The lines of a message that is not complete."""
 
@@ -116,13 +120,16 @@ class _Conversation:
         self._note_activity()
         target = self._target
         try:
-            async with connect_native(
+            options = make_options("trio", None, None, None, self._observe)
+            async with start_application(
                 target.application,
-                extension_id=target.extension_id,
+                target.extension_id,
+                options,
+                options.decoder(Any),
                 browser=target.browser,
                 manifest_folders=target.manifest_folders,
-                observer=self._observe,
                 on_stderr=self._show_stderr,
+                tap=self._raw.tap,
             ) as port:
                 port.on_message.add_listener(_ignore)
                 async with trio.open_nursery() as nursery:
@@ -143,10 +150,14 @@ class _Conversation:
         async with contextlib.aclosing(self._lines()) as lines:
             async for line in lines:
                 if line.startswith("/") and not self._partial:
-                    if line.strip() == "/disconnect":
+                    command, _, rest = line.partition(" ")
+                    if command == "/disconnect":
                         port.disconnect()
                         return
-                    self._note(HELP)
+                    if command == "/raw":
+                        await self._send_raw(port, rest)
+                    else:
+                        self._note(HELP)
                     continue
                 try:
                     messages = self._parse(line)
@@ -168,6 +179,23 @@ class _Conversation:
                 await port.send(message)
             except MessageTooLargeError as error:
                 self._note(str(error))
+
+    async def _send_raw(self, port: Port[Any, Any], text: str) -> None:
+        """Send bytes as they are, after what was posted; without any, show those on the wire, or no longer."""
+        if not text:
+            self._raw.shows = not self._raw.shows
+            self._note(f"The bytes on the wire are {'shown' if self._raw.shows else 'no longer shown'}.")
+            return
+        try:
+            data = parse_bytes(text)
+        except ValueError as error:
+            self._note(f"These are not bytes: {error}")
+            return
+        # If the application has ended, that is being shown, and ends this too.
+        with contextlib.suppress(trio.BrokenResourceError):
+            await self._raw.send_after(lambda: port.statistics().messages_unsent > 0, data)
+            self._note_activity()
+            self._write_record("raw", text=show_bytes(data))
 
     async def _lines(self) -> AsyncGenerator[str]:
         """Read lines without their ends, in a thread that may be left behind."""
@@ -259,6 +287,9 @@ class _Conversation:
             click.echo(line, err=True)
         else:
             self._show(Text.assemble((f"{self._seconds():8.3f} ", "dim"), ("stderr  ", "yellow"), line))
+
+    def _show_bytes(self, sent: bool, data: bytes) -> None:
+        self._note(f"{self._seconds():8.3f} {self._sent if sent else self._got} raw {show_bytes(data)}")
 
     def _note(self, text: str) -> None:
         if self._json_lines:

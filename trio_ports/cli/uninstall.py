@@ -11,7 +11,7 @@ import click
 from .._native.installing.install import uninstall as uninstall_application
 from .._protocol.errors import NoHomeError
 from .application import complete_name
-from .browsers import ALL, browser_options
+from .browser_options import ALL, browser_options
 from .changes import as_plain, refuse, write_changes
 from .output import Output
 

@@ -11,12 +11,14 @@ import trio
 from ..._ports.connection import End
 from ..._ports.failures import ListenerErrors
 from ..._ports.observers import Observer
-from ..._ports.options import make_options
+from ..._ports.options import Options, make_options
 from ..._ports.port import MessageT, Port
 from ..._protocol.dialects import TRIO
 from ..._protocol.errors import Cause, NativeApplicationError, PortError
 from ..._protocol.frames import FROM_APPLICATION_BYTES
+from ..._protocol.messages import Decoder
 from ..._transports.carried import open_carried_port
+from ..._transports.processes import Tap
 from ..._util import check_limit, require_trio
 from ..arguments import Folder, check_application_name
 from .find import family_for, find_manifest
@@ -90,12 +92,41 @@ async def connect_native(
         "trio", listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
     )
     decoder = options.decoder(message_type)
+    async with open_application(
+        application,
+        extension_id,
+        options,
+        decoder,
+        browser=browser,
+        manifest_folders=manifest_folders,
+        max_incoming_bytes=max_incoming_bytes,
+        on_stderr=on_stderr,
+    ) as port:
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def open_application(
+    application: str,
+    extension_id: str,
+    options: Options,
+    decoder: Decoder,
+    *,
+    browser: str | None,
+    manifest_folders: Sequence[Folder] | None,
+    max_incoming_bytes: float = FROM_APPLICATION_BYTES,
+    on_stderr: Callable[[str], object] | None,
+    tap: Tap | None = None,
+) -> AsyncGenerator[Port[Any, Any]]:
+    """Do the work of `connect_native`, whose arguments are checked; a ``tap`` sees the bytes on the pipes."""
     manifest = find_manifest(application, extension_id=extension_id, browser=browser, manifest_folders=manifest_folders)
     process = await start_application(manifest, extension_id, family_for(extension_id, browser))
 
     async def carry(end: End) -> None:
         limit = max_incoming_bytes
-        await carry_application(end, process, application, dialect=TRIO, max_message_bytes=limit, on_stderr=on_stderr)
+        await carry_application(
+            end, process, application, dialect=TRIO, max_message_bytes=limit, on_stderr=on_stderr, tap=tap
+        )
 
     with pipes_kept_from_children(process):
         async with open_carried_port(carry, options, decoder, name=application) as port:

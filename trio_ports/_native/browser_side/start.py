@@ -16,7 +16,7 @@ from ..._protocol.errors import NativeApplicationError
 from ..._protocol.frames import FROM_APPLICATION_BYTES, FrameDecoder
 from ..._protocol.manifests import Family, NativeManifest, extension_origin, family_of
 from ..._transports.forks import kept_from_children
-from ..._transports.processes import Patience, run_process, start_program
+from ..._transports.processes import Patience, Tap, run_process, start_program
 from ..arguments import FAMILIES, Folder
 from .find import search
 from .judge import in_dialect, judge, start_error
@@ -94,6 +94,7 @@ async def carry_application(
     dialect: Dialect,
     max_message_bytes: float,
     on_stderr: Callable[[str], object] | None = None,
+    tap: Tap | None = None,
 ) -> None:
     """Carry the messages of an application that was started, and end it, as in `run_application`."""
     texts = dialect.native_texts
@@ -106,4 +107,4 @@ async def carry_application(
     )
     judged = functools.partial(judge, name, dialect)
     patience = PATIENCE[dialect.name]
-    await run_process(end, process, decoder=decoder, patience=patience, judge=judged, on_stderr=on_stderr)
+    await run_process(end, process, decoder=decoder, patience=patience, judge=judged, on_stderr=on_stderr, tap=tap)
