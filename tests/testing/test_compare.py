@@ -74,7 +74,7 @@ def imitate(reference: Model) -> Any:
     for name, call in reference.calls.items():
         message = call.message.value if call.message else None
         cause = call.port.error if call.port and call.outcome == "broken" else None
-        player.calls[name] = SimpleNamespace(outcome=call.outcome, message=message, cause=cause)
+        player.calls[name] = SimpleNamespace(then_results=[], outcome=call.outcome, message=message, cause=cause)
     return player
 
 

@@ -139,8 +139,8 @@ async def _play_moves(subject: Subject, player: InProcessPlayer, history: Histor
     for move in history:
         if reference.may(move):
             played.history.append(move)
-            reference.play(move)
             await player.play(move)
+            reference.play(move, player.witness)
             played.difference = await _compare(subject, comparison, player, move)
             if played.difference is not None:
                 played.hint = hint_of(played.difference, reference.rules, player)

@@ -78,8 +78,8 @@ class PortStateMachine(RuleBasedStateMachine):
         if self.reference.may(move):
             note(describe_move(move))
             self.history.append(move)
-            self.reference.play(move)
             self.driver.run(self.player.play, move)
+            self.reference.play(move, self.player.witness)
 
     def _choose(self, kind: str, data: st.DataObject) -> None:
         self._draw = data.draw

@@ -138,11 +138,11 @@ def _kind_of_refusal(*words: str) -> Kind:
 def _compare_call(at: str, call: model.Call, task: CallTask) -> Iterator[Difference]:
     """Compare what came of a call that may wait."""
     value = call.message.value if call.message is not None else None
-    expected = _show_outcome(call.outcome, value)
-    found = _show_outcome(task.outcome, task.message if task.outcome == "ok" else None)
+    expected = _show_outcome(call.outcome, value, call.then_results)
+    found = _show_outcome(task.outcome, task.message if task.outcome == "ok" else None, task.then_results)
     if expected != found:
         yield Difference(_kind_of_call(call, task), at, expected, found)
-    elif call.kind == "receive" and task.outcome == "broken":
+    elif call.kind in ("receive", "__anext__") and task.outcome == "broken":
         assert call.port is not None
         if task.cause != call.port.error:
             wanted = f"broken from the error {call.port.error}"
@@ -159,8 +159,9 @@ def _kind_of_call(call: model.Call, task: CallTask) -> Kind:
     return "error" if call.outcome in ("broken", "end") and task.outcome != "blocked" else "receive"
 
 
-def _show_outcome(outcome: str, value: Any) -> str:
-    return f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
+def _show_outcome(outcome: str, value: Any, then: list[Any]) -> str:
+    shown = f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
+    return ", then ".join([shown, *map(str, then)])
 
 
 # Ports --------------------------------------------------------------------------------------------------------------

@@ -10,12 +10,19 @@ a race is written down.
 move                      what is done
 ========================= =======================================================================================
 ``turn``                  the *steps*, in one turn, by the context ``at``, or by a step's own ``at``
+``race``                  the *steps*, while other tasks run where a step is ``pass``: for what happens between two
+                          turns of the scheduler. A step may also be a ``start`` or a ``cancel``
 ``start``                 a call that may wait begins: ``call`` is ``send``, ``receive``, ``__anext__`` (that of ``async
-                          for``) or ``wait_disconnected``, and ``as`` is its name
+                          for``) or ``wait_disconnected``, and ``as`` is its name. If it succeeds, its task carries out
+                          the steps ``then``, before it waits for anything else
 ``cancel``                such a call is cancelled
 ``release``               the listeners of a port that ``hold`` go on
 ``enter``, ``leave``      ``async with`` a port (``port``) or a context (no ``port``); ``how`` to leave it is
-                          ``return``, ``cancel``, ``crash`` or, for a port, ``end``: by what its own end raises
+                          ``return``, ``cancel``, ``crash`` or, for a port, ``end``: by what its own end raises.
+                          ``group`` and ``cancelled group``: a nursery in the block crashes, or is cancelled;
+                          ``mixed``: it crashes while it is cancelled
+``finish``                the scope that owns the ends, or the browser, ends: ``how`` is ``return`` or ``cancel``. It is
+                          the last move of a history
 ``open_tab``              a tab with a page; ``web``: the page itself is a context too
 ``open_page``             an extension's page, in a tab of its own; ``hidden``: in none
 ``open_frame``            a frame in a tab's page
@@ -34,6 +41,10 @@ Each context has its own labels for its ports. The context that connects chooses
 has its connection's name for a label, or ``@1``, ``@2``, … if that name is empty or taken. Without a browser every end
 is labelled ``"p"``. In the actions of a listener, None stands for the event's own port.
 
+A listener has a ``kind``: a ``function``, a ``method`` (another object each time), or a function that returns an
+``awaitable`` that is not a coroutine, a coroutine from a ``partial``, or an ``object`` that cannot be awaited. What
+it is makes no difference to what should happen.
+
 Some messages are not valid JSON, or too long to write down: ``{"$": "long", "length": 99}`` is a text of so many
 letters, and ``{"$": "NaN"}``, ``"Infinity"``, ``"cycle"``, ``"function"`` and ``"bytes"`` are what they say.
 """
@@ -48,12 +59,15 @@ Step: TypeAlias = dict[str, Any]
 Move: TypeAlias = dict[str, Any]
 History: TypeAlias = list[Move]
 EventName: TypeAlias = Literal["on_connect", "on_connect_external", "on_message", "on_disconnect"]
-Leaving: TypeAlias = Literal["return", "cancel", "crash", "end"]
+Leaving: TypeAlias = Literal["return", "cancel", "crash", "end", "group", "cancelled group", "mixed"]
+ListenerKind: TypeAlias = Literal["function", "method", "awaitable", "partial", "object"]
 
 EXTENSIONS: Final = ("a", "b")
 """The extensions of a browser. The second one lets the web pages of one site connect."""
 NOBODY: Final = "nobody"
 """An extension that is not installed."""
+LONGEST: Final = 200
+"""How many letters of a message are written down for people."""
 
 
 # Steps: what a context does in a turn, and a listener in its actions ------------------------------------------------
@@ -102,13 +116,16 @@ def disconnect(port: str | None = "p") -> Step:
     return {"do": "disconnect", "port": port}
 
 
-def add_listener(event: EventName, listener: str, *actions: Step, port: str | None = "p") -> Step:
+def add_listener(
+    event: EventName, listener: str, *actions: Step, port: str | None = "p", kind: ListenerKind = "function"
+) -> Step:
     """``add_listener`` of a listener that logs its call and carries out the actions.
 
     The name and the event identify the function: to add the same pair again is to add the same function, with the
-    actions that it had the first time.
+    actions and of the kind that it had the first time.
     """
-    return {"do": "add_listener", "event": event, "listener": listener, "port": port, "actions": list(actions)}
+    step: Step = {"do": "add_listener", "event": event, "listener": listener, "port": port, "actions": list(actions)}
+    return step if kind == "function" else {**step, "kind": kind}
 
 
 def remove_listener(event: EventName, listener: str, *, port: str | None = "p") -> Step:
@@ -172,34 +189,49 @@ def turn(at: str, *steps: Step | Sequence[Step]) -> Move:
     return {"move": "turn", "at": at, "steps": list(_flatten(steps))}
 
 
+def race(at: str, *steps: Step | Sequence[Step]) -> Move:
+    """Carry out the steps, which may let other tasks run in between."""
+    return {"move": "race", "at": at, "steps": list(_flatten(steps))}
+
+
+def pass_turns(turns: int = 1) -> Step:
+    """Let other tasks run for so many turns of the scheduler."""
+    return {"do": "pass", "turns": turns}
+
+
 def by(at: str, *steps: Step | Sequence[Step]) -> list[Step]:
     """Let another context carry out steps in this turn."""
     return [{**step, "at": at} for step in _flatten(steps)]
 
 
-def start_send(name: str, at: str, message: Any, port: str = "p") -> Move:
+def start_send(name: str, at: str, message: Any, port: str = "p", *, then: Sequence[Step] = ()) -> Move:
     """Begin to ``send``."""
-    return {"move": "start", "at": at, "port": port, "call": "send", "message": message, "as": name}
+    return {**_start(name, at, port, "send", then), "message": message}
 
 
-def start_receive(name: str, at: str, port: str = "p") -> Move:
+def start_receive(name: str, at: str, port: str = "p", *, then: Sequence[Step] = ()) -> Move:
     """Begin to ``receive``."""
-    return {"move": "start", "at": at, "port": port, "call": "receive", "as": name}
+    return _start(name, at, port, "receive", then)
 
 
-def start_next(name: str, at: str, port: str = "p") -> Move:
+def start_next(name: str, at: str, port: str = "p", *, then: Sequence[Step] = ()) -> Move:
     """Begin to wait for the next message of an ``async for``."""
-    return {"move": "start", "at": at, "port": port, "call": "__anext__", "as": name}
+    return _start(name, at, port, "__anext__", then)
 
 
-def start_wait(name: str, at: str, port: str = "p") -> Move:
+def start_wait(name: str, at: str, port: str = "p", *, then: Sequence[Step] = ()) -> Move:
     """Begin to ``wait_disconnected``."""
-    return {"move": "start", "at": at, "port": port, "call": "wait_disconnected", "as": name}
+    return _start(name, at, port, "wait_disconnected", then)
+
+
+def _start(name: str, at: str, port: str, call: str, then: Sequence[Step]) -> Move:
+    move: Move = {"move": "start", "do": "start", "at": at, "port": port, "call": call, "as": name}
+    return {**move, "then": list(then)} if then else move
 
 
 def cancel(name: str) -> Move:
-    """Cancel a call that has begun."""
-    return {"move": "cancel", "call": name}
+    """Cancel a call that has begun. In a race, it may still succeed if it does so in this very moment."""
+    return {"move": "cancel", "do": "cancel", "call": name}
 
 
 def release(at: str, port: str = "p") -> Move:
@@ -215,6 +247,11 @@ def enter(at: str, port: str | None = "p") -> Move:
 def leave(at: str, how: Leaving = "return", port: str | None = "p") -> Move:
     """Leave ``async with`` a port, or the context. ``end``: the block disconnects the port and posts to it."""
     return {"move": "leave", "at": at, "port": port, "how": how}
+
+
+def finish(how: Leaving = "cancel") -> Move:
+    """End the scope that owns the ends, or the browser."""
+    return {"move": "finish", "how": how}
 
 
 def open_tab(tab: str, *, web: bool = False) -> Move:
@@ -277,11 +314,10 @@ def describe_move(move: Move) -> str:
     """Write a move for people."""
     kind, at = move["move"], move.get("at", "")
     place = f"{at}: " if at else ""
-    if kind == "turn":
-        return "; ".join(f"{step.get('at', at)}: {describe_step(step)}" for step in move["steps"]) or f"{at}: nothing"
+    if kind in ("turn", "race"):
+        return "; ".join(_describe_step_at(step, at) for step in move["steps"]) or f"{at}: nothing"
     if kind == "start":
-        message = json.dumps(move["message"]) if "message" in move else ""
-        return f"{place}{move['as']} = await {move['port']}.{move['call']}({message})"
+        return _describe_step_at(move, at)
     if kind in ("enter", "leave"):
         how = "" if kind == "enter" else f" ({move['how']})"
         return f"{place}{kind} async with {move['port'] or 'itself'}{how}"
@@ -289,20 +325,33 @@ def describe_move(move: Move) -> str:
     return f"{place}{kind} {rest}"
 
 
+def _describe_step_at(step: Step, at: str) -> str:
+    place = "" if step["do"] in ("pass", "cancel") else f"{step.get('at', at)}: "
+    return f"{place}{describe_step(step)}"
+
+
 def describe_step(step: Step) -> str:
     """Write a step for people."""
     do = step["do"]
     port = step.get("port") or "port"
     match do:
+        case "pass":
+            return f"other tasks run {step['turns']} times"
+        case "cancel":
+            return f"cancel {step['call']}"
+        case "start":
+            message = _write(step["message"]) if "message" in step else ""
+            then = "".join(f", then {describe_step(each)}" for each in step.get("then", ()))
+            return f"{step['as']} = await {port}.{step['call']}({message}){then}"
         case "post":
-            return f"{port}.post_message({json.dumps(step['message'])})"
+            return f"{port}.post_message({_write(step['message'])})"
         case "fill":
             last = step["first"] + step["count"] - 1
             return f"{port}.post_message(number) for {step['first']} to {last}, until one is refused"
         case "echo":
             return "port.post_message(message)"
         case "post_or_raise":
-            return f"port.post_message({json.dumps(step['message'])}), or raise"
+            return f"port.post_message({_write(step['message'])}), or raise"
         case "disconnect":
             return f"{port}.disconnect()"
         case "connect_native":
@@ -310,7 +359,8 @@ def describe_step(step: Step) -> str:
         case "add_listener" | "remove_listener" | "has_listener":
             owner = "runtime" if step["event"].startswith("on_connect") else port
             actions = "; ".join(map(describe_step, step.get("actions", ())))
-            return f"{owner}.{step['event']}.{do}({step['listener']}{': ' + actions if actions else ''})"
+            kind = f", {step['kind']}" if "kind" in step else ""
+            return f"{owner}.{step['event']}.{do}({step['listener']}{kind}{': ' + actions if actions else ''})"
         case "connect" | "tabs_connect":
             call = "tabs.connect" if do == "tabs_connect" else "runtime.connect"
             given = ("tab", "frame", "document", "extension", "name")
@@ -318,3 +368,9 @@ def describe_step(step: Step) -> str:
             return f"{port} = {call}({rest})"
         case _:
             return str(do)
+
+
+def _write(message: Any) -> str:
+    """Write a message; of a long one, only the beginning and its length."""
+    text = json.dumps(message)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} letters)"

@@ -9,7 +9,7 @@ The rules say nothing about the order between different senders or different por
 
 from .connections import Call, Seen
 from .dialects import DIALECT_RULES, MIB, DialectRules
-from .playing import Model
+from .playing import Glance, Model, Witness
 from .ports import Context, Port
 
-__all__ = ["DIALECT_RULES", "MIB", "Call", "Context", "DialectRules", "Model", "Port", "Seen"]
+__all__ = ["DIALECT_RULES", "MIB", "Call", "Context", "DialectRules", "Glance", "Model", "Port", "Seen", "Witness"]

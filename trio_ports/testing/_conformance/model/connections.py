@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -57,9 +58,18 @@ class Call:
     kind: str = ""
     outcome: Outcome = "blocked"
     message: Message | None = None
+    claim: str = ""
+    """What came of it in the subject, as far as that is known."""
+    doomed: bool = False
+    """It will be cancelled before it has done anything."""
+    then: Callable[[], list[Any]] | None = None
+    """Carries out what the call's task does next."""
+    then_results: list[Any] = field(default_factory=list[Any])
 
     def finish(self, outcome: Outcome, message: Message | None = None) -> None:
         self.outcome, self.message = outcome, message
+        if self.then is not None and outcome == "ok":
+            self.then_results = self.then()
 
 
 @dataclass(eq=False)
@@ -71,14 +81,16 @@ class Direction:
     waiting: list[tuple[Member, Message | None, Call]] = field(default_factory=list[Any])
     """An entry without a message is a listener whose own posts exceeded the bound."""
 
-    def has_room(self, more: int) -> bool:
+    def has_room(self, more: int, *, handed: bool = True) -> bool:
+        """Return whether so many fit. ``handed``: what a reader has been given and not taken yet counts."""
         counted = [inbox for inbox in self.inboxes if inbox.heard or len(self.inboxes) == 1]
-        return all(inbox.used + more <= self.bound for inbox in counted)
+        return all((inbox.used if handed else len(inbox.messages)) + more <= self.bound for inbox in counted)
 
     def admit(self) -> None:
         """Let waiting calls go on as long as there is room, first come, first served."""
         while (
             self.waiting
+            and not self.waiting[0][2].doomed
             and not all(inbox.closed for inbox in self.inboxes)
             and self.has_room(0 if self.waiting[0][1] is None else 1)
         ):
@@ -124,7 +136,7 @@ class Inbox:
     """A message goes to a waiting reader in the moment of the post. Over a wire it arrives later."""
 
     def put(self, message: Message) -> None:
-        if self.hands and self.reader is not None and self.handed is None:
+        if self.hands and self.reader is not None and not self.reader.doomed and self.handed is None:
             self.handed = message
         else:
             self.messages.append(message)

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox
 from .dialects import DialectRules
 from .places import Places
 from .ports import CONNECT_EVENTS, Context, Port
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What was seen at one point of a race."""
+
+    records: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    """How many records the log of a context had of one of its ports."""
+    outcomes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What had come of each call."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What was seen of a move in the subject. The model asks for it only where the rules leave open what happens."""
+
+    results: Sequence[Any] = ()
+    """What came of each step so far."""
+    passes: Sequence[Glance] = ()
+    """At each ``pass`` of a race."""
+    outcomes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What came of each call in the end."""
+
+
+NOTHING_SEEN = Witness()
 
 
 class Model(Places):
@@ -17,6 +45,11 @@ class Model(Places):
         super().__init__(rules)
         self.ports: list[Port] = []
         self.calls: dict[str, Call] = {}
+        self._witness = NOTHING_SEEN
+        self._doomed: set[str] = set()
+        """The calls that this race cancels before they have done anything."""
+        self.finished = False
+        """The scope that owns everything has ended. From then on, only little is certain."""
         self.results: list[Any] = []
         """What came of each step of the turns, and how each block was left, in order."""
 
@@ -47,9 +80,20 @@ class Model(Places):
 
     # Playing ------------------------------------------------------------------------------------------------------
 
-    def play(self, move: dict[str, Any]) -> None:
-        """Do a move and everything that follows from it."""
-        getattr(self, f"_play_{move['move']}")(move)
+    def play(self, move: dict[str, Any], witness: Witness = NOTHING_SEEN) -> None:
+        """Do a move and everything that follows from it.
+
+        Args:
+            move: makes sense now.
+            witness: what came of it in the subject.
+        """
+        self._witness = witness
+        for name, call in self.calls.items():
+            call.claim = witness.outcomes.get(name, "")
+        if move["move"] == "race":
+            self._play_race(move)
+        else:
+            getattr(self, f"_play_{move['move']}")(move)
         self.settle()
 
     def may(self, move: dict[str, Any]) -> bool:
@@ -84,6 +128,51 @@ class Model(Places):
         for step in move["steps"]:
             self.results.append(self._perform(self.contexts[step.get("at", move["at"])], step))
 
+    def _may_race(self, move: dict[str, Any]) -> bool:
+        started: set[str] = set()
+        opened: set[tuple[str, str]] = set()
+        for step in move["steps"]:
+            at = step.get("at", move["at"])
+            if step["do"] == "start":
+                if step["as"] in started or not self._may_start({**step, "at": at}):
+                    return False
+                started.add(step["as"])
+            elif step["do"] == "cancel":
+                if step["call"] not in started and not self._may_cancel(step):
+                    return False
+            elif step["do"] != "pass" and not self._may_step(step, at, opened):
+                return False
+        return True
+
+    def _play_race(self, move: dict[str, Any]) -> None:
+        witness = self._witness
+        cancelled = {step["call"] for step in move["steps"] if step["do"] == "cancel"}
+        self._doomed = {name for name in cancelled if witness.outcomes.get(name, "blocked") in ("blocked", "cancelled")}
+        for name in self._doomed & {*self.calls}:
+            self.calls[name].doomed = True
+        passes = iter(witness.passes)
+        for step in move["steps"]:
+            if step["do"] == "pass":
+                self._catch_up(next(passes, Glance()))
+            elif step["do"] == "start":
+                self._play_start({**step, "at": step.get("at", move["at"])})
+            elif step["do"] != "cancel":
+                self.results.append(self._perform(self.contexts[step.get("at", move["at"])], step))
+            elif step["call"] in self._doomed:
+                self._play_cancel(step)
+        self._doomed = set()
+
+    def _catch_up(self, seen: Glance) -> None:
+        """Let happen what had been seen at this point of a race, and no more."""
+        names = {call: name for name, call in self.calls.items()}
+        moved = True
+        while moved:
+            moved = False
+            for port in self.ports:
+                reader = port.inbox.reader
+                serves = reader is not None and seen.outcomes.get(names.get(reader, ""), "blocked") != "blocked"
+                moved |= port.advance(seen.records.get((port.context.name, port.label), 0), serves_reader=serves)
+
     def _perform(self, context: Context, step: dict[str, Any]) -> Any:
         do = step["do"]
         if do == "close_context":
@@ -93,7 +182,9 @@ class Model(Places):
         elif step.get("event") in CONNECT_EVENTS:
             return context.listen(step)
         elif do != "change":
-            return context.ports[step["port"]].perform(step)
+            claims = self._witness.results
+            claim = claims[len(self.results)] if len(claims) > len(self.results) else None
+            return context.ports[step["port"]].perform(step, claim)
         return "ok"
 
     def _may_start(self, move: dict[str, Any]) -> bool:
@@ -101,14 +192,21 @@ class Model(Places):
         return context is not None and context.alive and move["port"] in context.ports and move["as"] not in self.calls
 
     def _play_start(self, move: dict[str, Any]) -> None:
-        port = self.contexts[move["at"]].ports[move["port"]]
-        if move["call"] == "send":
-            call = port.send(move["message"])
-        elif move["call"] in ("receive", "__anext__"):
-            call = port.receive()
-        else:
-            call = port.wait_disconnected()
+        context = self.contexts[move["at"]]
+        port = context.ports[move["port"]]
+        then = partial(self._perform_all, context, move.get("then", []))
+        claim = self._witness.outcomes.get(move["as"], "")
+        call = Call(port, move["call"], claim=claim, doomed=move["as"] in self._doomed, then=then)
         self.calls[move["as"]] = call
+        if move["call"] == "send":
+            port.send(call, move["message"])
+        elif move["call"] in ("receive", "__anext__"):
+            port.receive(call)
+        else:
+            port.wait_disconnected(call)
+
+    def _perform_all(self, context: Context, steps: list[dict[str, Any]]) -> list[Any]:
+        return [self._perform(context, step) for step in steps]
 
     def _may_cancel(self, move: dict[str, Any]) -> bool:
         call = self.calls.get(move["call"])
@@ -124,6 +222,12 @@ class Model(Places):
         if call in port.waiters:
             port.waiters.remove(call)
         call.finish("cancelled")
+
+    def _may_finish(self, _move: dict[str, Any]) -> bool:
+        return not self.finished
+
+    def _play_finish(self, _move: dict[str, Any]) -> None:
+        self.finished = True
 
     def _holding(self, move: dict[str, Any]) -> Port | None:
         context = self.contexts.get(move["at"])
@@ -169,7 +273,7 @@ class Model(Places):
 
     def _play_leave(self, move: dict[str, Any]) -> None:
         context = self.contexts[move["at"]]
-        error = "crashed" if move["how"] == "crash" else None
+        error = "crashed" if move["how"] in ("crash", "group", "mixed") else None
         port = None if move["port"] is None else context.ports[move["port"]]
         self.results.append("raised" if port is not None and port.failed else self._leaving(move["how"], port))
         if port is None:
@@ -181,7 +285,7 @@ class Model(Places):
     def _leaving(self, how: str, port: Port | None) -> str:
         """Return how a block is left. Rule 43: by its port's end in good order, if somebody else opened the port."""
         if how != "end" or port is None:
-            return how
+            return {"group": "raised", "mixed": "raised", "cancelled group": "cancel"}.get(how, how)
         port.close()
         return "return" if port.side == "receiver" else str(port.judge(None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +12,16 @@ from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
 CONNECT_EVENTS = ("on_connect", "on_connect_external")
+
+
+def _at_once() -> bool:
+    return True
+
+
+def posts_in(claim: object) -> float:
+    """Return how many posts succeeded in a step of which this came."""
+    words = str(claim).split(" after ")
+    return int(words[1]) if len(words) > 1 else math.inf if claim == "ok" else 0
 
 
 @dataclass(eq=False)
@@ -83,6 +94,10 @@ class Port:
         self.sender: dict[str, Any] | None = None
         self.event = "on_connect"
         self.posted: int = 0
+        self.accepted: float = 0
+        """How many more posts the subject accepted in this step."""
+        self.noted: int = 0
+        """How many records of it the log has."""
         self.state: str = "open"
         self.error: str | None = None
         self.peer_error: str | None = None
@@ -134,7 +149,7 @@ class Port:
             return outcome
         if self.state == "ending" or self.swallows or self.leaving is not None:
             return "ok"
-        if not self.out.has_room(1):
+        if not self.out.has_room(1) and not (self.accepted > 0 and self.out.has_room(1, handed=False)):
             if not own:
                 return "full"
             self.exceeded = True
@@ -146,6 +161,7 @@ class Port:
         """Post numbers until one is refused."""
         for number in range(count):
             outcome = self.post(first + number)
+            self.accepted -= 1
             if outcome != "ok":
                 return f"{outcome} after {number}"
         return "ok"
@@ -154,9 +170,8 @@ class Port:
         self.posted += 1
         return Message(self.number, show(value), self.posted)
 
-    def send(self, value: Any) -> Call:
+    def send(self, call: Call, value: Any) -> None:
         """Rules 17 and 23."""
-        call = Call(self, "send")
         outcome = self.judge(value, sends=True)
         if outcome != "ok" or self.swallows or self.leaving is not None:
             call.finish(outcome)
@@ -164,23 +179,18 @@ class Port:
             self.out.waiting.append((self, self.message(value), call))
             if len(self.out.waiting) == 1:
                 self.out.admit()
-        return call
 
-    def receive(self) -> Call:
+    def receive(self, call: Call) -> None:
         """Rules 15 and 25."""
-        call = Call(self, "receive")
         if self.inbox.reader is not None or self.listeners:
             call.finish("busy")
         else:
             self.has_read = self.inbox.heard = True
             self.inbox.reader = call
-        return call
 
-    def wait_disconnected(self) -> Call:
+    def wait_disconnected(self, call: Call) -> None:
         """Rule 24."""
-        call = Call(self, "wait_disconnected")
         self.waiters.append(call)
-        return call
 
     def close(self, error: str | None = None, *, vanished: bool = False) -> None:
         """Rules 18 to 22."""
@@ -259,8 +269,7 @@ class Port:
                 self.deliver_end()
             elif self.untold:
                 self.tell(self.untold.pop(0))
-            else:
-                yield self.has_work
+            yield self.has_work
 
     def take(self) -> Message:
         message = self.inbox.messages.popleft()
@@ -268,6 +277,7 @@ class Port:
         return message
 
     def note(self, source: int | None = None, /, **record: Any) -> None:
+        self.noted += 1
         self.context.log.append(Seen({"port": self.label, **record}, source))
 
     def dispatch(self, message: Message) -> Iterator[Wait]:
@@ -284,6 +294,7 @@ class Port:
                     break
             if self.gone or self.failed:
                 return
+            yield _at_once
 
     def act(self, action: dict[str, Any], message: Message | None = None, *, own: bool = False) -> bool:
         """Carry out a listener's action. Return False if it raised, so that the others are not carried out.
@@ -337,8 +348,9 @@ class Port:
         else:
             self.enders = [other for other in self.enders if other != step["listener"]]
 
-    def perform(self, step: dict[str, Any]) -> Any:
-        """Carry out a step of a turn, and return what came of it."""
+    def perform(self, step: dict[str, Any], claim: Any = None) -> Any:
+        """Carry out a step of a turn, and return what came of it. ``claim``: what came of it in the subject."""
+        self.accepted = posts_in(claim)
         if step["do"] == "post":
             return self.post(step["message"])
         if step["do"] == "fill":
@@ -370,9 +382,11 @@ class Port:
         """Let the waiting reader go on if it can. Return whether it did."""
         inbox = self.inbox
         call = inbox.reader
-        if call is None:
+        if call is None or call.doomed:
             return False
         inbox.reader = None
+        if self.state == "closed" and call.claim == "closed":
+            inbox.handed = None  # Whether the task has taken it already when its own side disconnects is not ruled.
         if inbox.handed is not None or (inbox.messages and self.state != "closed"):
             handed, inbox.handed = inbox.handed, None
             call.finish("ok", handed or inbox.messages.popleft())
@@ -394,17 +408,22 @@ class Port:
             for call in waiters:
                 call.finish("ok")
 
-    def advance(self) -> bool:
-        """Go on as far as possible without waiting. Return whether anything happened."""
+    def advance(self, records: float = math.inf, *, serves_reader: bool = True) -> bool:
+        """Go on as far as possible without waiting. Return whether anything happened.
+
+        Args:
+            records: how many the log may have of this port.
+            serves_reader: a task that reads may go on.
+        """
         self.refused = []
-        moved = self.serve_reader()
+        moved = serves_reader and self.serve_reader()
         self.serve_waiters()
         if self.leaving is not None and not (self.inbox.heard and self.inbox.used):
             self.lose_peer(*self.leaving)
             moved = True
         if self.gone or self.held:
             return moved
-        while self.wait():
+        while self.noted < records and self.wait():
             self.wait = next(self.script)
             moved = True
         self.serve_waiters()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import trio
 
 from ...._protocol.errors import MessageTooLargeError
-from ..history.moves import EventName, Step
+from ..history.moves import EventName, ListenerKind, Step
 from .notation import GONE, LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
 from .player import Record
 
@@ -79,7 +80,7 @@ class Actor:
         self.log: list[Record] = []
         self.ended_ports: set[str] = set()
         """The ports whose ``wait_disconnected`` has returned."""
-        self._functions: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._listeners: dict[tuple[str, str], Callable[[], Callable[..., Any]]] = {}
         self._received = 0
         self._last_posted: Any = None
         self._gates: dict[str, trio.Event] = {}
@@ -199,21 +200,23 @@ class Actor:
 
     def _add_listener(self, step: Step, port: Any, _: Any) -> None:
         key = step["event"], step["listener"]
-        listener = self._functions.get(key) or self._make_listener(step)
-        self._functions[key] = listener
-        self._event(step, port).add_listener(listener)
+        if key not in self._listeners:
+            self._listeners[key] = kind_of_listener(step.get("kind", "function"), *self._make_listener(step))
+        self._event(step, port).add_listener(self._listener_of(step))
 
     def _remove_listener(self, step: Step, port: Any, _: Any) -> None:
-        self._event(step, port).remove_listener(self._functions.get((step["event"], step["listener"]), print))
+        self._event(step, port).remove_listener(self._listener_of(step))
 
     def _has_listener(self, step: Step, port: Any, _: Any) -> Any:
-        listener = self._functions.get((step["event"], step["listener"]), print)
-        return self._event(step, port).has_listener(listener)
+        return self._event(step, port).has_listener(self._listener_of(step))
 
-    def _make_listener(self, step: Step) -> Callable[..., Any]:
-        """Return a function that logs its call and carries out the step's actions.
+    def _listener_of(self, step: Step) -> Callable[..., Any]:
+        return self._listeners.get((step["event"], step["listener"]), lambda: print)()
 
-        It is async if one of the actions waits. One that was called with a strange port does nothing more.
+    def _make_listener(self, step: Step) -> tuple[Callable[..., Any], Callable[..., Awaitable[None]]]:
+        """Return two functions that log their call and carry out the step's actions: a plain one and an async one.
+
+        They are the same if one of the actions waits. One that was called with a strange port does nothing more.
         """
         event: EventName = step["event"]
         actions: list[Step] = step.get("actions", [])
@@ -235,7 +238,7 @@ class Actor:
 
         kinds = {action["do"] for action in actions}
         stays = "stay" in kinds
-        return listen_and_wait if kinds & {"hold", "stay"} else listen
+        return listen_and_wait if kinds & {"hold", "stay"} else listen, listen_and_wait
 
     def _log_call(self, event: EventName, listener: str, args: tuple[Any, ...]) -> tuple[Any, Any, str]:
         """Log a listener's call. Return its message, its port and that port's label."""
@@ -269,3 +272,47 @@ class Actor:
             last = None if self.context is None else self.context.runtime.last_error
             return {"error": f"{LAST_ERROR}: {error}" if error and last else error or self.stage.show_error(last)}
         return {"name": port.name, "sender": self.stage.show_sender(port.sender)}
+
+
+# Kinds of listeners -------------------------------------------------------------------------------------------------
+
+
+def kind_of_listener(
+    kind: ListenerKind, listen: Callable[..., Any], listen_and_wait: Callable[..., Awaitable[None]]
+) -> Callable[[], Callable[..., Any]]:
+    """Return a function that returns the listener of this kind each time that it is added, removed or looked for."""
+
+    def listen_and_return(*args: Any) -> Any:
+        returned = listen(*args)
+        return (item for item in ()) if returned is None else returned
+
+    if kind == "method":
+        method = _Method(listen)
+        return lambda: method.listen
+    made: dict[ListenerKind, Callable[..., Any]] = {
+        "function": listen,
+        "awaitable": lambda *args: _Awaitable(partial(listen_and_wait, *args)),
+        "partial": partial(listen_and_wait),
+        "object": listen_and_return,
+    }
+    return lambda: made[kind]
+
+
+class _Method:
+    """Has a listener that is a method. Each time that it is asked for, it is another object, equal to the others."""
+
+    def __init__(self, listen: Callable[..., Any]) -> None:
+        self._listen = listen
+
+    def listen(self, *args: Any) -> Any:
+        return self._listen(*args)
+
+
+class _Awaitable:
+    """Can be awaited, and is not a coroutine. What it does begins when it is awaited."""
+
+    def __init__(self, begin: Callable[[], Awaitable[None]]) -> None:
+        self._begin = begin
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return (yield from self._begin().__await__())

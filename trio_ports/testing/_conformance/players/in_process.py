@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, final
 
@@ -10,6 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from ..history.moves import Move
+from ..model import Glance, Witness
 from .actors import Actor, Stage
 from .notation import ScriptedError, cause_of, make_message, show_message, word_for
 
@@ -37,6 +39,8 @@ class BlockTask:
                     await self._may_leave.wait()
                     if self._how == "crash":
                         raise ScriptedError
+                    if self._how in ("group", "cancelled group", "mixed"):
+                        await self._leave_nursery()
                     if self._how == "end":
                         block.disconnect()
                         block.post_message("too late")
@@ -47,9 +51,25 @@ class BlockTask:
                 self.outcome = "cancel"
                 raise
             except BaseExceptionGroup as errors:
-                self.outcome = repr(errors) if errors.split(ScriptedError)[1] else "raised"
+                failed = errors.split(trio.Cancelled)[1]
+                if failed is None:
+                    self.outcome = "cancel"
+                    raise
+                self.outcome = repr(errors) if failed.split(ScriptedError)[1] else "raised"
             except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
                 self.outcome = word_for(error)
+
+    async def _leave_nursery(self) -> None:
+        """Leave the block by what leaves a nursery in it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                if self._how != "group":
+                    self._scope.cancel()
+                    await trio.lowlevel.checkpoint()
+            finally:
+                if self._how != "cancelled group":
+                    raise ScriptedError
 
     def leave(self, how: str) -> None:
         self._how = how
@@ -63,8 +83,10 @@ class BlockTask:
 class CallTask:
     """A task that makes a call, and what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[], list[Any]]) -> None:
         self.scope: trio.CancelScope = trio.CancelScope()
+        self._then = then
+        self.then_results: list[Any] = []
         self.outcome: str = "blocked"
         self.message: Any = None
         self.cause: str | None = None
@@ -75,6 +97,7 @@ class CallTask:
             try:
                 self.message = show_message(await function())
                 self.outcome = "ok"
+                self.then_results = self._then()
             except trio.Cancelled:
                 raise
             except BaseException as error:  # noqa: BLE001 - It becomes the outcome.
@@ -92,6 +115,8 @@ class InProcessPlayer(Stage):
         self.contexts: dict[str, Actor] = {}
         self.calls: dict[str, CallTask] = {}
         self.results: list[Any] = []
+        self.glances: list[Glance] = []
+        """What had happened at each ``pass`` of the last race."""
         self._blocks: dict[tuple[str, str | None], BlockTask] = {}
 
     async def play(self, move: Move) -> None:
@@ -109,6 +134,33 @@ class InProcessPlayer(Stage):
         for step in move["steps"]:
             self.results.append(self.contexts[step.get("at", move["at"])].perform(step))
 
+    async def _play_race(self, move: Move) -> None:
+        self.glances = []
+        for step in move["steps"]:
+            at = step.get("at", move["at"])
+            if step["do"] == "pass":
+                for _ in range(step["turns"]):
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                self.glances.append(self._glance())
+            elif step["do"] == "start":
+                self._play_start({**step, "at": at})
+            elif step["do"] == "cancel":
+                self._play_cancel(step)
+            else:
+                self.results.append(self.contexts[at].perform(step))
+
+    def _glance(self) -> Glance:
+        records = Counter((name, record["port"]) for name, actor in self.contexts.items() for record in actor.log)
+        return Glance(records, self._outcomes())
+
+    def _outcomes(self) -> dict[str, str]:
+        return {name: call.outcome for name, call in self.calls.items()}
+
+    @property
+    def witness(self) -> Witness:
+        """What came of the last move, for the model."""
+        return Witness(self.results, self.glances, self._outcomes())
+
     async def _play_wait(self, move: Move) -> None:
         log = self.contexts[move["at"]].log
         with trio.move_on_after(PATIENCE_SECONDS):
@@ -121,9 +173,11 @@ class InProcessPlayer(Stage):
                 await self.wait_changed()
             is_quiet = quiet.cancelled_caught
 
-    async def _play_start(self, move: Move) -> None:
-        port = self.contexts[move["at"]].ports[move["port"]]
-        call = self.calls[move["as"]] = CallTask()
+    def _play_start(self, move: Move) -> None:
+        actor = self.contexts[move["at"]]
+        port = actor.ports[move["port"]]
+        then = move.get("then", [])
+        call = self.calls[move["as"]] = CallTask(lambda: [actor.perform(step) for step in then])
         arguments = (make_message(move["message"]),) if move["call"] == "send" else ()
         function = getattr(port, move["call"], None) or port.receive  # A port need not have __anext__.
         self.nursery.start_soon(self._run_call, call, lambda: function(*arguments))

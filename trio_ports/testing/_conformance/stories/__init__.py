@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..history.generate import FILLED, Scope
 from ..model import DIALECT_RULES, DialectRules
-from . import contexts, disconnecting, handling, limits, listening, posting, reading, receivers, routing
+from . import contexts, disconnecting, handling, limits, listening, posting, racing, reading, receivers, routing
 from .story import Story
 
 __all__ = ["Story", "all_stories", "browser_stories", "port_stories"]
@@ -71,6 +71,11 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
     yield "reading", reading.tell_bursts(burst)
     if bounded:
         yield "limits", limits.tell_bounds(int(rules.bound))
+    yield "racing", racing.tell_cancelled_sends()
+    yield "racing", racing.tell_cancelled_reads()
+    yield "racing", racing.tell_disconnects()
+    if bounded:
+        yield "racing", racing.tell_cancelled_full_sends(int(rules.bound))
     yield "limits", limits.tell_sizes(rules)
     yield "disconnecting", disconnecting.tell_sending_late()
     yield "disconnecting", disconnecting.tell_blocks()

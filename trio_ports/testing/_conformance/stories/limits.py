@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..history.moves import add_listener, cancel, disconnect, post, release, start_receive, start_send, turn
+from ..history.moves import add_listener, cancel, disconnect, fill, post, release, start_receive, start_send, turn
 from ..model import MIB, DialectRules
 from .story import HOLDS, ONE, OPENER, RECEIVER, Story, both_ways, hears
 
@@ -13,26 +13,26 @@ from .story import HOLDS, ONE, OPENER, RECEIVER, Story, both_ways, hears
 @both_ways
 def tell_bounds(here: str, there: str, bound: int) -> Iterator[Story]:
     """Rules 10, 17 and 23."""
-    fill = [post(number) for number in range(bound)]
-    history = [turn(here, *fill, post("over")), turn(there, ONE), turn(here, post("after"))]
+    full = [fill(0, bound)]
+    history = [turn(here, *full, post("over")), turn(there, ONE), turn(here, post("after"))]
     yield Story(17, "post_message raises beyond the bound and sends nothing; with room again it sends.", history)
     first, second = (start_send(name, here, name) for name in ("first", "second"))
-    history = [turn(here, *fill), first, second, start_receive("a", there), start_receive("b", there)]
+    history = [turn(here, *full), first, second, start_receive("a", there), start_receive("b", there)]
     yield Story(17, "Tasks that send beyond the bound wait for room, and the first one goes on first.", history)
-    history = [turn(here, *fill), first, second, cancel("first"), turn(there, ONE)]
+    history = [turn(here, *full), first, second, cancel("first"), turn(there, ONE)]
     yield Story(17, "A send that is cancelled while it waits for room is never delivered.", history)
-    history = [turn(there, HOLDS), turn(here, post("held")), turn(here, *fill, post("over")), release(there)]
+    history = [turn(there, HOLDS), turn(here, post("held")), turn(here, *full, post("over")), release(there)]
     yield Story(17, "A message that a listener is busy with does not take up room.", history)
     answers = turn(here, add_listener("on_message", "answers", post("answer", None)))
-    history = [turn(here, *fill), first, answers, turn(there, post("question")), turn(there, ONE)]
+    history = [turn(here, *full), first, answers, turn(there, post("question")), turn(there, ONE)]
     yield Story(10, "A listener's answer comes after what its own side was already waiting to send.", history)
-    history = [turn(here, *fill), first, second, turn(there, disconnect())]
+    history = [turn(here, *full), first, second, turn(there, disconnect())]
     yield Story(23, "Tasks that wait for room are refused when the other side disconnects.", history)
-    history = [turn(here, *fill), first, second, turn(here, disconnect())]
+    history = [turn(here, *full), first, second, turn(here, disconnect())]
     yield Story(23, "Tasks that wait for room are refused when their own side disconnects.", history)
     if here == OPENER:
         three = add_listener("on_message", "answers", *[post(each, None) for each in ("one", "two", "three")])
-        ask = [post(number) for number in range(bound // 3 + 1)]
+        ask = [fill(0, bound // 3 + 1)]
         yield Story(
             17,
             "A listener's answers beyond the bound are held in order, and no further question is delivered meanwhile.",

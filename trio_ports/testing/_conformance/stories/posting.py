@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..history.moves import add_listener, by, change, disconnect, echo, hear, post, turn
+from ..history.moves import add_listener, by, change, disconnect, echo, fill, hear, post, turn
 from .story import ONE, OPENER, RECEIVER, Story, both_ways, hears
 
 ODD_VALUES: Final[tuple[Any, ...]] = (
@@ -72,7 +72,7 @@ def tell_answers() -> Iterator[Story]:
 @both_ways
 def tell_bursts(here: str, there: str, number: int) -> Iterator[Story]:
     """Rules 10, 15 and 21, for more messages than are delivered without a break."""
-    many = [post(each) for each in range(1, number + 1)]
+    many = [fill(1, number)]
     yield Story(10, "A long burst arrives complete and in order.", [*hears(there), turn(here, *many)])
     yield Story(15, "A long burst is kept for the first listener.", [turn(here, *many), *hears(there)])
     history = [*hears(there), turn(here, *many, disconnect())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ..history.moves import by, cancel, disconnect, post, start_next, start_receive, start_send, turn
+from ..history.moves import by, cancel, disconnect, fill, post, start_next, start_receive, start_send, turn
 from .posting import ODD_VALUES
 from .story import END, ONE, Story, both_ways
 
@@ -52,6 +52,6 @@ def tell_ends(here: str, there: str) -> Iterator[Story]:
 @both_ways
 def tell_bursts(here: str, there: str, number: int) -> Iterator[Story]:
     """Rule 15, for more messages than are delivered without a break."""
-    many = [post(each) for each in range(1, number + 1)]
+    many = [fill(1, number)]
     history = [turn(here, *many, disconnect()), start_receive("a", there)]
     yield Story(15, "A long burst is kept for a reader although the other side has disconnected since.", history)

@@ -10,6 +10,7 @@ from ..history.moves import (
     cancel,
     disconnect,
     enter,
+    fill,
     hear,
     leave,
     post,
@@ -48,29 +49,29 @@ def tell_receivers() -> Iterator[Story]:
 
 def tell_slow_receivers(bound: int) -> Iterator[Story]:
     """Rules 17 and 26."""
-    fill = [post(number) for number in range(bound)]
-    half = turn(OPENER, *fill[: bound // 2 + 1])
+    full = [fill(0, bound)]
+    half = turn(OPENER, fill(0, bound // 2 + 1))
     sentence = "A receiver that never listens is disconnected with an error rather than fill up and block the others."
     yield Story(17, sentence, [turn(OPENER, END), turn(RECEIVER, ONE), half, half, turn(SECOND, hear())])
     slow = [turn(RECEIVER, HOLDS), turn(SECOND, ONE), turn(OPENER, post("held"))]
-    history = [*slow, turn(OPENER, *fill, post("over")), release(RECEIVER)]
+    history = [*slow, turn(OPENER, *full, post("over")), release(RECEIVER)]
     yield Story(17, "post_message raises when one of two receivers is full, in the turn that filled it.", history)
     sentence = "post_message raises when one of two receivers is full, although the other has taken everything since."
-    yield Story(17, sentence, [*slow, turn(OPENER, *fill), turn(OPENER, post("over")), release(RECEIVER)])
+    yield Story(17, sentence, [*slow, turn(OPENER, *full), turn(OPENER, post("over")), release(RECEIVER)])
     waits = [start_send(name, OPENER, name) for name in ("first", "second")]
-    history = [*slow, turn(OPENER, *fill), *waits, turn(RECEIVER, disconnect())]
+    history = [*slow, turn(OPENER, *full), *waits, turn(RECEIVER, disconnect())]
     yield Story(17, "Tasks that wait for room at a slow receiver go on when it disconnects.", history)
     reads = [start_receive("a", RECEIVER), turn(OPENER, post("read")), turn(SECOND, ONE)]
-    history = [*reads, turn(OPENER, *fill), turn(OPENER, post("over")), start_receive("b", RECEIVER)]
+    history = [*reads, turn(OPENER, *full), turn(OPENER, post("over")), start_receive("b", RECEIVER)]
     yield Story(17, "A receiver that reads now and then holds the opener back as a slow listener does.", history)
-    yield from _tell_of_both_full(fill)
+    yield from _tell_of_both_full(full)
 
 
-def _tell_of_both_full(fill: list[Step]) -> Iterator[Story]:
+def _tell_of_both_full(full: list[Step]) -> Iterator[Story]:
     """One receiver's send stands before the answers that another one's listener has posted beyond the bound."""
     answers = add_listener("on_message", "answers", post("answer", None))
     asked = [
-        turn(RECEIVER, *fill, answers),
+        turn(RECEIVER, *full, answers),
         start_send("sent", SECOND, "sent"),
         turn(OPENER, post("question")),
         turn(OPENER, post("another")),
