@@ -88,7 +88,8 @@ class Encoder:
             failure = error.with_traceback(None)  # The traceback would keep this frame, and so the message, alive.
         try:
             if frame is None:
-                frame = json.dumps(_make_plain(message), allow_nan=False, separators=(",", ":")).encode()
+                text = json.dumps(_make_plain(message), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+                frame = text.encode("utf-8", "backslashreplace")  # Lone surrogates become JSON's own escapes.
             elif (failure or 0xC4 in marked or 0xC5 in marked or 0xC6 in marked) and (
                 levels := _count_plain_levels(message)
             ) is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         examine_application,
     )
     from ._conformance.check import Report, check_browser, check_port
-    from ._conformance.compare.compare import Difference
+    from ._conformance.compare.difference import Difference
     from ._conformance.history import moves
     from ._conformance.history.generate import Scope, histories
     from ._conformance.history.moves import History, Move, describe_history
@@ -52,7 +52,7 @@ else:
             "._conformance.history.generate": ("Scope", "histories"),
             ".driver": ("Driver", "DriverTask"),
             "._conformance.history.moves": ("History", "Move", "describe_history"),
-            "._conformance.compare.compare": ("Difference",),
+            "._conformance.compare.difference": ("Difference",),
             "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
             "._conformance.players.ends": ("PortPlayer", "open_port_player"),
             "._conformance.players.player": ("Player",),

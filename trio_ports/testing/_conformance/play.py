@@ -12,7 +12,8 @@ import attrs
 import trio
 
 from .compare.blame import rule_of
-from .compare.compare import Comparison, Difference
+from .compare.compare import Comparison
+from .compare.difference import Difference
 from .compare.hints import hint_of
 from .compare.show import draw_logs
 from .history.generate import Scope

@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ..driver import Driver
 from .compare.blame import rule_of
-from .compare.compare import Comparison, Difference
+from .compare.compare import Comparison
+from .compare.difference import Difference
 from .compare.hints import hint_of
 from .history.generate import FILLED, MoveGenerator, Scope
 from .history.moves import History, Move, describe_move

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .compare import Difference
+from .difference import Difference
 
 CERTAIN: Final = {
     "sender": 9,
@@ -15,6 +15,7 @@ CERTAIN: Final = {
     "arguments": 14,
     "over": 24,
     "full": 17,
+    "scope ends": 20,
 }
 """Differences that break this rule whatever the story was about."""
 

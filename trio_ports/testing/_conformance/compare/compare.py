@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Literal, TypeAlias, final, get_args
-
-import attrs
+from typing import Any, Final, TypeAlias, final, get_args
 
 from .. import model
 from ..history.moves import Move
@@ -13,36 +11,16 @@ from ..players.actors import Actor
 from ..players.in_process import CallTask, InProcessPlayer
 from ..players.notation import LAST_ERROR, STRANGER, cause_of
 from ..players.player import Record
+from .difference import Difference, Kind, Refusal
+from .parting import find_partings
 from .show import describe_record, list_records, text_of
 
-Refusal: TypeAlias = Literal["not-json", "too-large", "full", "closed", "broken", "blocked"]
-"""The words for what post_message or send raises, those that explain most first."""
-OfListeners: TypeAlias = Literal["arguments", "inside connect", "inside a call", "connections", "messages", "listeners"]
-OfPorts: TypeAlias = Literal["name", "sender", "error", "cause", "ends", "over", "messages kept"]
-OfCalls: TypeAlias = Literal["receive", "disconnect", "block", "scope"]
-Kind: TypeAlias = Literal[OfListeners, OfPorts, OfCalls, Refusal]
 Fact: TypeAlias = tuple[Kind, str, str]
 """Something that is compared: what it is, as it should be, and as it was found."""
 REFUSALS: Final[tuple[Refusal, ...]] = get_args(Refusal)
 CAUSES: Final = ("crashed", "no-receiver", "unread")
 """Causes of an error that a rule other than that about errors is about."""
 CONNECT_EVENTS: Final = ("on_connect", "on_connect_external")
-
-
-@final
-@attrs.frozen
-class Difference:
-    """Something that the ports under test did otherwise than the rules say."""
-
-    kind: Kind
-    """What differs."""
-    at: str
-    """Where: a context, a port of it, or a call."""
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.at}\n    expected: {self.expected}\n    found:    {self.found}"
 
 
 @final
@@ -66,6 +44,9 @@ class Comparison:
         return difference
 
     def _differences(self, move: Move) -> Iterator[Difference]:
+        if self._reference.finished:
+            yield from find_partings(self._reference, self._player, tells=self._player.owns_nursery)
+            return
         yield from _compare_results(self._reference.results, self._player.results, move)
         both = [(context, self._player.contexts[name]) for name, context in self._reference.contexts.items()]
         for context, actor in both:
@@ -96,6 +77,9 @@ class Comparison:
         yield from _facts_of_log(label, port, actor, self._agreed.get(port.context, (0, 0)))
         should, error = port.error if port.rules.keeps_error else None, cause_of(real.error)
         yield _kind_of_error(should, error), f"error={should}", f"error={error}"
+        if port.inside:
+            left = "left" if self._player.has_left(actor.name, label) else "inside"
+            yield "block", "left" if port.failed else "inside", left
         yield from _facts_of_statistics(port, real, counts=not self._player.outside_trio)
         words = {True: "over", False: "open"}
         kind: Kind = "over" if hasattr(real, "statistics") else "ends"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..model import DialectRules
 from ..players.in_process import InProcessPlayer
-from .compare import Difference
+from .difference import Difference
 
 
 def hint_of(difference: Difference, rules: DialectRules, player: InProcessPlayer) -> str:

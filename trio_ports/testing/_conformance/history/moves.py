@@ -66,6 +66,8 @@ EXTENSIONS: Final = ("a", "b")
 """The extensions of a browser. The second one lets the web pages of one site connect."""
 NOBODY: Final = "nobody"
 """An extension that is not installed."""
+LONG: Final = 64
+"""A text of at least so many x is written as its length."""
 LONGEST: Final = 200
 """How many letters of a message are written down for people."""
 
@@ -99,6 +101,11 @@ def describe(port: str = "p") -> Step:
 def post(message: Any, port: str | None = "p") -> Step:
     """``post_message``."""
     return {"do": "post", "port": port, "message": message}
+
+
+def long_text(length: int) -> Any:
+    """Return a text of so many letters, as it is written in a history."""
+    return {"$": "long", "length": length} if length >= LONG else "x" * max(length, 0)
 
 
 def fill(first: int, count: int, port: str = "p") -> Step:
@@ -149,6 +156,11 @@ def post_or_raise(message: Any) -> Step:
     The rest of the listener's actions are then not carried out. Every other action keeps what it raises to itself.
     """
     return {"do": "post_or_raise", "port": None, "message": message}
+
+
+def only(message: Any, action: Step) -> Step:
+    """Let a listener of messages carry out an action for this message only."""
+    return {**action, "only": message}
 
 
 def hold() -> Step:
@@ -249,7 +261,7 @@ def leave(at: str, how: Leaving = "return", port: str | None = "p") -> Move:
     return {"move": "leave", "at": at, "port": port, "how": how}
 
 
-def finish(how: Leaving = "cancel") -> Move:
+def finish(how: Literal["return", "cancel"] = "cancel") -> Move:
     """End the scope that owns the ends, or the browser."""
     return {"move": "finish", "how": how}
 
@@ -332,6 +344,11 @@ def _describe_step_at(step: Step, at: str) -> str:
 
 def describe_step(step: Step) -> str:
     """Write a step for people."""
+    at_last = f", at {_write(step['only'])} only" if "only" in step else ""
+    return _describe_action(step) + at_last
+
+
+def _describe_action(step: Step) -> str:  # noqa: C901 - One case for each action.
     do = step["do"]
     port = step.get("port") or "port"
     match do:

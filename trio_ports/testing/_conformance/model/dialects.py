@@ -130,9 +130,18 @@ def show(value: Any) -> Any:
 
 
 def weigh(value: Any) -> int:
-    """Return how many bytes a history's value has as JSON."""
-    if is_special(value) and value["$"] == "long":
-        return int(value["length"]) + 2
+    """Return how many bytes a history's value has as JSON. A lone surrogate has those of its escape, six bytes."""
     if type(value) is int:  # What queues are filled with, by the thousand.
         return len(str(value))
-    return len(_encode(value).encode("utf-8", "surrogatepass"))
+    lengths: list[int] = []
+    return len(_encode(_without_long(show(value), lengths)).encode("utf-8", "backslashreplace")) + sum(lengths)
+
+
+def _without_long(value: Any, lengths: list[int]) -> Any:
+    """Replace long texts by empty ones, and note their lengths."""
+    if is_special(value):
+        lengths.append(int(value["length"]))
+        return ""
+    if is_list(value):
+        return [_without_long(item, lengths) for item in value]
+    return {key: _without_long(item, lengths) for key, item in value.items()} if is_object(value) else value

@@ -287,6 +287,8 @@ class Port:
                 continue
             self.note(message.sender, event="on_message", listener=name, message=message.value)
             for action in self.context.functions["on_message", name]:
+                if "only" in action and action["only"] != message.value:
+                    continue
                 if action["do"] == "hold":
                     self.holding = True
                     yield lambda: not self.holding

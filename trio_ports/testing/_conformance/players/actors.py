@@ -115,10 +115,15 @@ class Actor:
         self._gates[label].set()
         self._gates[label] = trio.Event()
 
+    def release_all(self) -> None:
+        """Let every listener that holds go on."""
+        for gate in self._gates.values():
+            gate.set()
+
     def disconnect_all(self) -> None:
         """Disconnect every port and release every listener, so that whatever carries the messages can end."""
-        for label, port in self.ports.items():
-            self._gates[label].set()
+        self.release_all()
+        for port in self.ports.values():
             with suppress(Exception):  # A history that breaks a port here has been reported already.
                 port.disconnect()
 
@@ -221,14 +226,18 @@ class Actor:
         event: EventName = step["event"]
         actions: list[Step] = step.get("actions", [])
 
+        def wanted(message: Any, label: str) -> list[Step]:
+            here = label != STRANGER
+            return [action for action in actions if here and ("only" not in action or action["only"] == message)]
+
         def listen(*args: Any) -> None:
             message, port, label = self._log_call(event, step["listener"], args)
-            for action in actions if label != STRANGER else ():
+            for action in wanted(message, label):
                 self._act(action, message, port, label)
 
         async def listen_and_wait(*args: Any) -> None:
             message, port, label = self._log_call(event, step["listener"], args)
-            for action in actions if label != STRANGER else ():
+            for action in wanted(message, label):
                 if action["do"] == "hold":
                     await self._gates[label].wait()
                 elif action["do"] != "stay":

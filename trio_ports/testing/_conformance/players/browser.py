@@ -11,6 +11,7 @@ import trio
 from ..history.moves import EXTENSIONS, NOBODY, Move
 from .actors import Actor
 from .in_process import InProcessPlayer
+from .owner import Owner
 
 _SITE: Final = "https://example.org"
 
@@ -20,8 +21,8 @@ class BrowserPlayer(InProcessPlayer):
 
     actor_type: ClassVar[type[Actor]] = Actor
 
-    def __init__(self, nursery: trio.Nursery, browser: Any, extensions: tuple[str, ...]) -> None:
-        super().__init__(nursery)
+    def __init__(self, nursery: trio.Nursery, browser: Any, owner: Owner, extensions: tuple[str, ...]) -> None:
+        super().__init__(nursery, owner)
         self.browser = browser
         self.extensions: dict[str, Any] = {
             name: self.install(name, others=name != extensions[0]) for name in extensions
@@ -144,6 +145,8 @@ async def open_browser_player(
         maker: opens the browser: `open_browser`, or a function that calls it with arguments.
         extensions: the extensions to install; all but the first let web pages connect.
     """
-    async with maker() as browser, trio.open_nursery() as nursery:
-        yield BrowserPlayer(nursery, browser, extensions)
+    async with trio.open_nursery() as nursery:
+        owner = Owner(maker)
+        yield BrowserPlayer(nursery, await nursery.start(owner.run), owner, extensions)
+        await owner.finish()
         nursery.cancel_scope.cancel()

@@ -12,6 +12,7 @@ import trio
 from ...._ports.body import Body
 from .actors import Actor
 from .in_process import InProcessPlayer
+from .owner import Owner
 
 Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
@@ -27,8 +28,17 @@ PORT_MEMBERS: Final = (
 class PortPlayer(InProcessPlayer):
     """Plays with the ends of one connection: see `open_port_player`."""
 
-    def __init__(self, nursery: trio.Nursery, ends: Iterable[Any], *, outside_trio: bool = False) -> None:
-        super().__init__(nursery, outside_trio=outside_trio)
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        ends: Iterable[Any],
+        owner: Owner,
+        *,
+        outside_trio: bool = False,
+        owns_nursery: bool = False,
+    ) -> None:
+        super().__init__(nursery, owner, outside_trio=outside_trio)
+        self.owns_nursery = owns_nursery
         for number, port in enumerate(ends):
             name = ("opener", "receiver")[number] if number < 2 else f"receiver{number}"
             actor = self.contexts[name] = Actor(self, name)
@@ -43,12 +53,15 @@ async def open_port_player(maker: Maker, *, outside_trio: bool = False) -> Async
         maker: opens the connection, as for `check_port`.
         outside_trio: something outside this Trio run carries the messages: a socket, a pipe, another process.
     """
-    async with open_ends(maker) as ends, trio.open_nursery() as nursery:
-        player = PortPlayer(nursery, ends, outside_trio=outside_trio)
+    async with trio.open_nursery() as nursery:
+        owner = Owner(lambda: open_ends(maker))
+        ends = await nursery.start(owner.run)
+        player = PortPlayer(nursery, ends, owner, outside_trio=outside_trio, owns_nursery=_wants_nursery(maker))
         yield player
         # Otherwise whatever carries the messages would wait for a listener that holds, or for one end after the other.
         for actor in player.contexts.values():
             actor.disconnect_all()
+        await owner.finish()
         nursery.cancel_scope.cancel()
 
 

@@ -14,6 +14,7 @@ from ..history.moves import Move
 from ..model import Glance, Witness
 from .actors import Actor, Stage
 from .notation import ScriptedError, cause_of, make_message, show_message, word_for
+from .owner import Owner
 
 PATIENCE_SECONDS: Final = 3.0
 """How long another process may take for what a history waits for; the log shows what came until then."""
@@ -43,7 +44,7 @@ class BlockTask:
                         await self._leave_nursery()
                     if self._how == "end":
                         block.disconnect()
-                        block.post_message("too late")
+                        block.post_message(0)
                 self.outcome = "return"
             except ScriptedError:
                 self.outcome = "crash"
@@ -109,8 +110,11 @@ class CallTask:
 class InProcessPlayer(Stage):
     """A player whose ports are objects of this process; see `open_port_player` for ``outside_trio``."""
 
-    def __init__(self, nursery: trio.Nursery, *, outside_trio: bool = False) -> None:
+    def __init__(self, nursery: trio.Nursery, owner: Owner, *, outside_trio: bool = False) -> None:
         super().__init__(nursery)
+        self._owner = owner
+        self.owns_nursery = False
+        """The ends belong to a nursery, and not to something else that ends with the maker."""
         self.outside_trio = outside_trio
         self.contexts: dict[str, Actor] = {}
         self.calls: dict[str, CallTask] = {}
@@ -196,6 +200,15 @@ class InProcessPlayer(Stage):
         actor = self.contexts[move["at"]]
         block = self._blocks[move["at"], move["port"]] = BlockTask()
         self.nursery.start_soon(block.run, actor.context if move["port"] is None else actor.ports[move["port"]])
+
+    async def _play_finish(self, move: Move) -> None:
+        for actor in self.contexts.values() if move["how"] == "return" else ():
+            actor.release_all()
+        await self._owner.finish(cancelled=move["how"] == "cancel")
+
+    def has_left(self, at: str, port: str) -> bool:
+        """Return whether a block was left by itself, and not by a move."""
+        return bool(self._blocks[at, port].outcome)
 
     async def _play_leave(self, move: Move) -> None:
         block = self._blocks.pop((move["at"], move["port"]))

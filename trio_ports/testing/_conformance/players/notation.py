@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import trio
 
-from ...._protocol.dialects import NO_RECEIVER_TEXT
 from ...._protocol.errors import MessageTooLargeError
+from ..history.moves import LONG
 from ..model.dialects import is_list, is_object, is_special
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
@@ -24,14 +24,14 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TypeError, "not-json"),
     (ValueError, "not-json"),
 )
+NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
+"""Rule 6, written down a second time: the package may be wrong."""
 GONE: Final = "gone"
 """The result of a step in a context that has ended."""
 STRANGER: Final = "?"
 """The label of a port object that the context has never seen."""
 LAST_ERROR: Final = "last_error too"
 """Written before an error that both ``port.error`` and ``runtime.last_error`` show."""
-LONG: Final = 64
-"""A text of at least so many x is written as its length."""
 _SECRET: Final = "the other side must not read this"
 
 
@@ -85,4 +85,6 @@ def show_message(value: Any) -> Any:
     """Return a received message as it is written down."""
     if isinstance(value, str) and len(value) >= LONG and value.count("x") == len(value):
         return {"$": "long", "length": len(value)}
-    return value
+    if is_list(value):
+        return [show_message(item) for item in value]
+    return {key: show_message(item) for key, item in value.items()} if is_object(value) else value

@@ -13,7 +13,20 @@ from dataclasses import replace
 
 from ..history.generate import FILLED, Scope
 from ..model import DIALECT_RULES, DialectRules
-from . import contexts, disconnecting, handling, limits, listening, posting, racing, reading, receivers, routing
+from . import (
+    bursts,
+    contexts,
+    disconnecting,
+    handling,
+    kinds,
+    limits,
+    listening,
+    posting,
+    racing,
+    reading,
+    receivers,
+    routing,
+)
 from .story import Story
 
 __all__ = ["Story", "all_stories", "browser_stories", "port_stories"]
@@ -56,6 +69,8 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
         yield "receivers", receivers.tell_receivers()
         if bounded:
             yield "receivers", receivers.tell_slow_receivers(int(rules.bound))
+        if scope.supports_async_with:
+            yield "receivers", receivers.tell_last_receivers()
     yield "posting", posting.tell_messages()
     yield "listening", listening.tell_kept()
     yield "posting", posting.tell_kept()
@@ -71,10 +86,10 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
     yield "reading", reading.tell_bursts(burst)
     if bounded:
         yield "limits", limits.tell_bounds(int(rules.bound))
-    yield "racing", racing.tell_cancelled_sends()
+    yield "racing", racing.tell_cancelled_sends(rules.bound)
     yield "racing", racing.tell_cancelled_reads()
     yield "racing", racing.tell_disconnects()
-    if bounded:
+    if bounded and scope.receivers == 1:
         yield "racing", racing.tell_cancelled_full_sends(int(rules.bound))
     yield "limits", limits.tell_sizes(rules)
     yield "disconnecting", disconnecting.tell_sending_late()
@@ -83,9 +98,12 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
         yield "listening", listening.tell_raising()
     elif scope.supports_async_with:
         yield "listening", listening.tell_failing()
+    yield "kinds", kinds.tell_kinds()
+    yield "bursts", bursts.tell_borders(rules.bound, logs=scope.listeners_raise)
     yield "handling", handling.tell_listeners()
     if scope.supports_async_with:
         yield "handling", handling.tell_blocks()
+    yield "disconnecting", disconnecting.tell_scopes(int(rules.bound) if bounded else 0)
 
 
 def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:

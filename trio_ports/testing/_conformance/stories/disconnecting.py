@@ -9,6 +9,8 @@ from ..history.moves import (
     by,
     disconnect,
     enter,
+    fill,
+    finish,
     leave,
     post,
     release,
@@ -19,7 +21,7 @@ from ..history.moves import (
     start_wait,
     turn,
 )
-from .story import END, HOLDS, HOW, Story, both_ways, hears
+from .story import END, HOLDS, HOW, OPENER, RECEIVER, Story, both_ways, hears
 
 NO_END = remove_listener("on_disconnect", "end")
 LEFT = {
@@ -103,3 +105,36 @@ def tell_blocks(here: str, there: str) -> Iterator[Story]:
     yield Story(20, "A block that ends after the other side's disconnect changes nothing.", history)
     history = [enter(here), turn(there, post(1), disconnect()), leave(here), start_receive("a", here)]
     yield Story(20, "What was kept in a block is gone when the block ends.", history)
+    for how, sentence in (
+        ("group", "A crash in a nursery inside a block is a crash."),
+        ("mixed", "A crash while the block is cancelled is a crash."),
+        ("cancelled group", "A block that is cancelled while it has a nursery disconnects in good order."),
+    ):
+        history = [*hears(there), enter(here), leave(here, how)]
+        yield Story(20, sentence, [*history, start_receive("own", here)])
+    for how in HOW:
+        waiting = [start_next("next", there), start_wait("wait", there)]
+        sentence = f"{LEFT[how]}, and async for, which waits on the other side, ends in the matching way."
+        yield Story(25, sentence, [*waiting, enter(here), leave(here, how)])
+        reading = [start_receive("read", there), enter(here), leave(here, how), start_next("next", there)]
+        yield Story(25, f"{LEFT[how]}, and each later step of async for ends in the same way.", reading)
+
+
+def tell_scopes(bound: int) -> Iterator[Story]:
+    """Rule 20, for the scope that owns both ends."""
+    both = [*hears(OPENER), *hears(RECEIVER)]
+    for how, words in (("cancel", "is cancelled"), ("return", "ends")):
+        last = finish(how)
+        sentence = f"When the scope that owns both ends {words}, each is over and one of them is told."
+        yield Story(20, sentence, [*both, last])
+        yield Story(20, f"When the scope of ends that were never used {words}, each is over.", [last])
+        waits = [start_receive("read", OPENER), start_wait("wait", OPENER), start_next("next", RECEIVER)]
+        sentence = f"When the scope that owns both ends {words}, tasks that wait in them do not wait any more."
+        yield Story(20, sentence, [*waits, last])
+        history = [*both, turn(OPENER, post(1), post(2)), turn(RECEIVER, disconnect()), last]
+        yield Story(20, f"When the scope of ends that were over before {words}, nothing more happens.", history)
+        if bound:
+            full = [turn(OPENER, fill(0, bound)), start_send("send", OPENER, "sent"), turn(OPENER, END)]
+            yield Story(
+                20, f"When the scope {words}, a task that waits for room does not wait any more.", [*full, last]
+            )

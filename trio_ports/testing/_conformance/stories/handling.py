@@ -9,9 +9,9 @@ from .contexts import CONNECTS, TAB
 from .routing import opened
 from .story import END, ONE, OPENER, RECEIVER, Story, both_ways, hears
 
-LATE = post_or_raise("too late")
+LATE = post_or_raise(0)
 INSISTS = add_listener("on_message", "insists", disconnect(None), LATE)
-ANSWERS = add_listener("on_message", "answers", post_or_raise("answer"))
+ANSWERS = add_listener("on_message", "answers", post_or_raise(1))
 
 
 @both_ways

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any, Final
 
-from ..history.moves import add_listener, cancel, disconnect, fill, post, release, start_receive, start_send, turn
+from ..history.moves import (
+    add_listener,
+    cancel,
+    disconnect,
+    fill,
+    long_text,
+    post,
+    release,
+    start_receive,
+    start_send,
+    turn,
+)
 from ..model import MIB, DialectRules
 from .story import HOLDS, ONE, OPENER, RECEIVER, Story, both_ways, hears
+
+LENGTHS: Final = (100, 300, 5_000, 70_000)
+"""How large messages are that must be refused for another reason."""
+LEAST: Final = 60
+"""A limit that leaves room for something unusual."""
 
 
 @both_ways
@@ -52,14 +69,48 @@ def tell_sizes(rules: DialectRules) -> Iterator[Story]:
 @both_ways
 def _tell_of_limit(here: str, there: str, limit: int) -> Iterator[Story]:
     small = limit <= MIB
-    over = {"$": "long", "length": limit - 1}
+    over = long_text(limit - 1)
     history = [*hears(there), turn(here, post(over)), turn(here, post("after"))]
     yield Story(16, "A message of one byte too much is refused where it is posted, and the next one arrives.", history)
     history = [*hears(there), start_send("send", here, over), turn(here, post("after"))]
     yield Story(16, "send refuses a message of one byte too much.", history)
     if small or here == OPENER:
-        exact = {"$": "long", "length": limit - 2}
+        exact = long_text(limit - 2)
         yield Story(16, "A message of exactly the limit arrives.", [*hears(there), turn(here, post(exact))])
     if small:
         history = [*hears(there), turn(here, post("\u00e9" * (limit // 2)), post("after"))]
         yield Story(16, "The limit counts bytes and not letters.", history)
+    if small and limit >= LEAST:
+        yield from _tell_of_unusual(here, there, limit)
+    yield from _tell_of_forbidden(here, there, limit)
+
+
+def _tell_of_unusual(here: str, there: str, limit: int) -> Iterator[Story]:
+    """Rule 16, for messages with something in them that is encoded in another way."""
+    for inner, what, size in (
+        ("\ud800", "a lone surrogate", 8),
+        ({"$": "NaN"}, "NaN, which is null", 4),
+        ({"a": [None, 0.5]}, "lists and objects", 16),
+        ('\n"\\', "letters with an escape", 8),
+        ("\u20ac", "a letter of three bytes", 5),
+    ):
+        fits = [inner, {"$": "long", "length": limit - size - 5}]
+        over = [inner, {"$": "long", "length": limit - size - 4}]
+        sentence = (
+            f"Of large messages with {what}, one of exactly the limit arrives, and one with a byte more is refused."
+        )
+        yield Story(16, sentence, [*hears(there), turn(here, post(fits), post(over), post("after"))])
+
+
+def _tell_of_forbidden(here: str, there: str, limit: int) -> Iterator[Story]:
+    """Rule 12, for large messages."""
+    for length in [length for length in LENGTHS if length + LEAST <= limit]:
+        for inner in ({"$": "bytes"}, {"$": "bytes", "length": 300}, {"$": "function"}):
+            message = [{"$": "long", "length": length}, {"a": inner}]
+            sentence = f"Of messages with {length} letters, one with {_name(inner)} in it is refused."
+            posts = turn(here, post(message), post([{"$": "long", "length": length}]))
+            yield Story(12, sentence, [*hears(there), posts])
+
+
+def _name(special: dict[str, Any]) -> str:
+    return "many bytes" if "length" in special else str(special["$"])

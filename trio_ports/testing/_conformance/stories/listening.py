@@ -93,3 +93,5 @@ def tell_failing(here: str, there: str) -> Iterator[Story]:
     fails = [turn(there, RAISES, ONE), enter(there), turn(here, hear(), post(1), post(2))]
     sentence = "What a listener raises leaves through its port's block, and the other side's end has an error."
     yield Story(31, sentence, [*fails, leave(there), start_receive("a", there)])
+    fails = [turn(there, add_listener("on_disconnect", "raises", throw())), enter(there), turn(here, disconnect())]
+    yield Story(31, "What a listener of on_disconnect raises leaves through its port's block.", [*fails, leave(there)])

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from ..history.moves import (
     Step,
     add_listener,
+    by,
     cancel,
     disconnect,
     enter,
     fill,
     hear,
     leave,
+    pass_turns,
     post,
+    race,
     release,
     start_receive,
     start_send,
+    start_wait,
     turn,
 )
 from .story import END, HOLDS, HOW, ONE, OPENER, RECEIVER, SECOND, Story
@@ -65,6 +69,7 @@ def tell_slow_receivers(bound: int) -> Iterator[Story]:
     history = [*reads, turn(OPENER, *full), turn(OPENER, post("over")), start_receive("b", RECEIVER)]
     yield Story(17, "A receiver that reads now and then holds the opener back as a slow listener does.", history)
     yield from _tell_of_both_full(full)
+    yield from _tell_of_leaving_while_full(full)
 
 
 def _tell_of_both_full(full: list[Step]) -> Iterator[Story]:
@@ -81,3 +86,42 @@ def _tell_of_both_full(full: list[Step]) -> Iterator[Story]:
     yield Story(17, sentence, [*asked, cancel("sent")])
     sentence = "A listener that waits behind another receiver's send goes on when that receiver disconnects."
     yield Story(26, sentence, [*asked, turn(SECOND, disconnect())])
+
+
+def _tell_of_leaving_while_full(full: list[Step]) -> Iterator[Story]:
+    """A receiver leaves while the opener's sends wait for room at another one, or at this one."""
+    waits = [start_send(name, OPENER, name) for name in ("first", "second")]
+    for slow, other in ((RECEIVER, SECOND), (SECOND, RECEIVER)):
+        held = [turn(OPENER, END), turn(slow, HOLDS), turn(OPENER, post("held")), turn(OPENER, *full)]
+        history = [*held, *waits, turn(other, disconnect()), release(slow)]
+        sentence = "When a receiver leaves that never listened, sends go on waiting for the other one, which is full."
+        yield Story(17, sentence, history)
+        history = [turn(other, ONE), *held, *waits, turn(other, disconnect()), release(slow)]
+        sentence = "When a receiver leaves that had room, sends go on waiting for the other one, which is full."
+        yield Story(17, sentence, history)
+        history = [*held, *waits, turn(slow, disconnect()), turn(other, ONE)]
+        yield Story(17, "When a full receiver leaves, sends go on to one that has not listened yet.", history)
+        history = [turn(other, ONE), *held, *waits, turn(other, disconnect()), turn(slow, disconnect())]
+        yield Story(23, "When the last receiver leaves after others, sends that wait are refused.", history)
+        history = [turn(other, ONE), *held, *waits, turn(OPENER, disconnect()), release(slow)]
+        yield Story(
+            23, "When the opener leaves, its sends that wait are refused, and all get what was posted.", history
+        )
+        for turns in (1, 2):
+            cut = race(OPENER, by(slow, disconnect()), pass_turns(turns), cancel("first"))
+            history = [turn(other, ONE), *held, *waits, cut, turn(OPENER, post("after"))]
+            sentence = "A send that is cancelled just after a full receiver left was sent or was not."
+            yield Story(17, f"{sentence[:-1]}: {turns} turns after.", history)
+
+
+def tell_last_receivers() -> Iterator[Story]:
+    """Rules 20, 25 and 26: the opener learns how the last one left."""
+    for first, last in ((RECEIVER, SECOND), (SECOND, RECEIVER)):
+        for how in HOW:
+            reads = [start_receive("read", OPENER), start_wait("wait", OPENER)]
+            history = [*reads, enter(last), turn(first, disconnect()), turn(last, post(1)), leave(last, how)]
+            sentence = f"When the last receiver's block is left by {how}, the opener's end is that one's."
+            yield Story(20, sentence, [*history, start_receive("more", OPENER)])
+            history = [*ALL_HEAR, enter(first), leave(first, how), turn(OPENER, post(1)), turn(last, disconnect())]
+            sentence = f"When the first receiver's block is left by {how}, the opener's end is still the last one's."
+            yield Story(26, sentence, history)
