@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     )
     from ._conformance.check import Report, check_browser, check_port
     from ._conformance.compare.difference import Difference
+    from ._conformance.findings import RuleBrokenError
     from ._conformance.history import moves
     from ._conformance.history.generate import Scope, histories
     from ._conformance.history.moves import History, Move, describe_history
     from ._conformance.options import Limits
-    from ._conformance.play import RuleBrokenError
     from ._conformance.players.browser import BrowserPlayer, open_browser_player
     from ._conformance.players.ends import PortPlayer, open_port_player
     from ._conformance.players.player import Player
@@ -60,7 +60,7 @@ else:
             ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
             ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
             "._conformance.options": ("Limits",),
-            "._conformance.play": ("RuleBrokenError",),
+            "._conformance.findings": ("RuleBrokenError",),
             "._conformance.players.browser": ("BrowserPlayer", "open_browser_player"),
         },
     )

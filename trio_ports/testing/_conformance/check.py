@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, final
 
 import attrs
 import trio
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as seed_hypothesis
 
-from .history.generate import histories
+from .findings import Findings
+from .history.generate import histories as random_histories
 from .history.moves import History
 from .options import DialectName, Limits, ListenerErrors, Options
-from .play import Subject, make_browser_subject, make_port_subject, play, quiet, shorten
+from .play import Subject, make_browser_subject, make_port_subject, play, quiet
 from .players.ends import Maker, open_ends
+from .rules import RULES
 from .stories import Story, browser_stories, port_stories
 
 HEALTH_CHECKS: Final[list[HealthCheck]] = list(HealthCheck)  # pyright: ignore[reportAssignmentType] - It is an Enum.
@@ -30,6 +33,27 @@ class Report:
     """How many histories were played, stories included."""
 
 
+@final
+@attrs.frozen
+class Plays:
+    """What a check plays; `check_port` describes the fields."""
+
+    histories: Sequence[History]
+    rules: Collection[int] | None = attrs.field()
+    stories: bool
+    examples: int
+    max_moves: int
+    seed: int | None
+    seconds: float
+    on_progress: Callable[[int, int], object]
+
+    @rules.validator
+    def _check_rules(self, _: object, rules: Collection[int] | None) -> None:
+        unknown = sorted(set(rules or ()) - set(RULES))
+        if unknown:
+            raise ValueError(f"there is no rule {', '.join(map(str, unknown))}: the page of the rules has the numbers")
+
+
 def check_port(
     maker: Maker,
     *,
@@ -41,8 +65,13 @@ def check_port(
     listener_errors: ListenerErrors | None = None,
     over_a_wire: bool = False,
     outside_trio: bool = False,
+    histories: Sequence[History] = (),
+    rules: Collection[int] | None = None,
+    stories: bool = True,
     examples: int = 100,
     max_moves: int = 50,
+    seed: int | None = None,
+    seconds: float = 20.0,
     on_progress: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> Report:
     """Check that the ends of a connection obey the rules of ports.
@@ -58,7 +87,8 @@ def check_port(
         def test_pair():
             check_port(make)
 
-    It plays a few stories for every rule, then random histories, and compares what happens with a model.
+    It plays a few stories for every rule, then random histories, and compares what happens with a model. If a rule is
+    broken it goes on, so that the error names every broken rule.
 
     Args:
         maker: opens a connection and gives its ends, the opener's first. It is a function without arguments, or of a
@@ -73,12 +103,18 @@ def check_port(
             went, and learns that it went only after all its messages were taken.
         outside_trio: something outside this Trio run carries the messages: a pipe, a socket, another process. Then
             there is a wire, and the check waits for what should happen.
-        examples: how many random histories.
+        histories: play these too, and first: what a report asks you to play again.
+        rules: the numbers of the rules to check; all unless given.
+        stories: play the stories.
+        examples: how many random histories. They are played if no story has failed.
         max_moves: how long they may be.
+        seed: makes the random histories the same each time. The order in which Trio runs tasks stays random.
+        seconds: how long the check goes on after it has found a broken rule, to find others and to shorten histories.
         on_progress: called with how many histories were played, and how many there will be.
 
     Raises:
-        RuleBrokenError: with the rule's number and sentence, and the shortest history found in which it is broken.
+        RuleBrokenError: with the rule's number and sentence, and the shortest history found in which it is broken;
+            ``others`` has the errors for the other rules that are broken.
         RuntimeError: inside Trio.
     """
     _require_no_trio("check_port")
@@ -93,8 +129,8 @@ def check_port(
         outside_trio=outside_trio,
     )
     subject = make_port_subject(maker, trio.run(_count_receivers, maker), options)
-    stories = list(port_stories(subject.rules, subject.scope))
-    return _check(subject, stories, examples, max_moves, on_progress)
+    plays = Plays(histories, rules, stories, examples, max_moves, seed, seconds, on_progress)
+    return _check(subject, port_stories(subject.rules, subject.scope), plays)
 
 
 def check_browser(
@@ -103,8 +139,13 @@ def check_browser(
     dialect: DialectName = "trio",
     limits: Limits = Limits(),
     listener_errors: ListenerErrors | None = None,
+    histories: Sequence[History] = (),
+    rules: Collection[int] | None = None,
+    stories: bool = True,
     examples: int = 100,
     max_moves: int = 50,
+    seed: int | None = None,
+    seconds: float = 20.0,
     on_progress: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> Report:
     """Check that a browser lets contexts reach each other as the rules say, and that their ports obey the rules.
@@ -114,8 +155,13 @@ def check_browser(
         dialect: the browser's dialect.
         limits: of its connections.
         listener_errors: what becomes of a listener's exception; as in the dialect unless given.
-        examples: how many random histories.
+        histories: play these too, and first: what a report asks you to play again.
+        rules: the numbers of the rules to check; all unless given.
+        stories: play the stories.
+        examples: how many random histories. They are played if no story has failed.
         max_moves: how long they may be.
+        seed: makes the random histories the same each time. The order in which Trio runs tasks stays random.
+        seconds: how long the check goes on after it has found a broken rule, to find others and to shorten histories.
         on_progress: called with how many histories were played, and how many there will be.
 
     Raises:
@@ -125,7 +171,8 @@ def check_browser(
     _require_no_trio("check_browser")
     options = Options(dialect=dialect, limits=limits, listener_errors=listener_errors)
     subject = make_browser_subject(maker, options)
-    return _check(subject, list(browser_stories(subject.scope)), examples, max_moves, on_progress)
+    plays = Plays(histories, rules, stories, examples, max_moves, seed, seconds, on_progress)
+    return _check(subject, browser_stories(subject.scope), plays)
 
 
 def _require_no_trio(what: str) -> None:
@@ -138,37 +185,42 @@ async def _count_receivers(maker: Maker) -> int:
         return len(ends) - 1
 
 
-def _check(
-    subject: Subject, stories: list[Story], examples: int, max_moves: int, on_progress: Callable[[int, int], object]
-) -> Report:
+def _check(subject: Subject, stories: Iterable[Story], plays: Plays) -> Report:
+    chosen = [story for story in stories if plays.stories and (plays.rules is None or story.rule in plays.rules)]
+    total = len(chosen) + len(plays.histories) + plays.examples
+    findings = Findings(subject, plays.seconds, plays.rules)
     done = 0
-    total = len(stories) + examples
 
-    def require_agreement(history: History, rule: int | None = None) -> None:
+    def play_one(history: History, rule: int | None = None) -> None:
         nonlocal done
-        played = play(subject, history)
-        if played.difference is not None:
-            raise shorten(subject, played, rule)
-        done += 1
-        on_progress(min(done, total), total)
+        if not findings.are_complete:
+            findings.note(play(subject, history), rule)
+            done += 1
+            plays.on_progress(min(done, total), total)
 
     with quiet():
-        for story in stories:
-            require_agreement(story.history, story.rule)
-        if examples:
+        for history in plays.histories:
+            play_one(history)
+        for story in chosen:
+            play_one(story.history, story.rule)
+        if plays.examples and not findings:  # Whatever breaks a story would break most random histories too.
+            _play_random(subject, plays, play_one)
+        if findings:
+            raise findings.make_error()
+    return Report(tuple(sorted({story.rule for story in chosen})), done)
 
-            @settings(
-                max_examples=examples,
-                deadline=None,
-                database=None,
-                phases=[Phase.generate],
-                suppress_health_check=HEALTH_CHECKS,
-                verbosity=Verbosity.quiet,
-                report_multiple_bugs=False,
-            )
-            @given(histories(rules=subject.rules, scope=subject.scope, max_moves=max_moves))
-            def play_random(history: History) -> None:
-                require_agreement(history)
 
-            play_random()
-    return Report(tuple(sorted({story.rule for story in stories})), done)
+def _play_random(subject: Subject, plays: Plays, play_one: Callable[[History], None]) -> None:
+    @settings(
+        max_examples=plays.examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=HEALTH_CHECKS,
+        verbosity=Verbosity.quiet,
+    )
+    @given(random_histories(rules=subject.rules, scope=subject.scope, max_moves=plays.max_moves))
+    def play_each(history: History) -> None:
+        play_one(history)
+
+    (play_each if plays.seed is None else seed_hypothesis(plays.seed)(play_each))()

@@ -10,26 +10,28 @@ from typing import Any, Final, final
 
 import attrs
 import trio
+import trio.testing
 
-from .compare.blame import rule_of
 from .compare.compare import Comparison
 from .compare.difference import Difference
 from .compare.hints import hint_of
-from .compare.show import draw_logs
 from .history.generate import Scope
-from .history.moves import EXTENSIONS, History, Move, describe_history
-from .history.shrink import shrink
+from .history.moves import EXTENSIONS, History, Move
+from .history.shrink import SECONDS, shrink
 from .model import DialectRules, Model
 from .options import Options
 from .players.browser import open_browser_player
 from .players.ends import Maker, open_port_player
 from .players.in_process import InProcessPlayer
 from .players.player import Record
-from .rules import RULES
 
 REST_SECONDS: Final = 60.0
 """How long a history may take before it counts as endless. A message of 64 MiB takes seconds on a busy machine."""
 SECONDS_PER_MOVE: Final = 1.0
+TURNS_PER_MOVE: Final = 200_000
+"""How many turns of the scheduler a move may take before it counts as endless: about two seconds."""
+IDLE_SECONDS: Final = 1.0
+"""How long all tasks wait, while something is opened or closed, before they count as waiting for ever."""
 ARRIVAL_SECONDS: Final = 30.0
 """How long messages may be under way outside this Trio run. On a busy machine a process takes seconds to start."""
 
@@ -73,32 +75,6 @@ def make_browser_subject(maker: Callable[[], Any], options: Options) -> Subject:
 
 
 @final
-class RuleBrokenError(AssertionError):
-    """The ports under test break a rule.
-
-    Args:
-        rule: the rule's number.
-        history: the shortest one found in which it is broken.
-        difference: what should have happened at its end, and what did.
-        logs: the calls of the listeners of each context.
-        hint: how to call the check, if this looks like a false alarm; empty otherwise.
-    """
-
-    def __init__(
-        self, rule: int, history: History, difference: Difference, logs: dict[str, list[Record]], hint: str = ""
-    ) -> None:
-        parts = [str(RULES[rule]), describe_history(history), str(difference), draw_logs(logs)]
-        if hint:
-            parts.append(f"Hint: {hint}")
-        super().__init__("\n\n".join(parts))
-        self.rule = rule
-        self.sentence: str = RULES[rule].sentence
-        self.history = history
-        self.difference = difference
-        self.hint = hint
-
-
-@final
 @attrs.define
 class Played:
     """A history that was played."""
@@ -111,35 +87,65 @@ class Played:
     hint: str = ""
 
 
+@final
+class Turns(trio.abc.Instrument):
+    """Counts the turns of the scheduler, and ends a history in which tasks run on for ever."""
+
+    def __init__(self) -> None:
+        self.patience: trio.CancelScope = trio.CancelScope()
+        self._number = 0
+
+    def begin_move(self) -> None:
+        """Count from the beginning."""
+        self._number = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Count one more."""
+        del timeout
+        self._number += 1
+        if self._number == TURNS_PER_MOVE:
+            self.patience.cancel()
+
+
 def play(subject: Subject, history: History) -> Played:
     """Play a history, leaving out the moves that make no sense."""
-    return trio.run(_play, subject, history)
+    turns = Turns()
+    # Where everything is in this Trio run, tasks that all wait for a second wait for ever.
+    clock = None if subject.outside_trio else trio.testing.MockClock(autojump_threshold=IDLE_SECONDS)
+    instruments = [] if subject.outside_trio else [turns]
+    return trio.run(_play, subject, history, turns, clock=clock, instruments=instruments)
 
 
-async def _play(subject: Subject, history: History) -> Played:
+async def _play(subject: Subject, history: History, turns: Turns) -> Played:
     played = Played([])
     expected, found = "that it stays open", "it was cancelled"
-    try:
-        async with subject.open_player() as player:
-            with trio.move_on_after(REST_SECONDS + SECONDS_PER_MOVE * len(history)) as patience:
-                await _play_moves(subject, player, history, played)
-            if patience.cancelled_caught:
-                played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on for ever")
-            played.logs = {name: actor.log for name, actor in player.contexts.items()}
-            expected = found = ""
-    except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
-        expected, found = "that nothing leaves it", repr(error)
-    if played.difference is None and found:
+    turns.patience.deadline = trio.current_time() + REST_SECONDS + SECONDS_PER_MOVE * len(history)
+    with turns.patience:
+        try:
+            async with subject.open_player() as player:
+                try:
+                    await _play_moves(subject, player, history, played, turns)
+                finally:
+                    played.logs = {name: actor.log for name, actor in player.contexts.items()}
+                found = ""
+        except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
+            expected, found = "that nothing leaves it", repr(error)
+    if played.difference is None and turns.patience.cancelled_caught:
+        played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on or waits for ever")
+    elif played.difference is None and found:
         played.difference = Difference("scope", "the maker's scope", expected, found)
     return played
 
 
-async def _play_moves(subject: Subject, player: InProcessPlayer, history: History, played: Played) -> None:
+async def _play_moves(
+    subject: Subject, player: InProcessPlayer, history: History, played: Played, turns: Turns
+) -> None:
     reference = subject.make_model()
     comparison = Comparison(reference, player)
     for move in history:
         if reference.may(move):
             played.history.append(move)
+            turns.begin_move()
             await player.play(move)
             reference.play(move, player.witness)
             played.difference = await _compare(subject, comparison, player, move)
@@ -161,8 +167,8 @@ async def _compare(subject: Subject, comparison: Comparison, player: InProcessPl
     return difference
 
 
-def shorten(subject: Subject, played: Played, story_rule: int | None = None) -> RuleBrokenError:
-    """Leave out of a history what is not needed to break the rule, and return the error for what is left."""
+def shorten(subject: Subject, played: Played, seconds: float = SECONDS) -> Played:
+    """Leave out of a history what is not needed to break the rule."""
     assert played.difference is not None
     kind = played.difference.kind
     best = played
@@ -175,9 +181,8 @@ def shorten(subject: Subject, played: Played, story_rule: int | None = None) -> 
         best = found
         return found.history
 
-    shrink(played.history, attempt)
-    difference = best.difference or played.difference
-    return RuleBrokenError(rule_of(difference, story_rule), best.history, difference, best.logs, best.hint)
+    shrink(played.history, attempt, seconds=seconds)
+    return best
 
 
 @contextlib.contextmanager

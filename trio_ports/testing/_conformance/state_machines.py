@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ..driver import Driver
-from .compare.blame import rule_of
 from .compare.compare import Comparison
 from .compare.difference import Difference
 from .compare.hints import hint_of
+from .findings import RuleBrokenError, make_error
 from .history.generate import FILLED, MoveGenerator, Scope
 from .history.moves import History, Move, describe_move
 from .model import Model
 from .options import DialectName, Limits, ListenerErrors, Options
-from .play import Played, RuleBrokenError, Subject, make_browser_subject, make_port_subject, quiet, shorten
+from .play import Played, Subject, make_browser_subject, make_port_subject, quiet, shorten
 from .players.ends import Maker
 from .players.in_process import InProcessPlayer
 
@@ -144,12 +144,12 @@ class PortStateMachine(RuleBasedStateMachine):
     def _broken(self, difference: Difference) -> RuleBrokenError:
         logs = {name: actor.log for name, actor in self.player.contexts.items()}
         hint = hint_of(difference, self.reference.rules, self.player)
+        played = Played(self.history, difference, logs, hint)
         running = settings.default
         if running is None or Phase.shrink in running.phases:
-            return RuleBrokenError(rule_of(difference), self.history, difference, logs, hint)
-        played = Played(self.history, difference, logs, hint)
+            return make_error(played)
         with ThreadPoolExecutor(1) as elsewhere:  # This thread has a Trio run of its own.
-            return elsewhere.submit(shorten, self.subject, played).result()
+            return make_error(elsewhere.submit(shorten, self.subject, played).result())
 
     @invariant()
     def the_end_comes_once_and_last(self) -> None:

@@ -10,7 +10,7 @@ import attrs
 from hypothesis import strategies as st
 
 from ...strategies import json_messages
-from ..model import DIALECT_RULES, Context, DialectRules, Model, Port
+from ..model import DIALECT_RULES, MIB, Context, DialectRules, Model, Port
 from . import moves
 from .moves import EXTENSIONS, NOBODY, History, Move, Step
 
@@ -51,7 +51,14 @@ _CONNECT_ACTIONS: Final[dict[str, list[Step]]] = {
     "raises": [moves.throw()],
 }
 
-_STEPS: Final = ("post", "post", "post", "listen", "listen", "end", "unlisten", "has", "disconnect")
+_STEPS: Final = (*["post"] * 8, *["listen"] * 4, "end", "end", "unlisten", "unlisten", "has", "disconnect")
+"""A history is about what happens while a connection is open, so it should stay open for long."""
+_LEAVING: Final = ("bye", "insists")
+"""Listeners that disconnect."""
+_REFUSING: Final = ("refuses", "insists")
+"""The same, of connections."""
+_KINDS: Final = ("function", "function", "function", "method", "awaitable", "partial", "object")
+_LENGTHS: Final = (100, 300, 5_000, 70_000)
 _VALUES: Final = json_messages(max_leaves=4)
 _SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
 
@@ -108,7 +115,7 @@ class MoveGenerator:
     def _kinds(self) -> list[str]:
         kinds = ["turn", "turn", "turn", "turn"]
         if self._scope.beyond_browsers:
-            kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill"]
+            kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill", "race"]
         if self._scope.browser:
             kinds += ["place", "place", "connect", "connect", "context", "listen"]
         return kinds
@@ -136,8 +143,16 @@ class MoveGenerator:
             return self._messages
         if kind < 10:
             return [self._messages, self._draw(_VALUES)]
-        special = kind == 11 and self._scope.beyond_browsers
-        return {"$": self._pick(_SPECIALS)} if special else self._draw(_VALUES)
+        if kind < 11 or not self._scope.beyond_browsers:
+            return self._draw(_VALUES)
+        special = {"$": self._pick(_SPECIALS)}
+        return self._pick([special, [self._long(), special], [self._messages, self._long()]])
+
+    def _long(self) -> Any:
+        """Return a long text: one that makes a message about as large as it may be, or one that is easy to carry."""
+        largest = self._model.rules.largest
+        near = [int(largest) - 12 + self._number(12)] if largest <= MIB else []
+        return moves.long_text(self._pick([*near, *_LENGTHS]))
 
     def _living(self) -> list[Context]:
         return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
@@ -173,7 +188,10 @@ class MoveGenerator:
         for number in range(1 + self._number(5)):
             port = first if number == 0 or self._flip() else self._port()
             assert port is not None
-            steps.append({**self._step(port, self._pick(steps_of)), "at": port.context.name})
+            do = self._pick(steps_of)
+            if do == "disconnect" and self._flip():
+                do = "post"
+            steps.append({**self._step(port, do), "at": port.context.name})
             if self._scope.beyond_browsers and steps[-1]["do"] == "post" and self._flip():
                 steps.append({**moves.change(), "at": port.context.name})
         return moves.turn(first.context.name, *steps)
@@ -186,15 +204,24 @@ class MoveGenerator:
             return moves.disconnect(label)
         if do == "end":
             name = self._pick(list(_END_ACTIONS))
-            return moves.add_listener("on_disconnect", name, *_END_ACTIONS[name], port=label)
+            return self._listener("on_disconnect", name, _END_ACTIONS[name], label)
         actions = self._message_actions(port)
         name = self._pick(list(actions))
         if do == "listen":
-            return moves.add_listener("on_message", name, *actions[name], port=label)
-        event, name = ("on_message", name) if self._flip() else ("on_disconnect", self._pick(list(_END_ACTIONS)))
+            if name in _LEAVING and self._number(4):
+                name = "one"
+            return self._listener("on_message", name, actions[name], label)
+        event, present = self._pick([("on_message", port.listeners), ("on_disconnect", port.enders)])
+        name = self._pick(present or [name])
         if do == "has":
             return moves.has_listener(event, name, port=label)  # type: ignore[arg-type]
         return moves.remove_listener(event, name, port=label)  # type: ignore[arg-type]
+
+    def _listener(self, event: moves.EventName, name: str, actions: list[Step], label: str) -> Step:
+        """Add a listener of some kind; the kind is part of its name."""
+        kind = self._pick(_KINDS) if self._scope.beyond_browsers else "function"
+        name = name if kind == "function" else f"{name}, {kind}"
+        return moves.add_listener(event, name, *actions, port=label, kind=kind)  # type: ignore[arg-type]
 
     def _message_actions(self, port: Port) -> dict[str, list[Step]]:
         actions = dict(_ACTIONS)
@@ -202,8 +229,10 @@ class MoveGenerator:
             del actions["holds"]
         if not self._scope.listeners_raise:
             del actions["raises"]
-        if port.out.waiting:  # Whether room comes first, or the message that makes it leave, is not ruled.
-            del actions["bye"], actions["insists"]
+        if any(direction.waiting for direction in port.connection.directions.values()):
+            # Whether room comes first, or the message that makes it leave, is not ruled.
+            for name in _LEAVING:
+                del actions[name]
         # Two that answer each other would never end, and several that answer at once have no order that is ruled.
         if port.side == "receiver" and not self._scope.browser and self._scope.receivers == 1:
             actions |= _ANSWERS
@@ -223,12 +252,39 @@ class MoveGenerator:
         return moves.turn(port.context.name, moves.fill(first, count, port.label), *more)
 
     def _choose_send(self) -> Move | None:
-        full = [
-            port for port in self._ports() if not port.out.has_room(1) and not {"bye", "insists"} & {*port.listeners}
-        ]
-        port = self._either(full)
-        name = self._new_name("s")
-        return moves.start_send(name, port.context.name, self._message(), port.label) if port else None
+        port = self._either([port for port in self._ports() if not port.out.has_room(1)])
+        if port is None or self._may_leave(port):
+            return None
+        return moves.start_send(self._new_name("s"), port.context.name, self._message(), port.label)
+
+    def _may_leave(self, port: Port) -> bool:
+        """Return whether a listener at either side of a connection may disconnect."""
+        ends = [other for other in self._model.ports if other.connection is port.connection]
+        return any(name.startswith(_LEAVING) for end in ends for name in end.listeners)
+
+    def _choose_race(self) -> Move | None:
+        """Cancel a call, or disconnect, while something else is on its way."""
+        port = self._either([port for port in self._ports() if port.state == "open"])
+        if port is None or port.state != "open" or self._may_leave(port):
+            return None
+        at, label = port.context.name, port.label
+        pause = [moves.pass_turns(1 + self._number(4))] if self._number(3) else []
+        blocked = {call: name for name, call in self._model.calls.items() if call.outcome == "blocked"}
+        peers = [peer for peer in self._model.ports if peer.connection is port.connection and peer.side != port.side]
+        calls = [name for call, name in blocked.items() if call.port in peers or call.port is port]
+        kind = self._pick(["send", "call", "call", "disconnect"])
+        posts = [moves.post(self._message(), label) for _ in range(1 + self._number(3))]
+        if kind == "send":
+            if any(peer.inbox.used + 1 >= self._model.rules.bound for peer in peers):
+                return None
+            name = self._new_name("s")
+            return moves.race(at, moves.start_send(name, at, self._messages, label), *pause, moves.cancel(name))
+        if kind == "call":
+            return moves.race(at, *posts, *pause, moves.cancel(self._pick(calls))) if calls else None
+        gone = self._pick([port, *peers])
+        if self._flip() or gone.state != "open" or gone.inside:
+            return None
+        return moves.race(at, *posts, *pause, moves.by(gone.context.name, moves.disconnect(gone.label)))
 
     def _choose_receive(self) -> Move | None:
         port = self._port()
@@ -253,7 +309,10 @@ class MoveGenerator:
         if port is None:
             return None
         if port.inside:
-            return moves.leave(port.context.name, self._pick(["return", "cancel", "crash", "end"]), port.label)
+            if self._number(3):
+                return None
+            hows: list[moves.Leaving] = ["return", "cancel", "crash", "end", "group", "mixed", "cancelled group"]
+            return moves.leave(port.context.name, self._pick(hows), port.label)
         return moves.enter(port.context.name, port.label)
 
     # In a browser -----------------------------------------------------------------------------------------------------
@@ -286,6 +345,11 @@ class MoveGenerator:
             return moves.turn(context.name, moves.remove_listener(event, name, port=None))  # type: ignore[arg-type]
         names = [name for name in _CONNECT_ACTIONS if self._scope.listeners_raise or name != "raises"]
         name = self._pick(["hears", "hears", *names])
+        # What those get that listen beside a context which refuses is not ruled, as it depends on who is first.
+        others = [other for other in self._living() if other is not context and other.extension == context.extension]
+        heard = [listener for other in others for listener in other.listeners.get(event, ())]
+        if (heard and name in _REFUSING) or set(heard) & {*_REFUSING}:
+            return None
         step = moves.add_listener(event, name, *_CONNECT_ACTIONS[name], port=None)  # type: ignore[arg-type]
         return moves.turn(context.name, step)
 
@@ -361,4 +425,6 @@ def histories(
         if chosen is not None:
             reference.play(chosen)
             history.append(chosen)
+    if scope.beyond_browsers and draw(st.booleans()):
+        history.append(moves.finish(draw(st.sampled_from(("return", "cancel")))))
     return history

@@ -391,3 +391,9 @@ def _write(message: Any) -> str:
     """Write a message; of a long one, only the beginning and its length."""
     text = json.dumps(message)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} letters)"
+
+
+def write_call(history: History, check: str) -> str:
+    """Write the call of a check that plays a history again, as Python code."""
+    moves = "".join(f"    {move!r},\n" for move in history)
+    return f"{check}(make, stories=False, examples=0, histories=[[\n{moves}]])"

@@ -19,7 +19,9 @@ MANY: Final = 20
 _SMALL: Final[tuple[Any, ...]] = (0, 1, None, "", [], {})
 
 
-def shrink(history: History, attempt: Callable[[History], History | None], *, tries: int = TRIES) -> History:
+def shrink(
+    history: History, attempt: Callable[[History], History | None], *, tries: int = TRIES, seconds: float = SECONDS
+) -> History:
     """Return the shortest history found that breaks the same rule.
 
     Args:
@@ -27,8 +29,9 @@ def shrink(history: History, attempt: Callable[[History], History | None], *, tr
         attempt: plays another history. It returns the part that was played, if that breaks the same rule, and None
             otherwise.
         tries: how many histories may be played.
+        seconds: how long that may take.
     """
-    tried = Tries(attempt, tries)
+    tried = Tries(attempt, tries, seconds)
     history = _thin(history, tried)
     for index in range(len(history)):
         if index < len(history) and len(history[index].get("steps", [])) > MANY:
@@ -40,10 +43,10 @@ def shrink(history: History, attempt: Callable[[History], History | None], *, tr
 class Tries:
     """Plays other histories, until so many were played or the time is up; after that it plays none."""
 
-    def __init__(self, attempt: Callable[[History], History | None], number: int) -> None:
+    def __init__(self, attempt: Callable[[History], History | None], number: int, seconds: float = SECONDS) -> None:
         self._attempt = attempt
         self._left = number
-        self._until = time.monotonic() + SECONDS
+        self._until = time.monotonic() + seconds
 
     @property
     def are_over(self) -> bool:

@@ -17,6 +17,8 @@ class Places:
         self.extensions: list[str] = []
         self.connectable: tuple[str, ...] = ()
         """The extensions that let web pages connect."""
+        self.tabs: set[str] = set()
+        """The tabs that are open, also those in which no context lives."""
         self.documents: dict[str, int] = {}
         """How many documents a frame has shown."""
         self.allows: dict[str, str] = {}
@@ -26,6 +28,7 @@ class Places:
         return move["tab"] not in self._places()
 
     def _play_open_tab(self, move: dict[str, Any]) -> None:
+        self.tabs.add(move["tab"])
         self._fill(move["tab"], move["tab"], web=move["web"])
 
     def _may_open_page(self, move: dict[str, Any]) -> bool:
@@ -34,6 +37,7 @@ class Places:
     def _play_open_page(self, move: dict[str, Any]) -> None:
         page, extension = move["page"], move["extension"]
         place = None if move["hidden"] else page
+        self.tabs.update(() if place is None else [place])
         # With its background closed, the first page in no tab is the new background.
         backgrounds = [c for c in self._living() if c.kind == "background" and c.extension == extension]
         kind: Any = "page" if backgrounds or place else "background"
@@ -60,6 +64,7 @@ class Places:
         return any(context.frame == move["frame"] for context in self._living())
 
     def _play_close(self, move: dict[str, Any]) -> None:
+        self.tabs.discard(move["frame"])
         self._shut(move["frame"])
 
     def _may_uninstall(self, move: dict[str, Any]) -> bool:
@@ -121,7 +126,7 @@ class Places:
             overrules = "nothing" if step["document"] is None else self.rules.document_overrules
             if overrules == "tab" and step["frame"] is not None:
                 overrules = "nothing"
-            there = any(context.tab == step["tab"] for context in self._living())
+            there = step["tab"] in self.tabs
             heard = [
                 context
                 for context in others
