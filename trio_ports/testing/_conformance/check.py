@@ -219,7 +219,7 @@ def _play_random(subject: Subject, plays: Plays, play_one: Callable[[History], N
         suppress_health_check=HEALTH_CHECKS,
         verbosity=Verbosity.quiet,
     )
-    @given(random_histories(rules=subject.rules, scope=subject.scope, max_moves=plays.max_moves))
+    @given(random_histories(rules=subject.rules, scope=subject.scope, max_moves=plays.max_moves, shrinks=False))
     def play_each(history: History) -> None:
         play_one(history)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, final
 
@@ -90,8 +91,15 @@ class Scope:
 class MoveGenerator:
     """Generates moves that make sense, after those that the reference has played."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], reference: Model, scope: Scope) -> None:
+    def __init__(
+        self,
+        draw: Callable[[st.SearchStrategy[Any]], Any],
+        reference: Model,
+        scope: Scope,
+        chance: random.Random | None = None,
+    ) -> None:
         self._draw = draw
+        self._chance = chance
         self._model = reference
         self._scope = scope
         self._messages = 0
@@ -127,7 +135,7 @@ class MoveGenerator:
         return self._pick(choices) if choices else None
 
     def _number(self, below: int) -> int:
-        return int(self._draw(_numbers(below)))
+        return int(self._draw(_numbers(below))) if self._chance is None else self._chance.randrange(below)
 
     def _flip(self) -> bool:
         return self._number(2) == 1
@@ -395,6 +403,7 @@ def histories(
     dialect: str = "trio",
     rules: DialectRules | None = None,
     scope: Scope | None = None,
+    shrinks: bool = True,
 ) -> History:
     """Generate histories in which every move makes sense.
 
@@ -406,6 +415,8 @@ def histories(
         dialect: whose rules say what makes sense.
         rules: these rules instead.
         scope: what may happen, instead of everything.
+        shrinks: Hypothesis makes each choice, so that it can shrink the history. Otherwise it makes one for all of
+            them, which is faster.
     """
     # Where a listener's exception is not logged, it would end the scope in which the history is played (rule 31).
     logs = dialect != "trio" if rules is None else rules.logs
@@ -416,7 +427,8 @@ def histories(
         if scope.browser
         else Model.of_ends(rules, scope.receivers, supports_async_with=scope.supports_async_with)
     )
-    generator = MoveGenerator(draw, reference, scope)
+    chance = None if shrinks else draw(st.randoms(use_true_random=True))
+    generator = MoveGenerator(draw, reference, scope, chance)
     history = generator.begin()
     for move in history:
         reference.play(move)
