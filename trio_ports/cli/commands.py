@@ -9,6 +9,7 @@ import click
 
 COMMANDS: Final = {
     "demo": "demo.command:demo",
+    "init": "init:init",
     "try": "try_browser:try_browser",
     "install": "install:install",
     "uninstall": "uninstall:uninstall",
