@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
 MEASURED = ROOT / ".nox" / "measured"
 WITH_BROWSERS = ("differential", "laboratory")
-DRIVERS = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py"
+DRIVERS = "*/trio_ports/_laboratory/*,*/trio_ports/cli/try_browser.py,*/trio_ports/cli/try_extension.py"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 OLDEST = (3, 11)
 

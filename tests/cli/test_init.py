@@ -107,7 +107,7 @@ def test_where_nothing_can_be_written(command: Command, here: Path) -> None:
     assert (result.exit_code, result.output) == (1, "Error: cannot write file: File exists\n")
 
 
-def test_its_tests_pass(child: Callable[..., "subprocess.CompletedProcess[str]"], here: Path) -> None:
+def test_its_tests_pass(child: Callable[..., subprocess.CompletedProcess[str]], here: Path) -> None:
     """As they stand, with pytest's plugin."""
     assert child("init", "notes").returncode == 0
     ran = subprocess.run(
@@ -123,7 +123,7 @@ def test_its_tests_pass(child: Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_it_can_be_installed_and_removed(
-    child: Callable[..., "subprocess.CompletedProcess[str]"], here: Path, tmp_path: Path
+    child: Callable[..., subprocess.CompletedProcess[str]], here: Path, tmp_path: Path
 ) -> None:
     """Its own program does that, for the browsers of the user; a home is afterwards as it was."""
     home = tmp_path / "home"

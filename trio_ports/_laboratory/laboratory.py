@@ -19,11 +19,10 @@ from typing import Any, Final, final
 import attrs
 import trio
 
-from .browsers.chromium import open_chromium
 from .browsers.errors import BrowserGoneError
 from .browsers.find import BrowserKind, find_browser
-from .browsers.firefox import open_firefox
-from .browsers.process import Browser, BrowserProcess, open_process
+from .browsers.openers import OPENERS
+from .browsers.process import Browser, open_process, watch
 from .contexts import WAIT_SECONDS, Context, Contexts, Frame
 from .extensions import EXTENSIONS, PlayerExtension, write_extension
 from .protocol import Result
@@ -32,7 +31,6 @@ from .server import Server
 QUIET_ROUNDS: Final = 2
 LEAVE_SECONDS: Final = 1.0
 """How long a page that the browser has left may take to say so; it takes some milliseconds."""
-OPENERS: Final = {"firefox": open_firefox, "chromium": open_chromium}
 
 
 @final
@@ -243,9 +241,3 @@ async def open_laboratory(
             yield Laboratory(browser, contexts, server.origin, names)
             watched.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
-
-
-async def watch(process: BrowserProcess) -> None:
-    """Raise as soon as the browser ends by itself."""
-    await process.wait_ended()
-    raise BrowserGoneError("the browser was closed, or crashed")

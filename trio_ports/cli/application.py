@@ -140,6 +140,16 @@ def open_application(
         yield _install_command(application, extension_id, Path(folder))
 
 
+def absolute_words(command: Sequence[str]) -> list[str]:
+    """Return a command that can be started in any folder, as browsers do; click.UsageError if there is no program."""
+    first, *rest = command
+    program = shutil.which(first)
+    if program is None:
+        raise click.UsageError(f"there is no program {first!r}")
+    files = [str(Path(word).absolute()) if Path(word).is_file() else word for word in rest]
+    return [str(Path(program).absolute()), *files]
+
+
 def _installed(name: str, browser: str | None) -> Iterator[FoundManifest]:
     """Find the manifests of that name, for one browser or for all. Several browsers may look in the same place."""
     for each, places in BROWSERS.items():
@@ -152,17 +162,11 @@ def _installed(name: str, browser: str | None) -> Iterator[FoundManifest]:
 
 def _install_command(application: Application, extension_id: str | None, folder: Path) -> Application:
     """Install a command in a folder."""
-    first, *rest = application.command
-    program = shutil.which(first)
-    if program is None:
-        raise click.UsageError(f"there is no program {first!r}")
     asking: dict[Family, str] = ASKING if extension_id is None else {family_for(extension_id, None): extension_id}
-    # A browser starts a program in its own folder: what means a file of this folder has to be absolute.
-    files = [str(Path(word).absolute()) if Path(word).is_file() else word for word in rest]
     try:
         *_, manifest = install(
             application.name,
-            [str(Path(program).absolute()), *files],
+            absolute_words(application.command),
             manifest_folders=[folder],
             allowed_extensions=[asking["firefox"]] if "firefox" in asking else [],
             allowed_origins=[extension_origin(asking["chromium"])] if "chromium" in asking else [],

@@ -35,7 +35,7 @@ def extension_id(*, extension: str | None, makes_key: bool, as_json: bool) -> No
         key = new_key()
         found = {"key": key, "chromium": id_of_key(key)}
     else:
-        found = _ids_of(extension)
+        found = ids_of(extension)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -45,7 +45,7 @@ def extension_id(*, extension: str | None, makes_key: bool, as_json: bool) -> No
         click.echo('Write this into the manifest: "key": "…". A store gives the extension a key of its own.', err=True)
 
 
-def _ids_of(extension: str) -> dict[str, str]:
+def ids_of(extension: str) -> dict[str, str]:
     """Return the ids of an extension in each family of browsers that has one for it."""
     file = Path(extension)
     try:

@@ -20,6 +20,8 @@ ARGUMENTS: Final = (
     "--no-first-run",
     "--no-default-browser-check",
     "--disable-gpu",
+    # What extensions write to their console is printed too.
+    "--enable-logging=stderr",
     # Nothing leaves the machine.
     "--disable-background-networking",
     "--disable-component-update",
@@ -71,11 +73,13 @@ async def open_chromium(
         "Target.setAutoAttach",
         {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True, "filter": workers},
     )
-    ids: dict[Path, str] = {}
-    for each in extension_folders:
-        ids[each] = (await client.command("Extensions.loadUnpacked", {"path": str(each.absolute())}))["id"]
+
+    async def load(folder: Path) -> str:
+        return str((await client.command("Extensions.loadUnpacked", {"path": str(folder)}))["id"])
+
+    ids = {each: await load(each.absolute()) for each in extension_folders}
     name, _, version = product.partition("/")
     try:
-        yield Browser("chromium", name, version, manifests, ids)
+        yield Browser("chromium", name, version, manifests, ids, load)
     finally:
         await client.quit("Browser.close")

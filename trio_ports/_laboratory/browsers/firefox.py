@@ -54,12 +54,14 @@ async def open_firefox(
     async with await connect(process) as stream:
         client = Client(stream, Marionette())
         session = (await client.command("WebDriver:NewSession", {"capabilities": {}}))["capabilities"]
-        ids: dict[Path, str] = {}
-        for each in extension_folders:
-            answer = await client.command("Addon:Install", {"path": str(each.absolute()), "temporary": True})
-            ids[each] = answer["value"]
+
+        async def load(folder: Path) -> str:
+            answer = await client.command("Addon:Install", {"path": str(folder), "temporary": True})
+            return str(answer["value"])
+
+        ids = {each: await load(each.absolute()) for each in extension_folders}
         try:
-            yield Browser("firefox", session["browserName"], session["browserVersion"], manifests, ids)
+            yield Browser("firefox", session["browserName"], session["browserVersion"], manifests, ids, load)
         finally:
             await client.quit("Marionette:Quit", {"flags": ["eForceQuit"]})
 

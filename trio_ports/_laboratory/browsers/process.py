@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, final
@@ -16,7 +16,7 @@ import attrs
 import msgspec
 import trio
 
-from .errors import BrowserStartError
+from .errors import BrowserGoneError, BrowserStartError
 from .find import BrowserKind
 
 SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
@@ -40,6 +40,9 @@ class Browser:
     """Where it looks for manifests of native applications, each time that one is started; it exists."""
     extension_ids: Mapping[Path, str]
     """The id of each extension that was loaded, by the folder it came from."""
+    load_extension: Callable[[Path], Awaitable[str]]
+    """Load an extension from an absolute path, once more if it is loaded already, and return its id.
+    `BrowserCommandError` is a refusal."""
 
 
 @final
@@ -75,10 +78,15 @@ class BrowserProcess:
         assert self._supervisor.stdout is not None
         await self._supervisor.stdout.receive_some()
 
+    @property
+    def log(self) -> Path:
+        """The file with what the browser prints, both streams together."""
+        return self.folder / "output.log"
+
     def output(self) -> str:
         """Return the last lines that the browser printed."""
         with suppress(OSError):
-            return (self.folder / "output.log").read_bytes()[-LAST_BYTES:].decode(errors="replace").strip()
+            return self.log.read_bytes()[-LAST_BYTES:].decode(errors="replace").strip()
         return ""
 
     def check_running(self) -> None:
@@ -142,3 +150,9 @@ def close_all(descriptors: Iterable[int]) -> None:
     """Close them."""
     for each in descriptors:
         os.close(each)
+
+
+async def watch(process: BrowserProcess) -> None:
+    """Raise as soon as the browser ends by itself."""
+    await process.wait_ended()
+    raise BrowserGoneError("the browser was closed, or crashed")

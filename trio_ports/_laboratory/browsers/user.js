@@ -1,5 +1,7 @@
 // The preferences of a throw-away profile, as Firefox reads them.
 user_pref("marionette.port", 0);
+// What extensions write to their console is printed too.
+user_pref("devtools.console.stdout.content", true);
 // A page that is left is gone, and its ports with it: the back/forward cache would keep both.
 user_pref("fission.bfcacheInParent", false);
 user_pref("browser.sessionhistory.max_total_viewers", 0);
