@@ -155,14 +155,14 @@ class Carrier:
                     if writable:
                         for data in batch:
                             await self._send_all(data)
-                            if end.peer_gone and not self._closing:
+                            if lane.over and not self._closing:
                                 self._scope.deadline = trio.current_time() + self.grace_seconds
                 except _FAILURES:
                     writable = False
                     self.lose_writing()
                 if lane.used:
                     await trio.lowlevel.checkpoint()
-            elif end.peer_gone or self._closing:
+            elif lane.over or self._closing:
                 break
             else:
                 await lane.sleep()
