@@ -17,6 +17,7 @@ from trio_ports._protocol import dialects
 from trio_ports._protocol.lifecycle import TRANSITIONS, Happening, State
 
 sys.path.append(str(Path(__file__).parent))  # Sphinx does not look for modules beside this file.
+import command_pages
 import rule_checks
 
 project = "trio_ports"
@@ -137,7 +138,8 @@ class RuleChecksDirective(SphinxDirective):
 
 
 def setup(app: Sphinx) -> None:
-    """Add the directives that draw from the package's own tables, and from the tests'."""
+    """Add what draws from the package's own tables and commands, and from the tests."""
+    app.connect("builder-inited", command_pages.write_pages)
     app.add_directive("lifecycle", LifecycleDirective)
     app.add_directive("dialects", DialectsDirective)
     app.add_directive("rule-checks", RuleChecksDirective)

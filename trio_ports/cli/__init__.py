@@ -8,6 +8,9 @@ from typing import Final
 INTERRUPTED: Final = 130
 """128 plus the number of SIGINT, as shells do it."""
 
+COMPLETE_VARIABLE: Final = "_TRIO_PORTS_COMPLETE"
+"""Set by shells that want to know how a line could go on."""
+
 
 def main() -> None:
     """Run the command line and exit: with 0 if all went well, 1 if not, 2 for wrong usage, 130 after Ctrl-C."""
@@ -25,7 +28,7 @@ def _run() -> int | None:
     from .commands import program
 
     try:
-        status: int | None = program(standalone_mode=False)
+        status: int | None = program(standalone_mode=False, complete_var=COMPLETE_VARIABLE)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -67,6 +67,8 @@ def check(
     Ends with 0 if nothing failed, with 1 if something did, and with 2 if COMMAND cannot
     be started. Options come before COMMAND; everything after it is passed to the
     application.
+
+    Example: trio-ports check --rule 13 ./my-host
     """
     if listing:
         _write_list(Output(), as_json=as_json)

@@ -80,10 +80,10 @@ def install(
     """Let browsers find PROGRAM as the native application NAME.
 
     PROGRAM is a program with its arguments; a Python script is run by the Python that
-    runs this. Write -- before PROGRAM if its arguments begin with a dash. Every option
-    but --browser may be repeated. Everything is checked before the first file is written.
-    Ends with 0 if it is installed, with 1 if it could not be, and with 2 if no browser
-    could start it that way.
+    runs this. Write -- before PROGRAM if its arguments begin with a dash. --extension,
+    --origin and --env may be repeated. Everything is checked before the first file is
+    written. Ends with 0 if it is installed, with 1 if it could not be, and with 2 if no
+    browser could start it that way.
 
     Example: trio-ports install com.example.app ./app.py --extension notes@example.org
     """

@@ -36,6 +36,8 @@ def relay(*, name: str, arguments: tuple[str, ...], folder: Path | None, wait: f
     own ARGUMENTS. The application listens with open_native_listener(). Ends with 0 if the
     conversation ended in good order, with 1 if the application was lost, and with 69 if
     nobody listens.
+
+    Example: trio-ports relay --wait 5 com.example.app
     """
     if os.isatty(0):
         raise click.UsageError(

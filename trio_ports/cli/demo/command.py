@@ -43,6 +43,8 @@ def demo(names: tuple[str, ...], dialect: DialectName, as_json: bool, fast: bool
     Content scripts, background pages, extensions and a native application open ports,
     talk, and disconnect. Each step is shown as it happens. Ends with 0 if everything went
     as it should, and with 1 if not.
+
+    Example: trio-ports demo --scene native --dialect chrome
     """
     output = Output()
     pause = PAUSE_SECONDS if output.is_terminal and not (as_json or fast) else 0
