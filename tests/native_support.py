@@ -188,10 +188,9 @@ class Registry(types.ModuleType):
         self.values: dict[tuple[str, str], str] = {}
 
     def QueryValue(self, root: str, key: str) -> str:  # noqa: N802
-        try:
-            return self.values[root, key]
-        except KeyError:
-            raise FileNotFoundError(key) from None
+        if not self.values.get((root, key)):  # A key need not have a value.
+            raise FileNotFoundError(key)
+        return self.values[root, key]
 
     def OpenKey(self, root: str, key: str) -> Any:  # noqa: N802
         if not any(known.startswith(key) for its, known in self.values if its == root):

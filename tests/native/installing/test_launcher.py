@@ -71,6 +71,21 @@ async def test_a_launcher_is_deaf_to_the_browsers_python(tmp_path: Path, monkeyp
     assert ran.stdout == b"kept\n"
 
 
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [("/tmp/.mount_Firefox/usr/lib", False), ("/snap/firefox/1/lib:/x", False), ("/opt/cuda/lib", True), ("", True)],
+)
+async def test_a_launcher_is_deaf_to_the_libraries_of_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, arrives: bool
+) -> None:
+    """They would replace those that the program was made for; what is set for everybody arrives."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", value)
+    code = 'echo "${LD_LIBRARY_PATH-none}"'
+    launcher, _ = install("app", [PROGRAM, "-c", code], **FOR_FIREFOX, manifest_folders=[tmp_path])
+    ran = await trio.run_process([launcher.file], capture_stdout=True)
+    assert ran.stdout.decode() == f"{value if arrives else 'none'}\n"
+
+
 def test_a_command_gets_a_launcher(tmp_path: Path) -> None:
     """A browser calls one path, with next to no PATH: the launcher names everything absolutely and passes arguments."""
     folder = tmp_path / "with a space"

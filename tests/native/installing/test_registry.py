@@ -104,6 +104,7 @@ def test_on_windows_the_keys_are_listed(registry: Registry, home: Path) -> None:
     """Each with the browsers that look there; a key whose file is gone is a problem."""
     install("app", r"C:\app.exe", **FOR_BOTH, browsers=["firefox", "chrome"])
     registry.values["HKLM", r"Software\Mozilla\NativeMessagingHosts\gone"] = str(home / "gone.json")
+    registry.values["HKLM", r"Software\Mozilla\NativeMessagingHosts\nothing"] = ""
     firefox, chrome, gone = list_installed()
     assert firefox.browsers == ("firefox", "librewolf", "floorp", "zen", "thunderbird")
     assert {"chrome", "chromium", "edge"} < set(chrome.browsers)

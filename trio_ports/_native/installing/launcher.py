@@ -26,6 +26,12 @@ _FOREIGN: Final = (
 )
 """Variables that were meant for the browser's own Python, such as an AppImage's, and would break the application's."""
 
+_FOREIGN_LIBRARIES: Final = (
+    'case "${LD_LIBRARY_PATH-}" in */.mount_*|*/snap/*) unset LD_LIBRARY_PATH;; esac',
+    'case "${LD_PRELOAD-}" in */.mount_*|*/snap/*) unset LD_PRELOAD;; esac',
+)
+"""The same for libraries of a browser from an AppImage or a Snap; others may be meant for everybody."""
+
 
 def check_variables(variables: Mapping[str, str], *, windows: bool) -> None:
     """Raise TypeError or ValueError for variables that a launcher could not set."""
@@ -68,7 +74,7 @@ def launcher_text(
     named = [f"{_NAMED_BY}{file}" for file in manifests if not set("\r\n") & set(str(file))]
     if not windows:
         lines = ["#!/bin/sh", *(f"# {line}" for line in (_MARK, *named))]
-        lines.append(f"unset {_FOREIGN}")
+        lines += [f"unset {_FOREIGN}", *_FOREIGN_LIBRARIES]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in (env or {}).items()]
         return os.fsencode("\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""]))
     lines = ["@echo off", *(f"rem {line}" for line in (_MARK, *named))]
