@@ -5,6 +5,6 @@
 ``browser_side``  what a browser does: find a manifest, start the program, judge how it ended
 ``installing``    write what browsers need to find a program, and remove it again
 
-What several rooms need lies beside them: ``arguments``, ``registry``.
+What several rooms need lies beside them: ``arguments``, ``registry``, ``programs``.
 ``ping_pong`` is an example.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Final, Literal, TypeAlias, cast, final
 
@@ -109,6 +109,30 @@ def read_manifest(data: bytes, family: Family, *, name: str | None = None, windo
     return _of_fields(fields)
 
 
+def manifest_faults(
+    data: bytes, family: Family, *, name: str | None = None, windows: bool = False
+) -> list[ManifestError]:
+    """Return every rule that a manifest breaks; the arguments are those of `read_manifest`, which raises the first."""
+    try:
+        fields = _decode(data, family)
+    except ManifestError as error:
+        return [error]
+    return [*_faults(fields, family, name, windows)]
+
+
+def fields_of(data: bytes) -> Mapping[str, Any]:
+    """Return the fields of a manifest, valid or not; none, if the data is not a JSON object."""
+    try:
+        return _decode(data, "chromium")
+    except ManifestError:
+        return {}
+
+
+def list_of(family: Family) -> str:
+    """Return the field that lists who may start the application."""
+    return "allowed_extensions" if family == "firefox" else "allowed_origins"
+
+
 def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = False) -> None:
     """Raise ManifestError if a browser of that family would refuse ``manifest``."""
     _check(manifest._fields(), family, None, windows)
@@ -116,7 +140,7 @@ def check_manifest(manifest: NativeManifest, family: Family, *, windows: bool = 
 
 def program_of(data: bytes) -> str | None:
     """Return the path in a manifest, even if the rest is not valid; None if it has none."""
-    path = _object(data).get("path")
+    path = fields_of(data).get("path")
     return path if isinstance(path, str) else None
 
 
@@ -125,19 +149,16 @@ def _of_fields(fields: Mapping[str, Any]) -> NativeManifest:
     return NativeManifest(fields["name"], fields["description"], fields["path"], extensions, origins)
 
 
-def _object(data: bytes) -> Mapping[str, Any]:
-    """Return the fields of a manifest; none, if the data is not a JSON object."""
-    try:
-        return _decode(data, "chromium")
-    except ManifestError:
-        return {}
-
-
 def _check(fields: Mapping[str, Any], family: Family, name: str | None, windows: bool) -> None:
+    for fault in _faults(fields, family, name, windows):
+        raise fault
+
+
+def _faults(fields: Mapping[str, Any], family: Family, name: str | None, windows: bool) -> Iterator[ManifestError]:
     for field, (is_valid, rule) in _rules(family, name, windows).items():
         value = fields.get(field)
         if not is_valid(value):
-            raise ManifestError(field=field, value=value, rule=rule)
+            yield ManifestError(field=field, value=value, rule=rule)
 
 
 def _decode(data: bytes, family: Family) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
@@ -101,15 +101,41 @@ class LastLines:
                 self._on_line(text)
 
 
-async def start_program(arguments: Sequence[str], folder: Path) -> trio.Process:
+async def start_program(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> trio.Process:
     """Start a program with pipes, in ``folder`` and in our own process group, as browsers do.
 
     Raises:
         OSError: the operating system refuses.
     """
     return await trio.lowlevel.open_process(
-        list(arguments), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        list(arguments),
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
+
+async def end_process(process: trio.Process, patience: Patience, deadline: float) -> bool:
+    """Wait until a program is gone whose standard input has ended; from the deadline on, see to it.
+
+    Returns:
+        Whether it left by itself before the deadline.
+    """
+    with trio.move_on_at(deadline):
+        await process.wait()
+    left = process.returncode is not None
+    if patience.terminate and not left:
+        process.terminate()
+        with trio.move_on_after(patience.terminate):
+            await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+    return left
 
 
 async def run_process(
@@ -228,15 +254,7 @@ class _Conversation:
         async with trio.open_nursery() as nursery:
             if not self.patience.closes_both:
                 nursery.start_soon(self._drain, receive_some)
-            with trio.move_on_at(self.leave_deadline):
-                await self.process.wait()
-            if self.patience.terminate and self.process.returncode is None:
-                self.process.terminate()
-                with trio.move_on_after(self.patience.terminate):
-                    await self.process.wait()
-            if self.process.returncode is None:
-                self.process.kill()
-                await self.process.wait()
+            await end_process(self.process, self.patience, self.leave_deadline)
             nursery.cancel_scope.cancel()
 
     @enable_ki_protection

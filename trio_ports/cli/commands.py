@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "list": "list_installed:list_installed",
     "check": "check:check",
     "relay": "relay:relay",
+    "doctor": "doctor.command:doctor",
     "talk": "talk:talk",
     "id": "extension_id:extension_id",
 }

@@ -8,12 +8,12 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import attrs
 
 from ..._protocol.errors import Cause, ManifestError, NativeApplicationError, NoHomeError
-from ..._protocol.manifests import Family, NativeManifest, family_of, is_application_name, read_manifest
+from ..._protocol.manifests import Family, NativeManifest, family_of, is_application_name, list_of, read_manifest
 from ..._protocol.places import BROWSERS, CHROME, CHROMIUM, FIREFOX, Places
 from ..._util import check_type
 from ..arguments import Folder, bad_name, check_folders
@@ -137,6 +137,57 @@ def _registered_files(name: str, places: Sequence[Places]) -> Iterator[Path]:
                     yield Path(file)
 
 
+@final
+@attrs.frozen
+class Look:
+    """What a browser finds in one of the places where it looks for a manifest."""
+
+    file: Path
+    absent: OSError | None = None
+    """Why nobody can see a file there; browsers look further."""
+    manifest: NativeManifest | None = None
+    """The manifest, if it obeys the rules."""
+    refusal: NativeApplicationError | None = None
+    """Why the browser does not take what is there."""
+
+
+def look(
+    name: str,
+    family: Family,
+    browser: str | None = None,
+    manifest_folders: Sequence[Folder] | None = None,
+    *,
+    extension_id: str | None = None,
+) -> Iterator[Look]:
+    """Look for a manifest, place after place, until a browser of that family would look no further.
+
+    Unless there is an ``extension_id``, a manifest may allow anybody.
+    """
+    for file in files_of(name, family, browser, manifest_folders):
+        try:
+            file.stat()
+        except OSError as error:
+            yield Look(file, absent=error)
+            continue
+        manifest: NativeManifest | None = None
+        try:
+            manifest = read_file(file, name, family)
+        except (OSError, ManifestError) as error:
+            text = f"{file} is not a manifest that a browser accepts: {error}"
+            refusal = NativeApplicationError(text, cause=Cause.MANIFEST_INVALID, application=name)
+            refusal.__cause__ = error
+        else:
+            if extension_id is None or manifest.allows(extension_id, family):
+                yield Look(file, manifest=manifest)
+                return
+            text = f"{file} does not allow {extension_id!r} to start the application; add it to {list_of(family)}."
+            refusal = NativeApplicationError(text, cause=Cause.NOT_ALLOWED, application=name)
+        yield Look(file, manifest=manifest, refusal=refusal)
+        # Firefox goes on to the next place, Chromium stays with the first file there is.
+        if family == "chromium":
+            return
+
+
 def search(
     name: str,
     extension_id: str,
@@ -147,34 +198,15 @@ def search(
     """Return the manifest that a browser of that family would choose, or raise as `find_manifest` does."""
     if not is_application_name(name, family):
         raise bad_name(name)
-    failure: NativeApplicationError | None = None
-    looked: list[str] = []
-    for file in files_of(name, family, browser, manifest_folders):
-        looked.append(str(file.parent))
-        try:
-            file.stat()
-        except OSError:
-            continue  # Nobody can see a file there, for whatever reason: browsers look further.
-        try:
-            manifest = read_file(file, name, family)
-        except (OSError, ManifestError) as error:
-            text = f"{file} is not a manifest that a browser accepts: {error}"
-            found = NativeApplicationError(text, cause=Cause.MANIFEST_INVALID, application=name)
-            found.__cause__ = error
-        else:
-            if manifest.allows(extension_id, family):
-                return manifest
-            field = "allowed_extensions" if family == "firefox" else "allowed_origins"
-            text = f"{file} does not allow {extension_id!r} to start the application; add it to {field}."
-            found = NativeApplicationError(text, cause=Cause.NOT_ALLOWED, application=name)
-        # Firefox goes on to the next place, Chromium stays with the first file there is.
-        failure = failure or found
-        if family == "chromium":
-            break
-    if failure is not None:
-        raise failure
+    looks = [*look(name, family, browser, manifest_folders, extension_id=extension_id)]
+    for each in looks:
+        if each.manifest is not None and each.refusal is None:
+            return each.manifest
+    for each in looks:
+        if each.refusal is not None:
+            raise each.refusal
     nowhere = " in the registry" if _WINDOWS else ": there is no folder to look in"
-    places = f" in any of: {', '.join(looked)}" if looked else nowhere
+    places = f" in any of: {', '.join(str(each.file.parent) for each in looks)}" if looks else nowhere
     text = f"There is no manifest {name}.json{places}."
     raise NativeApplicationError(text, cause=Cause.MANIFEST_NOT_FOUND, application=name)
 
@@ -186,10 +218,14 @@ def read_file(file: Path, name: str, family: Family) -> NativeManifest:
         OSError: the file cannot be read.
         ManifestError: the first rule that it breaks.
     """
+    manifest = read_manifest(read_bytes(file), family, name=name, windows=_WINDOWS)
+    return attrs.evolve(manifest, path=str(file.parent / manifest.path) if _WINDOWS else manifest.path, file=file)
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return the content of a manifest; OSError or ManifestError if it cannot be read, or is not a file."""
     kind = file.stat().st_mode
     if not stat.S_ISREG(kind):  # Reading from a pipe would wait until somebody writes to it.
         raise ManifestError(field="", value=stat.filemode(kind), rule="must be a regular file")
     with file.open("rb") as opened:
-        data = opened.read(_MAX_MANIFEST_BYTES)
-    manifest = read_manifest(data, family, name=name, windows=_WINDOWS)
-    return attrs.evolve(manifest, path=str(file.parent / manifest.path) if _WINDOWS else manifest.path, file=file)
+        return opened.read(_MAX_MANIFEST_BYTES)

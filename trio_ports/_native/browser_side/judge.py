@@ -83,7 +83,7 @@ def _first_line(program: Path) -> str:
 
 def judge(name: str, dialect: Dialect, outcome: Outcome) -> PortError | None:
     """Return the error of the port to an application that has finished the conversation; None for an orderly end."""
-    ended = _ended_error(name, outcome)
+    ended = ended_error(name, outcome)
     if outcome.error is None or (isinstance(outcome.error, TruncatedError) and dialect.native_texts is not None):
         clean = dialect.native_texts is None and outcome.returncode == 0
         return None if clean else in_dialect(ended, dialect)
@@ -93,7 +93,8 @@ def judge(name: str, dialect: Dialect, outcome: Outcome) -> PortError | None:
     return outcome.error
 
 
-def _ended_error(name: str, outcome: Outcome) -> NativeApplicationError:
+def ended_error(name: str, outcome: Outcome) -> NativeApplicationError:
+    """Say how an application ended, with its last lines on standard error."""
     status = signal_number = None
     cause = Cause.EXITED
     if outcome.returncode is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +69,18 @@ async def run_application(
         await carry_application(end, process, manifest.name, dialect=dialect, max_message_bytes=max_message_bytes)
 
 
-async def start_application(manifest: NativeManifest, extension_id: str, family: Family) -> trio.Process:
-    """Start the program that ``manifest`` names, or raise why not. A checkpoint; a cancelled call started nothing."""
+async def start_application(
+    manifest: NativeManifest, extension_id: str, family: Family, environment: Mapping[str, str] | None = None
+) -> trio.Process:
+    """Start the program that ``manifest`` names, or raise why not. A checkpoint; a cancelled call started nothing.
+
+    It gets our own environment, unless one is given.
+    """
     arguments = [manifest.path, extension_origin(extension_id)]
     if family == "firefox":
         arguments = [manifest.path, str(manifest.file), extension_id]
     try:
-        return await start_program(arguments, Path(manifest.path).parent)
+        return await start_program(arguments, Path(manifest.path).parent, environment)
     except OSError as error:
         raise start_error(manifest, error) from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -13,8 +12,23 @@ from typing import Final
 
 from ..._protocol.errors import ManifestError
 from ..._util import check_list, check_type
+from ..programs import ProgramFaultKind, program_faults
 
 _INTERPRETERS: Final = ("python", "pypy")
+
+_INTERPRETER_RULE: Final = r"must have an interpreter that exists, and lines that end without \r"
+_RULES: Final[dict[ProgramFaultKind, str]] = {
+    "program-missing": "must be a program that exists",
+    "program-not-a-file": "must be a program that exists",
+    "program-not-executable": "must be a program that may be executed",
+    "program-noexec": "must not be on a file system mounted noexec",
+    "program-format": "must begin with #! and an interpreter if it is a script, without a byte order mark",
+    "program-line-ends": _INTERPRETER_RULE,
+    "interpreter-missing": _INTERPRETER_RULE,
+    "interpreter-not-executable": _INTERPRETER_RULE,
+    "env-finds-nothing": _INTERPRETER_RULE,
+}
+"""What is wrong with a program's file, as a rule for the manifest that would name it."""
 
 _PASSING: Final = {
     r"/\.mount_[^/]+/|/appimage_extracted_[^/]+/": "an AppImage's mount; install the path in $APPIMAGE instead",
@@ -54,9 +68,7 @@ def check_words(words: Sequence[str], *, windows: bool) -> None:
             raise refusal(word, f"must have words that can be encoded, without NUL{lines}")
     program, *arguments = words
     kind = PureWindowsPath if windows else PurePosixPath
-    _check_program(kind(program))
-    if not windows:
-        _check_first_line(Path(program))
+    _check_program(kind(program), windows=windows)
     if kind(program).name.startswith(_INTERPRETERS) and arguments and not arguments[0].startswith("-"):
         _check_script(kind(arguments[0]))
     for word in arguments:
@@ -84,35 +96,15 @@ def refusal(word: str, rule: str) -> ManifestError:
     return ManifestError(field="path", value=word, rule=rule)
 
 
-def _check_program(program: PurePath) -> None:
+def _check_program(program: PurePath, *, windows: bool) -> None:
     if not program.is_absolute():
         raise refusal(str(program), "must be an absolute path")
-    if not _is_there(str(program), stat.S_ISREG):
-        raise refusal(str(program), "must be a program that exists")
-    if not os.access(program, os.X_OK):
-        raise refusal(str(program), "must be a program that may be executed")
-
-
-def _check_first_line(program: Path) -> None:
-    """Check that the system knows how to run a file: it is a binary, or a script whose interpreter is there."""
-    try:
-        with program.open("rb") as opened:
-            start = opened.read(4096)
-    except PermissionError:  # A program can be executed by users who cannot read it.
+    if windows:  # There no first line counts, and everything that exists may be executed.
+        if not _is_there(str(program), stat.S_ISREG):
+            raise refusal(str(program), _RULES["program-missing"])
         return
-    if not start.startswith(b"#!"):
-        if b"\0" not in start:  # As every binary has one.
-            rule = "must begin with #! and an interpreter if it is a script, without a byte order mark"
-            raise refusal(str(program), rule)
-        return
-    line = os.fsdecode(start[2:].partition(b"\n")[0]).strip(" \t")
-    interpreter, *words = re.split(r"[ \t]+", line)
-    if interpreter.endswith("/env"):  # It looks for the first word that is no option and no variable.
-        words = [word for word in words if not word.startswith("-") and "=" not in word]
-        interpreter = shutil.which(words[0]) or words[0] if words else interpreter
-    if line.endswith("\r") or not (_is_there(interpreter, stat.S_ISREG) and os.access(interpreter, os.X_OK)):
-        rule = f"must have an interpreter that exists, and lines that end without \\r; its first line names {line!r}"
-        raise refusal(str(program), rule)
+    for fault in program_faults(Path(program)):
+        raise refusal(str(program), f"{_RULES[fault.kind]}: {fault.text}")
 
 
 def _check_script(script: PurePath) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..._util import check_type
+from ..programs import is_noexec
 from .command import is_writable, refusal
 
 _MARK: Final = "Written by trio_ports.native.install; uninstall removes it."
@@ -48,7 +49,7 @@ def check_variables(variables: Mapping[str, str], *, windows: bool) -> None:
 def check_executable_folder(folder: Path) -> None:
     """Raise ManifestError if nothing in ``folder`` can be executed, because of how it is mounted."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    if os.name != "nt" and os.statvfs(there).f_flag & getattr(os, "ST_NOEXEC", 0):
+    if is_noexec(there):
         rule = (
             "must not be on a file system mounted noexec, where no browser can start it; give another launcher_folder"
         )
