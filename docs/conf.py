@@ -1,6 +1,7 @@
 """Sphinx builds the documentation from the installed package; `nox -s docs` calls it."""
 
 import inspect
+import io
 import re
 import sys
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 import attrs
 from docutils import nodes
 from docutils.statemachine import StringList
+from rich.console import Console
+from rich.text import Text
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -26,7 +29,7 @@ copyright = f"2026, {author}"  # noqa: A001  # Sphinx asks for this name.
 release = version = installed_version("trio-ports")
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "news"]
+exclude_patterns = ["_build", "news", "terminal"]
 
 html_theme = "furo"
 html_title = "trio_ports"
@@ -42,6 +45,8 @@ napoleon_numpy_docstring = False
 # A reference to one of our public names has to lead somewhere. Other projects' names are not looked up, so that the
 # build needs no network; private modules appear in signatures and have no page.
 nitpick_ignore_regex = [(r"py:.*", r"(?!trio_ports\.).*"), (r"py:.*", r"trio_ports\.(.*\.)?_.*")]
+
+TERMINALS = Path(__file__).parent / "terminal"
 
 # Where a state stands in the picture of the lifecycle: the middle of its box.
 PLACES = {State.OPEN: (80, 60), State.ENDING: (330, 60), State.ENDED: (580, 60), State.CLOSED: (330, 190)}
@@ -85,6 +90,28 @@ class LifecycleDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the picture; a reader without pictures gets the table's words."""
         return [nodes.raw("", draw_lifecycle(), format="html")]
+
+
+def draw_terminal(name: str) -> str:
+    """Return a terminal's picture as an SVG, drawn from what `pictures.py` has kept."""
+    lines = (TERMINALS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    texts = [Text.from_ansi(line) for line in lines]
+    console = Console(record=True, file=io.StringIO(), width=max(len(text) for text in texts) + 1)
+    for text in texts:
+        console.print(text, soft_wrap=True, highlight=False)
+    drawn = console.export_svg(title=lines[0].removeprefix("$ "), unique_id=f"terminal-{name}")
+    # Its letters would be fetched from another server.
+    return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+
+
+class TerminalDirective(SphinxDirective):
+    """``.. terminal:: NAME`` shows what a command of the tutorial prints."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the picture; a reader without pictures gets nothing, as the text round it says what happens."""
+        return [nodes.raw("", draw_terminal(self.arguments[0]), format="html")]
 
 
 def describe_fields() -> dict[str, str]:
@@ -141,5 +168,6 @@ def setup(app: Sphinx) -> None:
     """Add what draws from the package's own tables and commands, and from the tests."""
     app.connect("builder-inited", command_pages.write_pages)
     app.add_directive("lifecycle", LifecycleDirective)
+    app.add_directive("terminal", TerminalDirective)
     app.add_directive("dialects", DialectsDirective)
     app.add_directive("rule-checks", RuleChecksDirective)
