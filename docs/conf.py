@@ -47,6 +47,7 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [(r"py:.*", r"(?!trio_ports\.).*"), (r"py:.*", r"trio_ports\.(.*\.)?_.*")]
 
 TERMINALS = Path(__file__).parent / "terminal"
+TERMINAL_LETTERS = 96
 
 # Where a state stands in the picture of the lifecycle: the middle of its box.
 PLACES = {State.OPEN: (80, 60), State.ENDING: (330, 60), State.ENDED: (580, 60), State.CLOSED: (330, 190)}
@@ -96,7 +97,7 @@ def draw_terminal(name: str) -> str:
     """Return a terminal's picture as an SVG, drawn from what `pictures.py` has kept."""
     lines = (TERMINALS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     texts = [Text.from_ansi(line) for line in lines]
-    console = Console(record=True, file=io.StringIO(), width=max(len(text) for text in texts) + 1)
+    console = Console(record=True, file=io.StringIO(), width=TERMINAL_LETTERS)
     for text in texts:
         console.print(text, soft_wrap=True, highlight=False)
     drawn = console.export_svg(title=lines[0].removeprefix("$ "), unique_id=f"terminal-{name}")
