@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import string
 from pathlib import Path
@@ -43,7 +44,7 @@ def init(*, directory: Path, name: str | None) -> None:
     files = {
         directory / template.relative_to(START).with_suffix(""): template for template in START.rglob(f"*{SUFFIX}")
     }
-    standing = [str(file) for file in files if file.is_symlink() or file.exists()]
+    standing = [str(file) for file in files if os.path.lexists(file)]
     if standing:
         raise click.ClickException(f"nothing was written, because these exist: {', '.join(sorted(standing))}")
     output = Output()
