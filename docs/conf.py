@@ -17,7 +17,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from trio_ports._protocol import dialects
-from trio_ports._protocol.lifecycle import TRANSITIONS, Happening, State
+from trio_ports._protocol.contexts import CONTEXT_TRANSITIONS, ContextState
+from trio_ports._protocol.lifecycle import TRANSITIONS, State
 
 sys.path.append(str(Path(__file__).parent))  # Sphinx does not look for modules beside this file.
 import command_pages
@@ -49,33 +50,47 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!trio_ports\.).*"), (r"py:.*", r"trio_por
 TERMINALS = Path(__file__).parent / "terminal"
 TERMINAL_LETTERS = 96
 
-# Where a state stands in the picture of the lifecycle: the middle of its box.
-PLACES = {State.OPEN: (80, 60), State.ENDING: (330, 60), State.ENDED: (580, 60), State.CLOSED: (330, 190)}
+# Where a state stands in the picture of a life: the middle of its box.
+LIVES = {
+    "ends": ("The states of one end of a connection", TRANSITIONS, {
+        State.OPEN: (80, 60), State.ENDING: (330, 60), State.ENDED: (580, 60), State.CLOSED: (330, 190),
+    }),
+    "contexts": ("The states of a context", CONTEXT_TRANSITIONS, {
+        ContextState.ASLEEP: (80, 60), ContextState.STARTING: (330, 60), ContextState.RUNNING: (580, 60),
+        ContextState.FROZEN: (830, 60), ContextState.GONE: (330, 330), ContextState.ORPHANED: (700, 200),
+    }),
+}  # fmt: skip
 WIDTH, HEIGHT = 110, 40
 
 
-def draw_lifecycle() -> str:
-    """Return the lifecycle of an end as an SVG, drawn from its table."""
+def draw_life(name: str) -> str:
+    """Return a life as an SVG, drawn from its table."""
+    title, transitions, places = LIVES[name]
+    wide, high = (max(place[axis] for place in places.values()) for axis in (0, 1))
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 250" role="img" class="lifecycle">',
-        "<title>The states of one end of a connection</title>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide + 100} {high + 60}" role="img" class="lifecycle">',
+        f"<title>{title}</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">',
         '<path d="M0 0 L8 4 L0 8 z" fill="currentColor"/></marker></defs>',
     ]
-    stays: dict[State, list[Happening]] = {state: [] for state in State}
-    for (before, happening), after in TRANSITIONS.items():
+    stays = {state: [] for state in places}
+    for (before, happening), after in transitions.items():
         if before is after:
             stays[before].append(happening)
             continue
-        (x1, y1), (x2, y2) = PLACES[before], PLACES[after]
+        (x1, y1), (x2, y2) = places[before], places[after]
+        # An arrow there and one back stand apart.
+        goes_back = any(start is after and to is before for (start, _), to in transitions.items())
+        apart = 0 if not goes_back else 10 if x2 > x1 else -10
         if y1 == y2:
-            x1, x2 = x1 + WIDTH / 2, x2 - WIDTH / 2
+            side = WIDTH / 2 if x2 > x1 else -WIDTH / 2
+            x1, x2, y1, y2 = x1 + side, x2 - side, y1 - apart, y2 - apart
         else:
             y1, y2 = y1 + HEIGHT / 2, y2 - HEIGHT / 2
             x2 += (x1 - x2) / 6
         lines.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="currentColor" marker-end="url(#tip)"/>')
         lines.append(f'<text x="{(x1 + x2) / 2}" y="{(y1 + y2) / 2 - 6}" text-anchor="middle">{happening.value}</text>')
-    for state, (x, y) in PLACES.items():
+    for state, (x, y) in places.items():
         box = f'x="{x - WIDTH / 2}" y="{y - HEIGHT / 2}" width="{WIDTH}" height="{HEIGHT}" rx="6"'
         lines.append(f'<rect {box} fill="none" stroke="currentColor"/>')
         lines.append(f'<text x="{x}" y="{y + 5}" text-anchor="middle">{state.value}</text>')
@@ -86,11 +101,13 @@ def draw_lifecycle() -> str:
 
 
 class LifecycleDirective(SphinxDirective):
-    """``.. lifecycle::`` shows the states of an end."""
+    """``.. lifecycle::`` shows the states of an end; ``.. lifecycle:: contexts`` those of a context."""
+
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the picture; a reader without pictures gets the table's words."""
-        return [nodes.raw("", draw_lifecycle(), format="html")]
+        return [nodes.raw("", draw_life(self.arguments[0] if self.arguments else "ends"), format="html")]
 
 
 def draw_terminal(name: str) -> str:

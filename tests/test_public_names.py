@@ -9,10 +9,13 @@ import trio_ports.bus
 
 SHOWN = {
     trio_ports.Browser: "closed install open_tab",
-    trio_ports.Extension: "externally_connectable id inject installed open_page uninstall",
-    trio_ports.Context: "browser close closed document_id extension frame kind runtime tab tabs url",
-    trio_ports.Frame: "close closed document_id id navigate tab url",
-    trio_ports.Tab: "browser close closed frame frames id navigate open_frame url web_page_script",
+    trio_ports.Extension: "disable enable enabled externally_connectable id inject installed open_page"
+    " register_background register_content_script reload uninstall update",
+    trio_ports.Background: "context extension stop wake",
+    trio_ports.Context: "browser close closed document_id extension frame kind runtime state tab tabs url",
+    trio_ports.Frame: "close closed document_id id navigate push_state tab url",
+    trio_ports.Tab: "browser close closed crash discard frame frames go_back go_forward id navigate open_frame"
+    " push_state reload url web_page_script",
     trio_ports.Runtime: "connect connect_native id last_error on_connect on_connect_external serve",
     trio_ports.Tabs: "connect",
     trio_ports.Port: "aclose disconnect error name on_disconnect on_message post_message receive receive_nowait send"

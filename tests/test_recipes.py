@@ -18,7 +18,8 @@ import pytest
 import trio
 from leaving import ask, leave_everywhere
 from native_support import FIREFOX_ID, PACKAGES, encode
-from support import PATIENCE_SECONDS, settle
+from support import PATIENCE_SECONDS, each_dialect, settle
+from trio.testing import MockClock
 from websockets.trio.client import connect as connect_websocket
 from websockets.trio.server import serve
 
@@ -170,3 +171,58 @@ def test_a_native_application(program: str, messages: int) -> None:
     )
     assert (done.returncode, done.stderr.decode()) == (0, "")
     assert done.stdout.count(b"hello") == messages
+
+
+WORKERS = """
+from trio.testing import MockClock, wait_all_tasks_blocked
+from trio_ports import ContextInvalidatedError, open_browser
+"""
+
+
+def sleeping_backgrounds() -> dict[str, Any]:
+    """Run the recipe's blocks, one of which runs a test itself."""
+    return names_of(WORKERS, *blocks_of("sleeping-backgrounds"))
+
+
+@each_dialect
+def test_a_worker_that_dies(dialect: str) -> None:
+    """The content script of the recipe survives it; the one that is wrong does not."""
+    names = sleeping_backgrounds()
+    trio.run(names["test_a_worker_that_dies"], dialect)
+    trio.run(names["test_a_worker_that_falls_asleep"], dialect, clock=MockClock(autojump_threshold=0))
+    names["Client"] = names["ForgetfulClient"]
+    with pytest.raises(trio.BrokenResourceError):
+        trio.run(names["test_a_worker_that_falls_asleep"], dialect, clock=MockClock(autojump_threshold=0))
+
+
+@each_dialect
+@pytest.mark.parametrize(
+    ("background", "answered_in"),
+    [
+        ("background", ["trio", "firefox", "chrome"]),
+        ("late_background", []),
+        ("early_background", ["trio"]),
+        ("mended_background", ["trio", "firefox", "chrome"]),
+    ],
+)
+def test_a_worker_that_starts_slowly(background: str, answered_in: list[str], dialect: str) -> None:
+    """Which of the recipe's backgrounds answer the question that has woken them, and where."""
+    names = sleeping_backgrounds()
+
+    async def ask_once() -> dict[int, str]:
+        async with trio_ports.open_browser(dialect=dialect) as browser:  # type: ignore[arg-type]  # It is one of three.
+            extension = browser.install("notes@example.org")
+            extension.register_background(names[background])
+            client = names["Client"](extension.inject(browser.open_tab("https://example.com/")))
+            client.ask("asleep?")
+            await trio.sleep(1)
+            answers: dict[int, str] = client.answers
+            return answers
+
+    answers = trio.run(ask_once, clock=MockClock(autojump_threshold=0))
+    assert answers == ({0: "ASLEEP?"} if dialect in answered_in else {})
+
+
+def test_an_update_of_an_extension() -> None:
+    """The recipe's, as it stands."""
+    trio.run(sleeping_backgrounds()["test_an_update"])

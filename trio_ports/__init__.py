@@ -11,6 +11,7 @@ from ._protocol.errors import (
     AlreadyListeningError,
     ApplicationNameError,
     Cause,
+    ContextInvalidatedError,
     FrameTooLargeError,
     LocalProtocolError,
     MalformedMessageError,
@@ -29,7 +30,7 @@ from ._protocol.senders import MessageSender, SenderTab
 from ._util import imported_on_demand
 
 if TYPE_CHECKING:
-    from ._browser.browser import Browser, Context, Extension, Frame, Tab
+    from ._browser.browser import Background, Browser, Context, Extension, Frame, Tab
     from ._browser.opening import open_browser
     from ._browser.runtime import Runtime, Tabs
     from ._transports.streams import open_stream_port, open_stream_port_in
@@ -39,7 +40,7 @@ else:
     __getattr__, __dir__ = imported_on_demand(
         __name__,
         {
-            "._browser.browser": ["Browser", "Context", "Extension", "Frame", "Tab"],
+            "._browser.browser": ["Background", "Browser", "Context", "Extension", "Frame", "Tab"],
             "._browser.opening": ["open_browser"],
             "._browser.runtime": ["Runtime", "Tabs"],
             "._transports.streams": ["open_stream_port", "open_stream_port_in"],
@@ -51,9 +52,11 @@ __all__ = [
     "AlreadyInstalledError",
     "AlreadyListeningError",
     "ApplicationNameError",
+    "Background",
     "Browser",
     "Cause",
     "Context",
+    "ContextInvalidatedError",
     "Delivered",
     "Disconnected",
     "Dropped",

@@ -56,7 +56,7 @@ def test_causes_are_stable() -> None:
     values = (
         "no-receiver crashed unread wire-broken malformed too-large truncated bad-name manifest-not-found "
         "manifest-invalid not-allowed program-missing not-executable interpreter-missing exited stdin-closed "
-        "stdout-closed"
+        "stdout-closed page-cached"
     )
     assert {cause.value for cause in Cause} == set(values.split())
 

@@ -5,7 +5,8 @@ They lead to each other, and so they share a file. They check what they are call
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, final
 
@@ -13,14 +14,30 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from .._ports.events import check_callable
 from .._ports.failures import crash_error
+from .._protocol.contexts import ContextState
 from .._protocol.errors import AlreadyInstalledError, LocalProtocolError
-from .._protocol.patterns import ExternallyConnectable
-from .._protocol.urls import Url, parse_url
-from .._util import check_flag, check_type
-from .entries import ContextEntry, ContextKind, Entry, ExtensionEntry, FrameEntry, TabEntry
+from .._protocol.patterns import ExternallyConnectable, MatchPattern
+from .._protocol.urls import OPAQUE_ORIGIN, Url, parse_url
+from .._util import check_flag, check_list, check_type
+from . import navigation
+from .backgrounds import register, stop, wake
+from .entries import (
+    BackgroundEntry,
+    ContentScriptEntry,
+    ContextEntry,
+    ContextKind,
+    Entry,
+    ExtensionEntry,
+    FrameEntry,
+    TabEntry,
+)
+from .idle import IDLE_SECONDS
+from .injecting import register_content_script
 from .registry import Registry
 from .runtime import Runtime, Tabs
+from .unloading import load, uninstall, unload
 
 EntryT = TypeVar("EntryT", bound=Entry)
 
@@ -99,7 +116,7 @@ class Browser:
         self._registry.require_here("browser.open_tab")
         whole = _read_url(url)
         self._registry.require_open()
-        return Tab._of(self._registry, self._registry.open_tab(whole))
+        return Tab._of(self._registry, navigation.open_tab(self._registry, whole))
 
     def __repr__(self) -> str:
         registry = self._registry
@@ -143,15 +160,61 @@ class Extension(_Face[ExtensionEntry]):
             LocalProtocolError: if the tab is another browser's.
         """
         self._registry.require_here("extension.open_page")
-        check_type("path", path, str)
-        if "://" in path.partition("?")[0]:
-            raise ValueError(f"path must be one inside the extension, as 'pages/options.html' is, not {path!r}")
+        _check_path(path)
         self._require_installed()
         shown_in = None if tab is None else self._require_tab(tab)
+        return Context._of(self._registry, self._registry.open_page(self._entry, self._page_url(path), shown_in))
+
+    @enable_ki_protection
+    def register_background(
+        self,
+        start: Callable[[Context], object],
+        *,
+        path: str = "background.js",
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> Background:
+        """Give the extension a background that sleeps: a service worker, or an event page.
+
+        It begins asleep. Whoever connects to it while it does not run starts it: ``start(context)`` is called in a
+        task, as the script's top level, with a new context each time. The listeners that are there when the first turn
+        is over hear of the connections; those of an async ``start`` count if they were added before it first waits.
+        Nothing that was there in an earlier context counts. If nobody listens then, the openers get the error that
+        they get when nobody is there, and the background runs all the same.
+
+        Called again, this changes the script from the next start on, as an update does.
+
+        Args:
+            start: a function, sync or async, that adds the listeners. What an async one goes on with is cancelled when
+                the background stops. What it raises leaves as a listener's exception does (rule 31).
+            path: the script's, inside the extension.
+            idle_seconds: the background stops when it has had nothing to do for so long; `math.inf` for never. See
+                rule 46 for what keeps it awake; an open port does not.
+
+        Raises:
+            TypeError, ValueError: for arguments that are not as above.
+            LocalProtocolError: if the extension has a background page that was opened.
+            trio.ClosedResourceError: if the extension is uninstalled.
+        """
+        self._registry.require_here("extension.register_background")
+        check_callable("start", start, ("context",))
+        _check_path(path)
+        check_type("idle_seconds", idle_seconds, (int, float))
+        if not idle_seconds > 0:
+            raise ValueError(f"idle_seconds must be more than 0, not {idle_seconds!r}")
+        self._require_installed()
+        registry, entry = self._registry, self._entry
+        if entry.background is None and registry.has_background(entry):
+            raise LocalProtocolError(f"{self!r} has a background page already: close that first")
+
+        def run(context: ContextEntry) -> object:
+            return start(Context._of(registry, context))
+
+        return Background._of(registry, register(registry, entry, run, self._page_url(path), idle_seconds))
+
+    def _page_url(self, path: str) -> Url:
         page = parse_url(f"http://extension/{path.lstrip('/')}")  # The id, which is any text, may not fit into a URL.
         scheme, _, host = self._entry.base_url.partition("://")
-        url = attrs.evolve(page, scheme=scheme, host=host)
-        return Context._of(self._registry, self._registry.open_page(self._entry, url, shown_in))
+        return attrs.evolve(page, scheme=scheme, host=host)
 
     @enable_ki_protection
     def inject(self, tab: Tab, frame_id: int = 0) -> Context:
@@ -167,15 +230,114 @@ class Extension(_Face[ExtensionEntry]):
         return Context._of(self._registry, self._registry.open_script(frame, self._entry))
 
     @enable_ki_protection
-    def uninstall(self) -> None:
-        """Remove the extension: all its contexts close. Sync and idempotent."""
-        self._registry.require_here("extension.uninstall")
-        self._registry.uninstall(self._entry)
+    def register_content_script(
+        self, start: Callable[[Context], object], *, matches: Sequence[str] = ("<all_urls>",), all_frames: bool = False
+    ) -> None:
+        """Run a content script in every document of a matching address from now on, as a manifest does.
 
-    def _require_installed(self) -> None:
+        ``start(context)`` is called in a task, with the same context that `inject` returns. Documents that are open
+        already get the script too, and get it again when the extension comes back after it was disabled or reloaded;
+        in ``chrome`` they do not.
+
+        Args:
+            start: a function, sync or async. What it raises leaves as a listener's exception does (rule 31).
+            matches: match patterns; the script runs where one of them matches.
+            all_frames: not only in top frames.
+
+        Raises:
+            TypeError, ValueError: for arguments that are not as above.
+            trio.ClosedResourceError: if the extension is uninstalled or disabled.
+        """
+        self._registry.require_here("extension.register_content_script")
+        check_callable("start", start, ("context",))
+        check_list("matches", matches, "match patterns")
+        check_flag("all_frames", all_frames)
+        patterns = tuple(MatchPattern(pattern) for pattern in matches)
+        self._require_installed()
+        registry = self._registry
+
+        def run(context: ContextEntry) -> object:
+            return start(Context._of(registry, context))
+
+        entry = ContentScriptEntry(start=run, matches=patterns, all_frames=all_frames, variables=copy_context())
+        register_content_script(registry, self._entry, entry)
+
+    @property
+    def enabled(self) -> bool:
+        """It is installed, and has not been disabled."""
+        return self._entry.is_there
+
+    @enable_ki_protection
+    def disable(self) -> None:
+        """Disable the extension, as the user may: whatever runs of it ends, as rule 47 says. Sync and idempotent.
+
+        Raises:
+            trio.ClosedResourceError: if the extension is uninstalled.
+        """
+        self._registry.require_here("extension.disable")
+        self._require_installed(enabled=False)
+        if self._entry.enabled:
+            self._entry.enabled = False
+            unload(self._registry, self._entry)
+
+    @enable_ki_protection
+    def enable(self) -> None:
+        """Let a disabled extension come back. Its background is asleep; its pages stay closed. Sync and idempotent.
+
+        Raises:
+            trio.ClosedResourceError: if the extension is uninstalled.
+        """
+        self._registry.require_here("extension.enable")
+        self._require_installed(enabled=False)
+        if not self._entry.enabled:
+            self._entry.enabled = True
+            load(self._registry, self._entry)
+
+    @enable_ki_protection
+    def reload(self) -> None:
+        """Disable the extension and enable it again, as ``runtime.reload()`` and an update do. Sync.
+
+        Raises:
+            trio.ClosedResourceError: if the extension is uninstalled or disabled.
+        """
+        self._registry.require_here("extension.reload")
+        self._require_installed()
+        self.disable()
+        self.enable()
+
+    @enable_ki_protection
+    def update(self, *, externally_connectable: Mapping[str, Any] | None = None) -> None:
+        """Replace the extension by another version: a reload with another manifest, without its content scripts.
+
+        Register the content scripts of the new version after this call, and its background before or after it.
+
+        Args:
+            externally_connectable: that of the new version; see `Browser.install`.
+
+        Raises:
+            TypeError, ValueError: if ``externally_connectable`` is not as in `Browser.install`.
+            trio.ClosedResourceError: if the extension is uninstalled or disabled.
+        """
+        self._registry.require_here("extension.update")
+        key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
+        self._require_installed()
+        self.disable()
+        self._entry.externally_connectable = key
+        self._entry.content_scripts.clear()
+        self.enable()
+
+    @enable_ki_protection
+    def uninstall(self) -> None:
+        """Remove the extension: whatever runs of it ends, as rule 47 says. Sync and idempotent."""
+        self._registry.require_here("extension.uninstall")
+        uninstall(self._registry, self._entry)
+
+    def _require_installed(self, *, enabled: bool = True) -> None:
         self._registry.require_open()
         if not self.installed:
             raise trio.ClosedResourceError(f"{self!r} is uninstalled")
+        if enabled and not self._entry.enabled:
+            raise trio.ClosedResourceError(f"{self!r} is disabled: enable it first")
 
     def _require_tab(self, tab: Tab) -> TabEntry:
         check_type("tab", tab, Tab)
@@ -183,6 +345,47 @@ class Extension(_Face[ExtensionEntry]):
             raise LocalProtocolError(f"{tab!r} belongs to another browser")
         _require_open(tab)
         return tab._entry
+
+
+@final
+class Background(_Face[BackgroundEntry]):
+    """A background that sleeps. Made by `Extension.register_background`."""
+
+    __slots__ = ()
+
+    @property
+    def extension(self) -> Extension:
+        """The extension whose background it is."""
+        return Extension._of(self._registry, self._entry.extension)
+
+    @property
+    def context(self) -> Context | None:
+        """The context that runs now; None while the background is asleep."""
+        context = self._entry.context
+        asleep = context is None or context.script.state is ContextState.ASLEEP
+        return None if asleep or context is None else Context._of(self._registry, context)
+
+    @enable_ki_protection
+    def wake(self) -> None:
+        """Start it, as an alarm or a click would, unless it runs. Never waits: the script begins a moment later.
+
+        Raises:
+            trio.ClosedResourceError: if the extension is uninstalled.
+        """
+        self._registry.require_here("background.wake")
+        self.extension._require_installed()
+        if self._entry.context is not None:
+            wake(self._registry, self._entry.context)
+
+    @enable_ki_protection
+    def stop(self) -> None:
+        """Stop it, as the browser does when it was idle or needs memory. Sync and idempotent.
+
+        Its context is gone: its ports disconnect, as rule 20 says, and it gets no event itself. The next call starts
+        another one.
+        """
+        self._registry.require_here("background.stop")
+        stop(self._registry, self._entry)
 
 
 @final
@@ -245,7 +448,7 @@ class Tab(_Face[TabEntry]):
         whole = _read_url(url)
         check_flag("sandboxed", sandboxed)
         _require_open(self)
-        return Frame._of(self._registry, self._registry.open_frame(self._entry, whole, sandboxed=sandboxed))
+        return Frame._of(self._registry, navigation.open_frame(self._registry, self._entry, whole, sandboxed=sandboxed))
 
     @enable_ki_protection
     def web_page_script(self, frame_id: int = 0) -> Context:
@@ -268,6 +471,9 @@ class Tab(_Face[TabEntry]):
     def navigate(self, url: str) -> None:
         """Show another document in the top frame: everything in the tab ends, without error, and other frames close.
 
+        If nothing but the fragment is new, the document stays, and so does everything in it: see `push_state`. If the
+        browser has a back/forward cache, the document that is left is put aside: see `go_back`.
+
         Raises:
             TypeError, ValueError: if ``url`` is not a whole URL.
             trio.ClosedResourceError: if the tab is closed.
@@ -275,7 +481,96 @@ class Tab(_Face[TabEntry]):
         self._registry.require_here("tab.navigate")
         whole = _read_url(url)
         _require_open(self)
-        self._registry.navigate(self._entry.frames[0], whole)
+        navigation.navigate(self._registry, self._entry.frames[0], whole)
+
+    @enable_ki_protection
+    def push_state(self, url: str) -> None:
+        """Change the address of the document in the top frame, as ``history.pushState`` does.
+
+        The document stays, with its ports, and so does the ``sender.url`` of whoever connects from it; ``tab.url``
+        changes.
+
+        Args:
+            url: a whole URL of the same origin.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not as above.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.push_state")
+        whole = _read_url(url)
+        _require_open(self)
+        _change_address(self._entry.frames[0], whole)
+
+    @enable_ki_protection
+    def go_back(self) -> None:
+        """Show what the tab showed before, as its back button does.
+
+        A document that is in the back/forward cache comes back with everything that ran in it. Without the cache (see
+        `open_browser`) it is loaded anew.
+
+        Raises:
+            LocalProtocolError: if it has shown nothing before.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.go_back")
+        self._go(-1, "before")
+
+    @enable_ki_protection
+    def go_forward(self) -> None:
+        """Undo one `go_back`.
+
+        Raises:
+            LocalProtocolError: if there was none, or the tab has gone elsewhere since.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.go_forward")
+        self._go(1, "after this")
+
+    def _go(self, steps: int, which: str) -> None:
+        _require_open(self)
+        position = self._entry.position + steps
+        if not 0 <= position < len(self._entry.visits):
+            raise LocalProtocolError(f"{self!r} has shown nothing {which}")
+        navigation.go_to(self._registry, self._entry, position)
+
+    @enable_ki_protection
+    def reload(self) -> None:
+        """Load the document anew: what ran in it ends, without error, and other frames close.
+
+        Raises:
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.reload")
+        _require_open(self)
+        navigation.reload(self._registry, self._entry)
+
+    @enable_ki_protection
+    def discard(self) -> None:
+        """Free the tab's memory, as browsers do with tabs that nobody looks at: everything in it ends, without error.
+
+        The tab stays, in ``chrome`` with another `id`, and no script runs in it until `reload`, which is what showing
+        it again does.
+
+        Raises:
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.discard")
+        _require_open(self)
+        navigation.discard(self._registry, self._entry)
+
+    @enable_ki_protection
+    def crash(self) -> None:
+        """Let the tab's process crash: everything in it ends, in the browsers without an error.
+
+        In ``trio`` the other sides learn that there was a crash. The tab stays, and `reload` loads it again.
+
+        Raises:
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.crash")
+        _require_open(self)
+        navigation.crash(self._registry, self._entry)
 
     @enable_ki_protection
     def close(self) -> None:
@@ -326,7 +621,20 @@ class Frame(_Face[FrameEntry]):
         self._registry.require_here("frame.navigate")
         whole = _read_url(url)
         _require_open(self)
-        self._registry.navigate(self._entry, whole)
+        navigation.navigate(self._registry, self._entry, whole)
+
+    @enable_ki_protection
+    def push_state(self, url: str) -> None:
+        """Change the address of the document, as `Tab.push_state` does.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a whole URL of the same origin.
+            trio.ClosedResourceError: if the frame is closed.
+        """
+        self._registry.require_here("frame.push_state")
+        whole = _read_url(url)
+        _require_open(self)
+        _change_address(self._entry, whole)
 
     @enable_ki_protection
     def close(self) -> None:
@@ -406,8 +714,13 @@ class Context(_Face[ContextEntry]):
         return self._tabs
 
     @property
+    def state(self) -> str:
+        """``"starting"``, ``"running"``, ``"frozen"``, ``"orphaned"`` or ``"gone"``; the design page explains them."""
+        return self._entry.script.state.value
+
+    @property
     def closed(self) -> bool:
-        """The context has ended."""
+        """The context has ended. An orphaned content script has not, in ``chrome``: it can only do nothing any more."""
         return self._entry.script.closed
 
     @enable_ki_protection
@@ -451,12 +764,24 @@ def _require_open(place: Tab | Frame) -> None:
         raise trio.ClosedResourceError(f"{place!r} is closed")
 
 
+def _check_path(path: str) -> None:
+    check_type("path", path, str)
+    if "://" in path.partition("?")[0]:
+        raise ValueError(f"path must be one inside the extension, as 'pages/options.html' is, not {path!r}")
+
+
 def _require_frame(tab: TabEntry, frame_id: int) -> FrameEntry:
     check_type("frame_id", frame_id, int)
     frame = tab.frames.get(frame_id)
     if frame is None:
         raise LocalProtocolError(f"tab {tab.id} has no frame {frame_id}")
     return frame
+
+
+def _change_address(frame: FrameEntry, url: Url) -> None:
+    if url.origin() != frame.address.origin() or url.origin() == OPAQUE_ORIGIN:
+        raise ValueError(f"url must have the origin of the document, which is {frame.url!r}, unlike {str(url)!r}")
+    navigation.change_address(frame, url)
 
 
 def _read_url(url: str) -> Url:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias, final
+from collections.abc import Callable, Iterator
+from contextvars import Context as Variables
+from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
-from .._protocol.patterns import ExternallyConnectable
+from .._protocol.patterns import ExternallyConnectable, MatchPattern
+from .._protocol.urls import Url, parse_url
 from .script import Script
 
+BLANK: Final = parse_url("about:blank")
 ContextKind: TypeAlias = Literal["background", "page", "content_script", "web_page"]
 
 
@@ -33,13 +36,58 @@ class ExtensionEntry(Entry):
     externally_connectable: ExternallyConnectable | None
     """Who may connect from outside; None: every extension, and no web page."""
     installed: bool = True
+    enabled: bool = True
+    background: BackgroundEntry | None = None
+    """Its background that sleeps, if it has registered one."""
+    content_scripts: list[ContentScriptEntry] = attrs.field(factory=list["ContentScriptEntry"])
+    """Those that it has registered."""
     contexts: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
     """Its live contexts, in the order they were opened."""
     pages: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
     """The same without content scripts, of which there may be many: whom ``runtime.connect`` reaches."""
 
+    @property
+    def is_there(self) -> bool:
+        """It is installed, and not disabled."""
+        return self.installed and self.enabled
+
     def __repr__(self) -> str:
-        return f"<Extension {self.id!r}{'' if self.installed else ' (uninstalled)'}>"
+        state = "" if self.is_there else " (disabled)" if self.installed else " (uninstalled)"
+        return f"<Extension {self.id!r}{state}>"
+
+
+@final
+@attrs.define(eq=False, repr=False, kw_only=True)
+class BackgroundEntry(Entry):
+    """A background that sleeps until somebody calls it. It has one context after the other."""
+
+    extension: ExtensionEntry
+    start: Callable[[ContextEntry], object]
+    """Runs its script from the top."""
+    url: Url
+    idle_seconds: float
+    variables: Variables
+    """The context variables that its script sees: those of the task that registered it."""
+    context: ContextEntry | None = None
+    """The one that runs, or will run when somebody calls; None as long as the extension is away."""
+
+    def __repr__(self) -> str:
+        state = "away" if self.context is None else self.context.script.state.value
+        return f"<Background of {self.extension.id} ({state})>"
+
+
+@final
+@attrs.frozen(eq=False, kw_only=True)
+class ContentScriptEntry:
+    """A content script that runs in every document whose address matches."""
+
+    start: Callable[[ContextEntry], object]
+    """Runs it."""
+    matches: tuple[MatchPattern, ...]
+    all_frames: bool
+    """It runs not only in top frames."""
+    variables: Variables
+    """The context variables that it sees: those of the task that registered it."""
 
 
 @final
@@ -51,6 +99,12 @@ class TabEntry(Entry):
     frames: dict[int, FrameEntry] = attrs.field(factory=dict[int, "FrameEntry"])
     """Its frames by their numbers, the top one first; none once the tab is closed."""
     frame_ids: Iterator[int] = attrs.field(factory=itertools.count)
+    visits: list[Visit] = attrs.field(factory=lambda: [Visit()])
+    """What the back button leads to, in order."""
+    position: int = 0
+    """Which of the visits it shows."""
+    cache: dict[str, CachedDocument] = attrs.field(factory=dict[str, "CachedDocument"])
+    """The documents that it has put aside, by their ids."""
 
     @property
     def url(self) -> str | None:
@@ -62,6 +116,33 @@ class TabEntry(Entry):
 
 
 @final
+@attrs.define(eq=False)
+class Visit:
+    """A step in a tab's history."""
+
+    url: Url = BLANK
+    document_id: str = ""
+
+
+@final
+@attrs.frozen(eq=False, kw_only=True)
+class CachedDocument:
+    """A document in the back/forward cache: what its tab's top frame and its other frames had."""
+
+    loaded_url: str
+    origin: str
+    document_id: str
+    contexts: dict[ContextEntry, None]
+    orphans: dict[ContextEntry, None]
+    frames: tuple[FrameEntry, ...]
+
+    def all_contexts(self) -> list[ContextEntry]:
+        """Return what lives in it, in its top frame and in the others."""
+        inner = [context for frame in self.frames for context in (*frame.contexts, *frame.orphans)]
+        return [*self.contexts, *self.orphans, *inner]
+
+
+@final
 @attrs.define(eq=False, repr=False, kw_only=True)
 class FrameEntry(Entry):
     """A frame of a tab. It shows a document, in which contexts live; a navigation brings another document."""
@@ -70,11 +151,21 @@ class FrameEntry(Entry):
     id: int
     sandboxed: bool
     """Whatever it shows has an origin of its own."""
-    url: str = ""
+    address: Url = BLANK
+    """What it shows; it may change while the document stays."""
+    loaded_url: str = ""
+    """What the document was loaded from."""
     origin: str = ""
     document_id: str = ""
     contexts: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
     """The live contexts in it, in the order they were opened."""
+    orphans: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
+    """The content scripts in it whose extension has gone."""
+
+    @property
+    def url(self) -> str:
+        """What it shows, as text."""
+        return str(self.address)
 
     @property
     def closed(self) -> bool:

@@ -17,7 +17,7 @@ from .._ports.failures import ListenerErrors, crash_error
 from .._ports.observers import Observer
 from .._ports.options import make_options
 from .._protocol.dialects import DialectName
-from .._util import require_trio
+from .._util import check_flag, require_trio
 from .browser import Browser
 from .calls import Bus
 from .connecting import answer
@@ -36,6 +36,7 @@ async def open_browser(
     observer: Observer | None = None,
     manifest_folders: Sequence[str | Path] | None = None,
     bus: Bus | None = None,
+    back_forward_cache: bool = False,
 ) -> AsyncGenerator[Browser, None]:
     """Open a browser in this process; everything in it lives in the block.
 
@@ -56,6 +57,8 @@ async def open_browser(
         manifest_folders: where native manifests are looked for, instead of where browsers look.
         bus: joins this browser with others of the same dialect, so that they act as one; see `trio_ports.bus`. At the
             end, what was posted has three seconds to leave.
+        back_forward_cache: whether a page that its tab leaves is put aside, so that `Tab.go_back` brings it back as it
+            was. What its ports do meanwhile is rule 49. Browsers do that, unless they lack the memory for it.
 
     Raises:
         TypeError, ValueError: for arguments that are not as above.
@@ -65,11 +68,13 @@ async def open_browser(
     require_trio("open_browser")
     if bus is not None and not hasattr(bus, "share"):
         raise TypeError(f"bus must be a bus, as trio_ports.bus opens them, not {bus!r}")
+    check_flag("back_forward_cache", back_forward_cache)
     options = make_options(
         dialect, listener_errors, max_buffer_size, max_message_bytes, observer, max_buffer_bytes=max_buffer_bytes
     )
     folders = None if manifest_folders is None else check_folders(manifest_folders)
-    registry = Registry(options, folders, first_number=0 if bus is None else secrets.randbits(32))
+    first_number = 0 if bus is None else secrets.randbits(32)
+    registry = Registry(options, folders, first_number, back_forward_cache=back_forward_cache)
     body = Body()
     with body.joined():
         async with AsyncExitStack() as sharing:

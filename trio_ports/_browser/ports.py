@@ -5,14 +5,26 @@ The only file of the browser that knows how connections and ports work inside.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final, cast
+
+import trio
 
 from .._ports.connection import End, open_connection
+from .._ports.delivery import Delivery
 from .._ports.failures import crash_error, judge, raise_as_it_is, without_own_end
 from .._ports.observers import ListenerFailed
 from .._ports.options import Options
 from .._ports.port import Port
+from .._ports.scopes import Scope
+from .._protocol.dialects import PAGE_CACHED_TEXT, Dialect
+from .._protocol.errors import Cause, PortError
+from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
+
+IDLE_ROUNDS: Final = 2
+"""In how many rounds of the loop nothing has to be taken before nothing more will be: in the first one, the pump may
+run after whoever counts."""
 
 
 def open_ends(options: Options, receivers: int = 1) -> tuple[End, list[End]]:
@@ -39,6 +51,62 @@ def release(port: Port[Any, Any], *, within_task: bool = False) -> None:
 def decode_with(port: Port[Any, Any], decoder: Decoder) -> None:
     """Decode what arrives at a port that is held with another decoder."""
     port._delivery.decoder = decoder
+
+
+def is_open(port: Port[Any, Any]) -> bool:
+    """Return whether neither side of the port has gone."""
+    return port._end.state is State.OPEN
+
+
+def deliveries(scope: Scope) -> tuple[Delivery, ...]:
+    """Return the receiving sides of the ports that a scope owns and that are not over."""
+    return tuple(cast("dict[Delivery, object]", scope.members))
+
+
+def has_waiting_messages(scope: Scope) -> bool:
+    """Return whether a port that a scope owns has messages that nobody has taken."""
+    return any(delivery.end.lane.used for delivery in deliveries(scope))
+
+
+def sever(scope: Scope, *, silently: bool) -> None:
+    """End every connection of the ports that a scope owns, for both sides; ``silently``: this side is told nothing."""
+    for delivery in deliveries(scope):
+        if silently:
+            delivery.on_disconnect.listeners = ()
+        delivery.end.sever()
+
+
+def freeze(scope: Scope, dialect: Dialect) -> None:
+    """Let nothing reach a scope's ports any more, until `thaw`. Source: rule 49."""
+    for delivery in deliveries(scope):
+        if dialect.cached_page_ports == "end":
+            delivery.end.abandon(PortError(PAGE_CACHED_TEXT, cause=Cause.PAGE_CACHED))
+        else:
+            delivery.end.put_aside()
+
+
+def thaw(scope: Scope, dialect: Dialect) -> None:
+    """Let messages and ends reach a scope's ports again: those that came meanwhile too, if the dialect keeps them."""
+    for delivery in deliveries(scope):
+        if dialect.cached_page_ports == "lose":
+            if delivery.end.lost_peer_aside:
+                delivery.on_disconnect.listeners = ()
+            delivery.end.bring_back(loses=True)
+        elif dialect.cached_page_ports == "keep":
+            delivery.end.bring_back(loses=False)
+
+
+async def deliver_rest(scope: Scope) -> None:
+    """Let what waits at a scope's ports reach the listeners, as long as they take it without waiting for anything else.
+
+    For ports that are severed, so that no more arrives.
+    """
+    left, idle_rounds = math.inf, 0
+    while idle_rounds < IDLE_ROUNDS:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        now = sum(delivery.end.lane.used for delivery in deliveries(scope))
+        idle_rounds = 0 if now < left else idle_rounds + 1
+        left = now
 
 
 def listener_failed(port: Port[Any, Any], error: BaseException, options: Options) -> None:

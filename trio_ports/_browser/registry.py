@@ -14,14 +14,17 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .._ports.failures import closed_scope_error
+from .._ports.observers import joined
 from .._ports.options import Options
 from .._ports.scopes import Scope
-from .._protocol.errors import PortError
+from .._protocol.contexts import ContextState
+from .._protocol.errors import ContextInvalidatedError, LocalProtocolError, PortError
 from .._protocol.patterns import ExternallyConnectable
-from .._protocol.urls import OPAQUE_ORIGIN, Url, parse_url
+from .._protocol.urls import OPAQUE_ORIGIN, Url
 from .._util import require_trio
 from .calls import Elsewhere
-from .entries import ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
+from .entries import BLANK, BackgroundEntry, ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
+from .idle import IdleClock
 from .script import Script
 
 
@@ -36,6 +39,8 @@ class Registry:
     """Where native manifests are looked for; None: where the browsers look."""
     first_number: int
     """Where it begins to count, up to 2 to the 32: browsers that share a bus must not give the same numbers."""
+    back_forward_cache: bool = attrs.field(default=False, kw_only=True)
+    """A page that its tab leaves is put aside, and not ended."""
     nursery: trio.Nursery = attrs.field(init=False)
     """Where its tasks run: in the block of `open_browser`."""
     face: Any = attrs.field(default=None, init=False)
@@ -72,10 +77,18 @@ class Registry:
             raise trio.ClosedResourceError("this browser is closed: the block of open_browser has ended")
 
     def require_live(self, context: ContextEntry, what: str) -> None:
-        """Raise as `require_here`, or trio.ClosedResourceError in a context that is closed."""
+        """Raise as `require_here`, or trio.ClosedResourceError in a context that is closed.
+
+        An orphan raises ContextInvalidatedError instead, where there are any.
+        """
         require_trio(what, self._thread)
+        if context.script.scope.invalidated:
+            raise ContextInvalidatedError
         if context.script.closed:
             raise closed_scope_error(f"{context!r} is closed")
+        if context.script.state is ContextState.FROZEN:
+            text = f"nothing runs in {context!r}: its page is in the back/forward cache; tab.go_back() brings it back"
+            raise LocalProtocolError(text)
 
     def install(self, extension_id: str, key: ExternallyConnectable | None) -> ExtensionEntry:
         """Add an extension. Each installation has an address of its own, where the dialect's addresses say so."""
@@ -84,14 +97,6 @@ class Registry:
         extension = ExtensionEntry(id=extension_id, base_url=url, externally_connectable=key)
         self.extensions[extension_id] = extension
         return extension
-
-    def uninstall(self, extension: ExtensionEntry) -> None:
-        """Remove an extension and close its contexts. Idempotent."""
-        if extension.installed:
-            extension.installed = False
-            del self.extensions[extension.id]
-            for context in tuple(extension.contexts):
-                self.close_context(context)
 
     def open_tab(self, url: Url) -> TabEntry:
         """Add a tab with its top frame."""
@@ -104,16 +109,20 @@ class Registry:
         """Add a frame to a tab."""
         frame = FrameEntry(tab=tab, id=next(tab.frame_ids), sandboxed=sandboxed)
         tab.frames[frame.id] = frame
-        self._show_document(frame, parse_url("about:blank") if url.scheme == "javascript" else url)
+        self._show_document(frame, BLANK if url.scheme == "javascript" else url)
         return frame
 
-    def navigate(self, frame: FrameEntry, url: Url) -> None:
+    def load_document(self, frame: FrameEntry, url: Url) -> None:
         """Show another document in a frame. What ran there ends; of a top frame, all other frames close."""
+        self.unload_document(frame)
+        self._show_document(frame, url)
+
+    def unload_document(self, frame: FrameEntry) -> None:
+        """End what runs in a frame's document, if that is still there; of a top frame, all other frames close."""
         if frame.id == 0:
             for other in tuple(frame.tab.frames.values())[1:]:
                 self._remove_frame(other)
         self._end_document(frame)
-        self._show_document(frame, url)
 
     def close_frame(self, frame: FrameEntry) -> None:
         """Remove a frame; with a top frame the tab closes. Idempotent."""
@@ -127,20 +136,33 @@ class Registry:
         self.tabs.pop(tab.id, None)
         for frame in tuple(tab.frames.values()):
             self._remove_frame(frame)
+        for cached in tab.cache.values():
+            for context in cached.all_contexts():
+                self.close_context(context)
+        tab.cache.clear()
 
     def _remove_frame(self, frame: FrameEntry) -> None:
         del frame.tab.frames[frame.id]
         self._end_document(frame)
 
+    def renew_tab_id(self, tab: TabEntry) -> None:
+        """Give a tab another number."""
+        del self.tabs[tab.id]
+        tab.id = next(self._tab_ids)
+        self.tabs[tab.id] = tab
+
     def _show_document(self, frame: FrameEntry, url: Url) -> None:
         parent = OPAQUE_ORIGIN if frame.id == 0 else frame.tab.frames[0].origin
         frame.origin = OPAQUE_ORIGIN if frame.sandboxed else url.origin(parent)
-        frame.url, frame.document_id = str(url), self._new_document_id()
+        frame.address, frame.loaded_url, frame.document_id = url, str(url), self._new_document_id()
         self.documents[frame.document_id] = frame
+        if frame.id == 0:
+            visit = frame.tab.visits[frame.tab.position]
+            visit.url, visit.document_id = url, frame.document_id
 
     def _end_document(self, frame: FrameEntry) -> None:
-        del self.documents[frame.document_id]
-        for context in tuple(frame.contexts):
+        self.documents.pop(frame.document_id, None)
+        for context in (*frame.contexts, *frame.orphans):
             self.close_context(context)
 
     def _new_document_id(self) -> str:
@@ -153,15 +175,42 @@ class Registry:
         and otherwise gets a frame of its own.
         """
         if tab is None:
-            has_background = any(page.kind == "background" for page in extension.pages)
-            kind: ContextKind = "page" if has_background else "background"
+            kind: ContextKind = "page" if self.has_background(extension) else "background"
             return self._open_context(kind, str(url), url.origin(), extension)
         frame = tab.frames[0]
         if frame.contexts:
             frame = self.open_frame(tab, url)
         else:
-            self.navigate(frame, url)
+            self.load_document(frame, url)
         return self._open_context("page", frame.url, frame.origin, extension, frame)
+
+    def has_background(self, extension: ExtensionEntry) -> bool:
+        """Return whether an extension has a background, be it asleep."""
+        return any(page.kind == "background" for page in extension.pages)
+
+    def put_to_sleep(self, background: BackgroundEntry) -> None:
+        """Give a background a context that is asleep. Source: rule 44."""
+        idle = IdleClock(background.idle_seconds, self.options.dialect)
+        observers = [idle.observe] if self.options.observer is None else [idle.observe, self.options.observer]
+        script = Script(
+            attrs.evolve(self.options, observer=joined(observers)),
+            Scope(self.nursery, background.variables),
+            state=ContextState.ASLEEP,
+            first_turn=trio.Event(),
+            idle=idle,
+        )
+        url = background.url
+        background.context = self._open_context(
+            "background", str(url), url.origin(), background.extension, script=script
+        )
+
+    def set_apart(self, context: ContextEntry) -> None:
+        """Let nobody reach a content script whose extension has gone; a new one may run beside it."""
+        assert context.frame is not None, "a content script has a frame"
+        assert context.extension is not None, "and an extension"
+        del context.frame.contexts[context]
+        del context.extension.contexts[context]
+        context.frame.orphans[context] = None
 
     def open_script(self, frame: FrameEntry, extension: ExtensionEntry | None) -> ContextEntry:
         """Return the context of an extension's content script, or of the web page itself, in a frame's document."""
@@ -169,7 +218,7 @@ class Registry:
         for context in frame.contexts:
             if context.kind == kind and context.extension is extension:
                 return context
-        return self._open_context(kind, frame.url, frame.origin, extension, frame)
+        return self._open_context(kind, frame.loaded_url, frame.origin, extension, frame)
 
     def _open_context(
         self,
@@ -178,15 +227,16 @@ class Registry:
         origin: str,
         extension: ExtensionEntry | None,
         frame: FrameEntry | None = None,
+        *,
+        script: Script | None = None,
     ) -> ContextEntry:
         document_id = self._new_document_id() if frame is None else frame.document_id
-        script = Script(self.options, Scope(self.nursery))
         context = ContextEntry(
             kind=kind,
             url=url,
             origin=origin,
             document_id=document_id,
-            script=script,
+            script=script or Script(self.options, Scope(self.nursery)),
             extension=extension,
             frame=frame,
         )
@@ -201,15 +251,21 @@ class Registry:
 
     def close_context(self, context: ContextEntry, error: PortError | None = None) -> None:
         """End a context: cancel its tasks, disconnect its ports with ``error`` for the other sides. Idempotent."""
-        if context.script.closed:
+        if context.script.state is ContextState.GONE:
             return
         del self.contexts[context]
         if context.frame is not None:
-            del context.frame.contexts[context]
+            context.frame.contexts.pop(context, None)
+            context.frame.orphans.pop(context, None)
         if context.extension is not None:
-            del context.extension.contexts[context]
+            context.extension.contexts.pop(context, None)
             context.extension.pages.pop(context, None)
         context.script.close(error)
+        background = None if context.extension is None else context.extension.background
+        if background is not None and background.context is context:
+            background.context = None
+            if background.extension.is_there and not self.leaving:
+                self.put_to_sleep(background)
 
     def peers(self) -> Sequence[str]:
         """Return the names of the other browsers on its bus that can be called."""

@@ -41,9 +41,13 @@ def find_receivers(registry: Registry, call: Call, opener: ContextEntry | None) 
     if call.extension_id is None:
         return _find_in_tab(registry, call, opener)
     extension = registry.extensions.get(call.extension_id)
-    if extension is None or (call.external and not _lets_in(extension, registry.options.dialect, call)):
+    if (
+        extension is None
+        or not extension.enabled
+        or (call.external and not _lets_in(extension, registry.options.dialect, call))
+    ):
         return []
-    return [page for page in extension.pages if page is not opener and page.script.event(call).listeners]
+    return [page for page in extension.pages if page is not opener and page.script.may_hear(call)]
 
 
 def _lets_in(extension: ExtensionEntry, dialect: Dialect, call: Call) -> bool:

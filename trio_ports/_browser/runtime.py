@@ -38,8 +38,8 @@ class Runtime:
 
     @property
     def id(self) -> str | None:
-        """The extension's id; None in a web page."""
-        return self._context.extension_id
+        """The extension's id; None in a web page, and in a content script whose extension has gone."""
+        return None if self._context.script.scope.invalidated else self._context.extension_id
 
     @property
     def last_error(self) -> PortError | None:

@@ -16,10 +16,12 @@ from .._ports.events import Event
 from .._ports.options import Options
 from .._ports.port import Port
 from .._ports.scopes import Scope
+from .._protocol.contexts import ContextHappening, ContextState, advance_context
 from .._protocol.errors import PortError
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
 from .calls import Call, no_receiver
+from .idle import IdleClock
 from .ports import hold, listener_failed, release
 
 ConnectEvent: TypeAlias = Event[Callable[[Port[Any, Any]], object]]
@@ -35,6 +37,11 @@ class Script:
 
     _options: Options
     scope: Scope
+    state: ContextState = ContextState.RUNNING
+    idle: IdleClock | None = None
+    """Of a background that sleeps: says when it has nothing more to do."""
+    first_turn: trio.Event | None = None
+    """Of a background that sleeps: set when its first turn is over, or will never be."""
     on_connect: ConnectEvent = attrs.field(factory=lambda: Event("on_connect", arguments=("port",)))
     on_connect_external: ConnectEvent = attrs.field(factory=lambda: Event("on_connect_external", arguments=("port",)))
     served: list[ConnectEvent] = attrs.field(factory=list[ConnectEvent])
@@ -42,13 +49,41 @@ class Script:
     errors: dict[trio.lowlevel.Task, PortError] = attrs.field(factory=dict[trio.lowlevel.Task, PortError])
     """``last_error``, by the task that runs a port's on_disconnect listeners now; several may wait at a time."""
     ended: trio.Event = attrs.field(factory=trio.Event)
-    _pending: deque[tuple[End, Call]] = attrs.field(factory=deque[tuple[End, Call]])
+    _pending: deque[tuple[End, Call, trio.Event | None]] = attrs.field(
+        factory=deque[tuple[End, Call, trio.Event | None]]
+    )
     _announcing: bool = False
 
     @property
     def closed(self) -> bool:
-        """Its context has been closed."""
-        return self.scope.closed
+        """Its context has been closed, or will be when its last messages have arrived."""
+        lives_on = self._options.dialect.content_scripts_outlive_extension
+        return self.state is ContextState.GONE or (self.state is ContextState.ORPHANED and not lives_on)
+
+    def happen(self, happening: ContextHappening) -> None:
+        """Change the state of its context."""
+        self.state = advance_context(self.state, happening)
+
+    def end_first_turn(self) -> None:
+        """Let those who have called a background reach the listeners that are there now, and no later ones."""
+        self.happen(ContextHappening.FIRST_TURN_OVER)
+        callers, self._pending = self._pending, deque()
+        for caller in callers:
+            end, call, _ = caller
+            if self.event(call).listeners:
+                self._pending.append(caller)
+            else:
+                end.withdraw(no_receiver())
+        self._release_callers()
+
+    def _release_callers(self) -> None:
+        if self.first_turn is not None:
+            self.first_turn.set()
+
+    def may_hear(self, call: Call) -> bool:
+        """Return whether somebody listens here, or will perhaps, once the first turn is over. Source: rule 44."""
+        is_started = self.state not in (ContextState.ASLEEP, ContextState.STARTING)
+        return bool(self.event(call).listeners) or not is_started
 
     def event(self, call: Call) -> ConnectEvent:
         """Return the event that a call fires."""
@@ -72,10 +107,16 @@ class Script:
         else:
             self.errors[task] = error
 
-    def announce(self, end: End, call: Call) -> None:
-        """Call the listeners for a connection later, after those that came before. Owns the receiver's ``end``."""
+    def announce(self, end: End, call: Call, after: trio.Event | None = None) -> None:
+        """Call the listeners for a connection later, after those that came before. Owns the receiver's ``end``.
+
+        Args:
+            end: the receiver's end of the connection.
+            call: what was asked for.
+            after: set when the first turn of the background that the call has woken is over.
+        """
         end.hold_sender()  # As if somebody listened, until a port there knows whether anybody does.
-        self._pending.append((end, call))
+        self._pending.append((end, call, after))
         if not self._announcing:
             self._announcing = self.scope.start_soon(self._announce_pending) is not None
 
@@ -83,16 +124,29 @@ class Script:
     async def _announce_pending(self) -> None:
         try:
             while self._pending:
+                await self._wait_first_turn()
                 for _ in range(min(len(self._pending), BATCH)):
-                    if self._pending:  # A listener may have closed this context.
+                    if self._pending and self._is_due:  # A listener may have closed this context.
                         self._announce_next()
                 if self._pending:  # Many came at a time, or a listener has connected to this context: let others run.
                     await trio.lowlevel.cancel_shielded_checkpoint()
         finally:
             self._announcing = False
 
+    @property
+    def _is_due(self) -> bool:
+        """Whether the background that the next call has woken, if it has, is through its first turn."""
+        after = self._pending[0][2]
+        return after is None or after.is_set()
+
+    async def _wait_first_turn(self) -> None:
+        after = self._pending[0][2]
+        if after is not None and not after.is_set():
+            with trio.CancelScope(shield=True):  # A first turn waits for nothing, so this takes no time.
+                await after.wait()
+
     def _announce_next(self) -> None:
-        end, call = self._pending.popleft()
+        end, call, _ = self._pending.popleft()
         event = self.event(call)
         if not event.listeners:
             end.withdraw(no_receiver())
@@ -136,10 +190,16 @@ class Script:
 
     def close(self, error: PortError | None) -> None:
         """Disconnect all ports, with ``error`` for the other sides, and cancel all tasks. Idempotent."""
+        self.happen(ContextHappening.ENDED)
         self.scope.close(error)
+        self._release_callers()
+        self.withdraw_pending(error)
+        self.ended.set()
+
+    def withdraw_pending(self, error: PortError | None = None) -> None:
+        """Disconnect the connections that were not announced yet, with ``error`` for the openers."""
         while self._pending:
             self._pending.popleft()[0].close(error, vanished=True)
-        self.ended.set()
 
     async def settle(self, error: PortError | None) -> None:
         """Let everything that is under way reach the listeners, before the browser closes this script's context."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias, final
 
@@ -101,7 +102,7 @@ class Connection:
     def drop_unread(self, lanes: set[Lane]) -> Consequences:
         """Remove the receivers with these inboxes, which are full and were never read, and return what follows."""
         error = PortError("Nobody read here, and the queue was full.", cause=Cause.UNREAD)
-        told = tuple((receiver, error, False) for receiver in self.receivers if receiver.lane in lanes)
+        told = tuple((receiver, error, False) for receiver in self.receivers if receiver.inbox in lanes)
         for receiver, _, _ in told:
             del self.receivers[receiver]
         if self.receivers:
@@ -109,6 +110,11 @@ class Connection:
             return Consequences(told, goes_on=self.opener)
         unread = PortError("Nobody read there, and the queues were full.", cause=Cause.UNREAD)
         return Consequences((*told, *self._take_opener(unread)))
+
+    def senders_to(self, end: End) -> tuple[End, ...]:
+        """Return the ends whose messages arrive at ``end``."""
+        opener = () if self.opener is None else (self.opener,)
+        return tuple(self.receivers) if end is self.opener else opener
 
     def _take_receivers(self) -> tuple[End, ...]:
         receivers, self.receivers = tuple(self.receivers), {}
@@ -127,7 +133,9 @@ class End:
     """One end of a connection, for its owner: a port, or the task of a transport."""
 
     __slots__ = (
+        "_aside",
         "_connection",
+        "_lost_aside",
         "lane",
         "number",
         "on_sent",
@@ -150,6 +158,10 @@ class End:
         """None once nothing can be sent from here any more."""
         self.lane: Lane = lane
         """The inbox: messages arrive here."""
+        self._aside: Lane | None = None
+        """Where messages arrive instead, while this end is put aside."""
+        self._lost_aside: tuple[PortError | None, bool] | None = None
+        """The other side has gone while this end was put aside: why, and whether it vanished."""
         self.out: Direction = out
         """The lanes that this end sends into."""
         self.only: Lane | None = out.only()
@@ -163,6 +175,16 @@ class End:
         """Learns, once, that the other side has gone."""
         self.on_sent: Callable[[bytes], None] | None = None
         """Called with each message when it is sent, which may be before the call of a waiting task returns."""
+
+    @property
+    def inbox(self) -> Lane:
+        """Where messages arrive now."""
+        return self.lane if self._aside is None else self._aside
+
+    @property
+    def lost_peer_aside(self) -> bool:
+        """The other side has gone while this end was put aside."""
+        return self._lost_aside is not None
 
     @property
     def closed(self) -> bool:
@@ -374,6 +396,8 @@ class End:
         self.state = advance(self.state, Happening.DISCONNECT)
         connection = self._stop_sending(trio.ClosedResourceError)
         self.lane.empty()
+        if self._aside is not None:
+            self._aside.empty()
         self.watcher = self.on_sent = None
         if connection is not None:
             _carry_out(connection.leave(self, error, vanished=vanished))
@@ -396,9 +420,21 @@ class End:
         self.lose_peer(error)
 
     @enable_ki_protection
+    def sever(self) -> None:
+        """End the connection for both sides, in good order: each gets what was on its way to it, and then the end."""
+        connection = self._stop_sending(trio.BrokenResourceError)
+        if connection is not None:
+            _carry_out(connection.leave(self, None, vanished=True))
+        self.lose_peer(None)
+
+    @enable_ki_protection
     def lose_peer(self, error: PortError | None, *, vanished: bool = False) -> None:
         """Note that the other side has gone."""
         if self.state is not State.OPEN:
+            return
+        if self._aside is not None:
+            self._lost_aside = (error, vanished)
+            self._stop_sending(trio.BrokenResourceError)
             return
         self.state = advance(self.state, Happening.PEER_GONE)
         self.peer_error, self.peer_vanished = error, vanished
@@ -407,6 +443,38 @@ class End:
         watcher, self.watcher, self.on_sent = self.watcher, None, None
         if watcher is not None:
             watcher.peer_gone()
+
+    @enable_ki_protection
+    def abandon(self, error: PortError) -> None:
+        """End the connection for the other side only, with ``error``: what is sent from here is swallowed for ever."""
+        connection = self._stop_sending(trio.BrokenResourceError)
+        if connection is not None:
+            _carry_out(connection.leave(self, error, vanished=True))
+
+    @enable_ki_protection
+    def put_aside(self) -> None:
+        """Keep what arrives from now on away from this end's owner: messages, and the other side's end."""
+        self._aside = Lane(self.lane.direction)
+        self._aside.heard = self.lane.heard
+        self._redirect(self.lane, self._aside)
+
+    @enable_ki_protection
+    def bring_back(self, *, loses: bool) -> None:
+        """Let the owner have what arrived while this end was put aside, unless that is lost; the end comes last."""
+        aside, lost, self._aside, self._lost_aside = self._aside, self._lost_aside, None, None
+        assert aside is not None, "only an end that was put aside is brought back"
+        frames = aside.take_many_nowait(sys.maxsize)
+        if frames and not loses:
+            self.lane.put_many(frames)
+        self._redirect(aside, self.lane)
+        if lost is not None:
+            self.lose_peer(lost[0], vanished=lost[1])
+
+    def _redirect(self, old: Lane, new: Lane) -> None:
+        """Let messages arrive in another lane."""
+        self.lane.direction.replace(old, new)
+        for sender in () if self._connection is None else self._connection.senders_to(self):
+            sender.go_on()
 
     def note_delivered(self) -> None:
         """Note that the other side's end was delivered here."""

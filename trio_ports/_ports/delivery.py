@@ -25,7 +25,7 @@ from weakref import ref
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection, wait_task_rescheduled
 
-from .._protocol.errors import MalformedMessageError, MessageShapeError, PortError
+from .._protocol.errors import ContextInvalidatedError, MalformedMessageError, MessageShapeError, PortError
 from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
 from .._util import running_task, runs_within
@@ -303,6 +303,8 @@ class Delivery:
 
     def after_close(self) -> Exception:
         """Return the error for using a port that is over, or whose other side has gone."""
+        if self.scope.invalidated:
+            return ContextInvalidatedError()
         text = self._options.dialect.post_after_close_text
         if self.end.state is State.CLOSED:
             closed_error = closed_scope_error if self.scope.closed else trio.ClosedResourceError

@@ -44,8 +44,11 @@ def crash_error(error: BaseException | None) -> PortError | None:
     A crash is what remains of the exception once every ``trio.Cancelled`` is taken out.
     A cancellation is orderly, whatever its source.
     """
-    if error is None or is_cancellation(error):
-        return None
+    return None if error is None or is_cancellation(error) else crashed()
+
+
+def crashed() -> PortError:
+    """Return the error of an end whose owner has failed."""
     return PortError("The other end failed.", cause=Cause.CRASHED)
 
 

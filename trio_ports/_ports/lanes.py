@@ -272,6 +272,12 @@ class Direction:
         """Return the only lane of this direction; None if there are several, here or elsewhere."""
         return next(iter(self.lanes)) if len(self.lanes) == 1 and not self.shared else None
 
+    def replace(self, old: Lane, new: Lane) -> None:
+        """Let messages go into another lane, in the place of the old one."""
+        self.lanes = {new if lane is old else lane: None for lane in self.lanes}
+        self._mind_queue()
+        self.settle()
+
     def counts(self, lane: Lane) -> bool:
         """Return whether a lane's bound holds the sender back, even though there are other lanes."""
         return lane.heard or self.undecided > 0

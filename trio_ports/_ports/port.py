@@ -16,7 +16,7 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection, reschedule
 
-from .._protocol.errors import PortError
+from .._protocol.errors import ContextInvalidatedError, PortError
 from .._protocol.lifecycle import State
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
@@ -358,9 +358,15 @@ class Port(trio.abc.Channel[Any], Generic[SendT, ReceiveT]):
         """End the connection. The other side gets the posted messages and then on_disconnect; this side gets nothing.
 
         A second call, a call in on_disconnect, or one after the other side has gone does nothing.
+
+        Raises:
+            ContextInvalidatedError: in an orphaned content script, in ``chrome``.
+            RuntimeError: outside Trio, or in another thread.
         """
         if get_ident() != self._thread or not trio.lowlevel.in_trio_run():
             raise outside_trio("port.disconnect")
+        if self._delivery.scope.invalidated:
+            raise ContextInvalidatedError
         self._delivery.close()
 
     @enable_ki_protection

@@ -59,7 +59,7 @@ class Job:
 class Scope:
     """A scope: its tasks, in a nursery, and the ports that it owns."""
 
-    __slots__ = ("_context", "_empty", "_jobs", "closed", "ending", "members", "nursery", "unread")
+    __slots__ = ("_context", "_empty", "_jobs", "closed", "ending", "invalidated", "members", "nursery", "unread")
 
     def __init__(self, nursery: trio.Nursery, context: contextvars.Context | None = None) -> None:
         self.nursery: trio.Nursery = nursery
@@ -70,6 +70,8 @@ class Scope:
         self.ending: bool = False
         """Whether its members are being settled, because it is about to be closed."""
         self.closed: bool = False
+        self.invalidated: bool = False
+        """Whether it belongs to an orphaned content script: whatever is called then raises."""
         self._jobs: dict[Job, None] = {}
         self._empty: trio.Event | None = None
         self._context = contextvars.copy_context() if context is None else context

@@ -99,6 +99,20 @@ class Dialect:
     """``sender.origin`` is given if a background called ``runtime.connect``."""
     document_lifecycle: str | None = None
 
+    # The life of contexts
+    content_scripts_outlive_extension: bool = False
+    """When an extension goes, its content scripts live on as orphans, whose calls fail, and
+    none are injected into open pages when it comes back; otherwise they are destroyed, and
+    new ones are injected."""
+    cached_page_ports: Literal["keep", "lose", "end"] = "keep"
+    """What becomes of the ports of a page in the back/forward cache: they keep what arrives,
+    for when the page comes back; they lose it, and the end too if it comes meanwhile; or the
+    other sides get an end at once, and the page's own ports swallow what they post, for ever."""
+    discard_renews_tab_id: bool = False
+    """A tab that is discarded gets another id."""
+    own_posts_keep_awake: bool = False
+    """A message that a background itself posts keeps it awake; otherwise only those that arrive do."""
+
     # Native applications
     native_port_name: bool = True
     """A native port has the application's name; otherwise its name is empty."""
@@ -128,6 +142,7 @@ FIREFOX: Final = Dialect(
     post_after_close_text="Attempt to postMessage on disconnected port",
     listener_errors="log",
     extension_url="moz-extension://{uuid}",
+    cached_page_ports="lose",
     externally_connectable_for_extensions=False,
     document_id_overrules="tab and frame",
     tabs_connect_reaches_opener=True,
@@ -165,6 +180,10 @@ CHROME: Final = Dialect(
     document_id_without_tab=False,
     background_origin=False,
     document_lifecycle="active",
+    content_scripts_outlive_extension=True,
+    cached_page_ports="end",
+    discard_renews_tab_id=True,
+    own_posts_keep_awake=True,
     native_port_name=False,
     native_name_raises=False,
     native_texts=NativeTexts(
@@ -188,6 +207,12 @@ DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (TRI
 
 NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
 """The same for *absent* and *forbidden*, in every dialect, so that callers cannot find out which."""
+
+PAGE_CACHED_TEXT: Final = (
+    "The page keeping the extension port is moved into back/forward cache, so the message channel is closed."
+)
+INVALIDATED_TEXT: Final = "Extension context invalidated."
+"""What a call of an orphaned content script raises."""
 
 
 def find_dialect(name: str) -> Dialect:

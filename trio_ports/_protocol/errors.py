@@ -16,7 +16,8 @@
        ├─ NotSerializableError          path (also a TypeError)
        ├─ MessageTooLargeError          size, limit
        ├─ ManifestError                 field, value, rule (also a ValueError)
-       └─ AlreadyListeningError         application, address
+       ├─ AlreadyListeningError         application, address
+       └─ ContextInvalidatedError
     AlreadyInstalledError               extension_id (also a ValueError)
     NoHomeError                         also a RuntimeError
 
@@ -32,6 +33,8 @@ from __future__ import annotations
 import enum
 from typing import Any, final
 
+from .dialects import INVALIDATED_TEXT
+
 
 @final
 class Cause(enum.Enum):
@@ -41,6 +44,8 @@ class Cause(enum.Enum):
     """Nobody listens there, or the opener may not connect. It is kept secret which."""
     CRASHED = "crashed"
     """The scope that owned the other end failed with an exception."""
+    PAGE_CACHED = "page-cached"
+    """The other end's page went into the back/forward cache, in a dialect in which that ends its connections."""
     UNREAD = "unread"
     """This receiver never read and its queue was full, while other receivers did read."""
     WIRE_BROKEN = "wire-broken"
@@ -178,6 +183,18 @@ class AlreadyListeningError(LocalProtocolError):
         super().__init__(f"{application} already has a listener, at {address}; it can have only one at a time.")
         self.application = application
         self.address = address
+
+
+@final
+class ContextInvalidatedError(LocalProtocolError):
+    """The extension of this content script has gone: it was disabled, reloaded, updated or uninstalled.
+
+    Only in dialects whose content scripts outlive their extension (``chrome``). The script can do nothing about it
+    except stop; a new one is injected beside it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(INVALIDATED_TEXT)
 
 
 @final

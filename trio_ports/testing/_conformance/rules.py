@@ -69,6 +69,20 @@ _SENTENCES: Final = {
     32: "A listener never runs inside post_message, connect or disconnect.",
     43: "The end of a handler's own port is the end of that handler and not a failure; what a handler raises otherwise "
     "leaves through its scope.",
+    44: "A call starts a background that is asleep, once for all who call before its first turn is over, and reaches "
+    "the listeners that are there then.",
+    45: "When a background stops, the other ends of its ports get an end without an error and it gets nothing; the "
+    "next call starts a new context.",
+    46: "A background stops when it has been idle for thirty seconds; an open port does not keep it awake, a message "
+    "that arrives does.",
+    47: "When an extension goes, its pages close, and its content scripts get what was on its way to them before they "
+    "are destroyed (in Chromium: told of the end, and of no use any more).",
+    48: "When only the address of a document changes, its ports stay and sender.url is still what it was loaded from; "
+    "the tab's address follows.",
+    49: "A page in the back/forward cache keeps its ports, and gets what came meanwhile when it comes back (browsers "
+    "differ).",
+    50: "When a tab is discarded, crashes or is loaded again, everything in it ends, and nobody is reached there "
+    "before a script runs in it again.",
     33: "A frame is a length of four bytes in native byte order, followed by that many bytes of UTF-8 JSON; how the "
     "bytes are cut does not matter.",
     34: "An application sends up to 1 MiB in a frame and accepts up to 64 MiB.",
