@@ -28,7 +28,12 @@ move                      what is done
 ``open_frame``            a frame in a tab's page
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
 ``install``               another extension, with a background, that only the one that it ``allows`` may connect to
-``uninstall``             an extension goes away
+``uninstall``             an extension goes away; ``disable``: for a time, until ``enable``
+``register_background``   an extension's background is one that sleeps, and its script carries out the *steps*
+``stop_background``       such a background is stopped, if it runs
+``push_state``            a tab's or a frame's page changes its address
+``lose``                  a tab stays, and its page ends; ``how``: ``discard`` or ``crash``
+``load_again``            the page of such a tab is loaded again
 ``wait``                  until a port of ``at`` has been told ``events`` things, and then until nothing more comes: for
                           what another process decides, such as a native application
 ========================= =======================================================================================
@@ -299,6 +304,41 @@ def install(extension: str, *, allows: str) -> Move:
 def uninstall(extension: str) -> Move:
     """Uninstall an extension."""
     return {"move": "uninstall", "extension": extension}
+
+
+def disable(extension: str) -> Move:
+    """Disable an extension."""
+    return {"move": "disable", "extension": extension}
+
+
+def enable(extension: str) -> Move:
+    """Enable an extension that was disabled."""
+    return {"move": "enable", "extension": extension}
+
+
+def register_background(extension: str, *steps: Step) -> Move:
+    """Let an extension have a background that sleeps, whose script carries out the steps: it adds listeners."""
+    return {"move": "register_background", "extension": extension, "steps": list(steps)}
+
+
+def stop_background(extension: str) -> Move:
+    """Stop a background that sleeps."""
+    return {"move": "stop_background", "extension": extension}
+
+
+def push_state(frame: str) -> Move:
+    """Change the address of the page in a tab or a frame."""
+    return {"move": "push_state", "frame": frame}
+
+
+def lose(tab: str, how: Literal["discard", "crash"]) -> Move:
+    """Discard a tab, or let its process crash."""
+    return {"move": "lose", "tab": tab, "how": how}
+
+
+def load_again(tab: str) -> Move:
+    """Load the page of a tab that was lost."""
+    return {"move": "load_again", "tab": tab}
 
 
 def wait(at: str, port: str, events: int) -> Move:

@@ -41,6 +41,8 @@ class DialectRules:
     """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
     key_for_extensions: bool
     """Rule 3: ``externally_connectable`` is about extensions too."""
+    scripts_live_on: bool = False
+    """Rule 47: content scripts outlive their extension, and are told of it."""
     logs: bool = True
     """Rule 31: what a listener raises is logged; otherwise it leaves through the scope."""
     learns_late: bool = False
@@ -82,6 +84,7 @@ DIALECT_RULES = {
         keeps_error=False,
         receiver_disconnects="opener",
         calls_removed=True,
+        scripts_live_on=True,
         tab_by_tabs_connect=False,
         document_without_tab=False,
         background_origin=False,

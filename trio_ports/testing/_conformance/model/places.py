@@ -21,6 +21,10 @@ class Places:
         """The tabs that are open, also those in which no context lives."""
         self.documents: dict[str, int] = {}
         """How many documents a frame has shown."""
+        self.sleeping: dict[str, list[dict[str, Any]]] = {}
+        """What the script of a background that sleeps does, by its extension."""
+        self.pushed: dict[str, int] = {}
+        """How often the address of a frame's document has changed."""
         self.allows: dict[str, str] = {}
         """The one extension that may connect to another one, where only one may."""
 
@@ -40,7 +44,7 @@ class Places:
         self.tabs.update(() if place is None else [place])
         # With its background closed, the first page in no tab is the new background.
         backgrounds = [c for c in self._living() if c.kind == "background" and c.extension == extension]
-        kind: Any = "page" if backgrounds or place else "background"
+        kind: Any = "page" if backgrounds or place or extension in self.sleeping else "background"
         self.add_context(Context(f"{page}/{extension}", kind, extension, tab=place, frame=place, document=page))
 
     def _may_open_frame(self, move: dict[str, Any]) -> bool:
@@ -70,12 +74,6 @@ class Places:
     def _may_uninstall(self, move: dict[str, Any]) -> bool:
         return move["extension"] in self.extensions
 
-    def _play_uninstall(self, move: dict[str, Any]) -> None:
-        self.extensions.remove(move["extension"])
-        for context in self._living():
-            if context.extension == move["extension"]:
-                context.close()
-
     def _may_install(self, move: dict[str, Any]) -> bool:
         return move["extension"] not in self.contexts
 
@@ -95,6 +93,7 @@ class Places:
     def _fill(self, tab: str, frame: str, *, web: bool = False) -> None:
         """Show a page in a frame, with the content script of every extension."""
         self.documents[frame] = self.documents.get(frame, 0) + 1
+        self.pushed[frame] = 0
         document = f"{frame}.{self.documents[frame]}"
         for extension in self.extensions:
             self.add_context(Context(f"{frame}/{extension}", "script", extension, tab, frame, document))
@@ -146,6 +145,11 @@ class Places:
         allowed = self.allows.get(target or "")
         return extension == target or allowed in (None, extension) or not self.rules.key_for_extensions
 
+    def _show_tab(self, tab: str | None) -> str | None:
+        """Rule 48: what the tab shows now counts."""
+        pushed = self.pushed.get(tab or "", 0)
+        return f"{tab} at {pushed}" if pushed else tab
+
     def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
         """Return the sender that describes an opener. Rule 9."""
         by_tab = step["do"] == "tabs_connect"
@@ -155,7 +159,7 @@ class Places:
             "id": opener.extension,
             "url": opener.frame or opener.name,
             "origin": self.rules.background_origin or by_tab or not background,
-            "tab": opener.tab if names_tab else None,
+            "tab": self._show_tab(opener.tab) if names_tab else None,
             "frame": opener.frame if names_tab else None,
             "document": opener.document if names_tab or self.rules.document_without_tab else None,
             "lifecycle": self.rules.lifecycle if names_tab else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 from .connections import Call, Connection, Direction, Inbox
 from .dialects import DialectRules
-from .places import Places
+from .lives import Lives
 from .ports import CONNECT_EVENTS, Context, Port
 
 
@@ -38,7 +38,7 @@ class Witness:
 NOTHING_SEEN = Witness()
 
 
-class Model(Places):
+class Model(Lives):
     """All contexts and ports of a history."""
 
     def __init__(self, rules: DialectRules) -> None:

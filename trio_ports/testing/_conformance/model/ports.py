@@ -203,6 +203,11 @@ class Port:
                 call.finish("closed")
             self.connection.leave(self, error if self.rules.reports_crashes else None, vanished=vanished)
 
+    def sever(self) -> None:
+        """The extension of its content script has gone: both sides learn of it. Rule 47."""
+        self.connection.leave(self, None, vanished=True)
+        self.peer_left(None)
+
     def leave_scope(self, error: str | None = None, *, vanished: bool) -> None:
         """The scope that owns it has ended."""
         self.close(error, vanished=vanished)

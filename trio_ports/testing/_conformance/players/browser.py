@@ -32,6 +32,8 @@ class BrowserPlayer(InProcessPlayer):
         self._urls: dict[str, str] = {}
         self._documents: dict[str, str] = {}
         self._shown: dict[str, int] = {}
+        self._pushed: dict[str, int] = {}
+        self._sleeping: dict[str, Any] = {}
         for name, extension in self.extensions.items():
             self.add_context(name, extension.open_page("background.html"), name, name)
 
@@ -54,6 +56,7 @@ class BrowserPlayer(InProcessPlayer):
     def _fill(self, frame: Any, name: str, *, web: bool = False) -> None:
         self._frames[name] = frame
         shown = self._shown[name] = self._shown.get(name, 0) + 1
+        self._pushed[name] = 0
         document = f"{name}.{shown}"
         for key, extension in self.extensions.items():
             self.add_context(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
@@ -99,6 +102,49 @@ class BrowserPlayer(InProcessPlayer):
     def _play_uninstall(self, move: Move) -> None:
         self.extensions.pop(move["extension"]).uninstall()
 
+    def _play_disable(self, move: Move) -> None:
+        self.extensions[move["extension"]].disable()
+
+    def _play_enable(self, move: Move) -> None:
+        name = move["extension"]
+        extension = self.extensions[name]
+        extension.enable()
+        for place, frame in self._frames.items():
+            old = self.contexts.get(f"{place}/{name}")
+            # Where an orphan lives on, nothing is injected.
+            if old is not None and old.context.kind == "content_script" and old.context.closed and not frame.closed:
+                script = extension.inject(frame.tab, frame.id)
+                self.add_context(f"{place}/{name}", script, place, f"{place}.{self._shown[place]}")
+
+    def _play_register_background(self, move: Move) -> None:
+        name, steps = move["extension"], move["steps"]
+        if name not in self._sleeping:
+            self.contexts[name].context.close()
+
+        def start(context: Any) -> None:
+            self.add_context(name, context, name, name)
+            for step in steps:
+                self.contexts[name].perform(step)
+
+        self._sleeping[name] = self.extensions[name].register_background(start)
+
+    def _play_stop_background(self, move: Move) -> None:
+        self._sleeping[move["extension"]].stop()
+
+    def _play_push_state(self, move: Move) -> None:
+        name = move["frame"]
+        pushed = self._pushed[name] = self._pushed[name] + 1
+        self._frames[name].push_state(f"{self._url(name)}/at/{pushed}")
+
+    def _play_lose(self, move: Move) -> None:
+        tab = self._tabs[move["tab"]]
+        tab.discard() if move["how"] == "discard" else tab.crash()
+
+    def _play_load_again(self, move: Move) -> None:
+        tab = self._tabs[move["tab"]]
+        tab.reload()
+        self._fill(tab.frames[0], move["tab"])
+
     def tab_number(self, name: str) -> int:
         """Return a tab's number; for a tab that is not there, a number that no tab has."""
         return int(self._tabs[name].id) if name in self._tabs else 10**9
@@ -131,8 +177,11 @@ class BrowserPlayer(InProcessPlayer):
 
 
 def _name_of_tab(tab: Any, url: str) -> Any:
-    """Return a tab's name; with the address it is said to show, if it shows another one."""
-    return tab if str(tab) in url else f"{tab} with {url!r}"
+    """Return a tab's name, and how often its page has changed its address; with that, if it is another page's."""
+    if str(tab) not in url:
+        return f"{tab} with {url!r}"
+    pushed = url.partition("/at/")[2]
+    return f"{tab} at {pushed}" if pushed else tab
 
 
 @asynccontextmanager

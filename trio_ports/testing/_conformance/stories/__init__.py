@@ -2,7 +2,7 @@
 
 What should happen is not written here: the model knows. Each story says in a sentence what it shows, and each file in
 its first line which rules it is about. Rule 32 has no story of its own: it is looked for in all of them. Rules 33 to 42
-are about native messaging.
+are about native messaging. Rule 46 needs a clock, and rule 49 a browser with a back/forward cache.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from . import (
     kinds,
     limits,
     listening,
+    lives,
     posting,
     racing,
     reading,
@@ -119,3 +120,7 @@ def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:
     yield "contexts", contexts.tell_closing()
     yield "contexts", contexts.tell_two_pages()
     yield "contexts", contexts.tell_closing_at_once()
+    yield "lives", lives.tell_starting()
+    yield "lives", lives.tell_stopping()
+    yield "lives", lives.tell_extensions()
+    yield "lives", lives.tell_documents()
