@@ -5,14 +5,14 @@ The page ``reference/checks`` of the documentation lists them under their rules.
 
 from __future__ import annotations
 
-from testing.mutants import disconnecting, listeners, messages, opening
+from testing.mutants import disconnecting, listeners, lives, messages, opening
 from testing.mutants.disconnecting import show_everybody
 from testing.mutants.mutant import SMALL, Mutant
 from testing.proxies import ProxyPort
 
 __all__ = ["MUTANTS", "SMALL", "Mutant", "ProxyPort", "find_mutant", "show_everybody"]
 
-MUTANTS = [*opening.MUTANTS, *messages.MUTANTS, *disconnecting.MUTANTS, *listeners.MUTANTS]
+MUTANTS = [*opening.MUTANTS, *messages.MUTANTS, *disconnecting.MUTANTS, *listeners.MUTANTS, *lives.MUTANTS]
 
 
 def find_mutant(does: str) -> Mutant:

@@ -48,8 +48,6 @@ def tell_starting() -> Iterator[Story]:
     yield Story(44, "One start of a background serves everybody who has called it meanwhile.", history)
     sentence = "A background that adds no listener when it starts reaches nobody, and runs all the same."
     yield Story(44, sentence, [*TAB, register_background("a"), CONNECTS, turn("a", listen()), AGAIN])
-    history = [*SLEEPS, CONNECTS, register_background("a"), stop_background("a"), AGAIN]
-    yield Story(44, "A listener of a background's earlier life does not count.", history)
     page = [open_page("g1", "a", hidden=True), turn("g1/a", listen())]
     sentence = "A page that listens hears of a connect too that starts the background; the page is no background."
     yield Story(44, sentence, [*SLEEPS, *page, CONNECTS, turn("t1/a", post(2, "c"))])
@@ -66,6 +64,8 @@ def tell_stopping() -> Iterator[Story]:
     again = [turn("t1/a", post(2, "c")), AGAIN]
     sentence = "When a background stops its ports end without an error, and a connect starts another one."
     yield Story(45, sentence, [*SLEEPS, CONNECTS, stop_background("a"), *again])
+    history = [*SLEEPS, CONNECTS, register_background("a"), stop_background("a"), AGAIN]
+    yield Story(45, "A listener of a background's earlier life does not count.", history)
     reached = [*SLEEPS, CONNECTS, turn("t1/a", listen())]
     history = [*reached, turn("a", *opened_in("t1", port="e")), stop_background("a"), stop_background("a"), AGAIN]
     yield Story(45, "When a background stops the ports that it has opened end too.", history)
