@@ -50,6 +50,10 @@ EXEMPT: Final = {
     "name": "it is the column's title",
     "max_buffer_bytes": "no history posts so many bytes",
     "tells_crashes": "nothing in a browser crashes as a scope does: a listener's exception is logged",
+    "content_scripts_outlive_extension": "an extension that goes would take the player with it",
+    "cached_page_ports": "the laboratory's browsers have no back/forward cache",
+    "discard_renews_tab_id": "a history has a name for a tab, and no number",
+    "own_posts_keep_awake": "it takes thirty seconds, and the player's own connection keeps its background awake",
 }
 """Rows that no history of a browser can show, and why."""
 

@@ -45,6 +45,8 @@ class Laboratory:
     """Their names in the laboratory."""
     _pages: int = attrs.field(default=0, init=False)
     _open: list[Frame] = attrs.field(factory=list[Frame], init=False)
+    _changed: list[Frame] = attrs.field(factory=list[Frame], init=False)
+    """The tabs whose addresses have changed."""
     _spare: dict[tuple[str, ...], list[Frame]] = attrs.field(factory=dict[tuple[str, ...], list[Frame]], init=False)
     """The tabs that earlier histories left open, by the names of their contexts."""
 
@@ -96,6 +98,25 @@ class Laboratory:
         (found,) = await self._find_frames(frame.tab, url)
         frame.document = found.get("document")
 
+    async def push_state(self, frame: Frame) -> None:
+        """Change the address of a page, which stays. Its tab is not used again."""
+        self._pages += 1
+        await self._parent_script(frame).stage("push_state", url=f"{frame.url}?{self._pages}")
+        if frame.parent is None and frame not in self._changed:
+            self._changed.append(frame)
+
+    async def discard(self, frame: Frame) -> None:
+        """Free the memory of a tab, by its top frame, and return when all contexts in it have ended."""
+        frame.tab = await self._conductor.stage("discard_tab", tab=frame.tab)
+        await self._wait_gone(frame)
+
+    async def load_again(self, frame: Frame) -> None:
+        """Load the page of a tab that was discarded; its top frame has new contexts."""
+        await self._conductor.stage("reload_tab", tab=frame.tab)
+        frame.contexts = await self._wait_contexts(frame.url, self._names(web="web" in frame.contexts))
+        (found,) = await self._find_frames(frame.tab, frame.url)
+        frame.document, frame.frames = found.get("document"), []
+
     async def open_frame(self, parent: Frame) -> Frame:
         """Open a frame with a page of its own in another frame."""
         url = self._make_url()
@@ -133,6 +154,9 @@ class Laboratory:
         What is still on its way then is dropped.
         """
         await self._every("reset")
+        for top in self._changed:
+            await self.close(top)
+        self._changed = []
         for top in self._open:
             if top.frames:
                 # After all players in them have answered: Firefox may swallow the farewell of one that was just asked.

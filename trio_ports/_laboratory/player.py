@@ -40,6 +40,7 @@ class LaboratoryPlayer:
     """Plays one history in a real browser; from `open_laboratory_player`. It is a `Player` of the kit.
 
     The moves are those of the kit that a browser has: turns, tabs, pages and frames, and waiting for other processes.
+    A tab is lost by discarding it; no browser can be asked to let a process crash.
     What contexts would do at once, a history has to say one after the other: they live in different processes.
     """
 
@@ -99,6 +100,17 @@ class LaboratoryPlayer:
         await self.laboratory.navigate(frame)
         self._forget(frame)
         self._show(move["frame"], frame)
+
+    async def _play_push_state(self, move: Move) -> None:
+        await self.laboratory.push_state(self._frames[move["frame"]])
+
+    async def _play_lose(self, move: Move) -> None:
+        await self.laboratory.discard(self._frames[move["tab"]])
+
+    async def _play_load_again(self, move: Move) -> None:
+        frame = self._frames[move["tab"]]
+        await self.laboratory.load_again(frame)
+        self._show(move["tab"], frame)
 
     async def _play_close(self, move: Move) -> None:
         frame = self._frames[move["frame"]]

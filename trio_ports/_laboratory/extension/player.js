@@ -295,6 +295,10 @@ if (typeof LAB === "undefined") {
       frame.dataset.url = url;
     },
     close_frame: ({ old }) => frameOf(old).remove(),
+    push_state: ({ url }) => history.pushState(null, "", url),
+    // Chromium gives the tab another number; Firefox returns nothing.
+    discard_tab: ({ tab }) => api.tabs.discard(tab).then((discarded) => discarded?.id ?? tab),
+    reload_tab: ({ tab }) => api.tabs.reload(tab),
   };
 
   function frameOf(url) {
