@@ -23,6 +23,7 @@ from .._ports.connection import End
 from .._protocol.errors import FrameTooLargeError, PortError
 from .._protocol.frames import FrameDecoder
 from .carrier import SETTLE_SECONDS, Carrier, Finish, ReceiveSome, SendAll
+from .forks import kept_from_children
 from .stdio import DescriptorSink, DescriptorSource, Waiting
 
 _WINDOWS: Final = os.name == "nt"
@@ -109,14 +110,33 @@ async def start_program(
     Raises:
         OSError: the operating system refuses.
     """
-    return await trio.lowlevel.open_process(
-        list(arguments),
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    if _WINDOWS:  # It has no forks.
+        pipe = subprocess.PIPE
+        return await trio.lowlevel.open_process(
+            list(arguments), cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+    # Trio's own pipes are known only once the program runs, and others may fork before.
+    ours: list[int] = []
+    theirs: list[int] = []
+    try:
+        for is_input in (True, False, False):
+            reading, writing = os.pipe()
+            ours.append(writing if is_input else reading)
+            theirs.append(reading if is_input else writing)
+        with kept_from_children(*ours, *theirs):
+            stdin, stdout, stderr = theirs
+            process = await trio.lowlevel.open_process(
+                list(arguments), cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr
+            )
+        process.stdin, process.stdout, process.stderr = map(trio.lowlevel.FdStream, ours)
+    except BaseException:
+        for descriptor in ours:
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in theirs:
+            os.close(descriptor)
+    return process
 
 
 async def end_process(process: trio.Process, patience: Patience, deadline: float) -> bool:

@@ -196,15 +196,27 @@ async def test_what_is_waited_for_is_not_added_up(tmp_path: Path, autojump_clock
     assert trio.current_time() - start == pytest.approx(patience.status + patience.terminate, abs=1)
 
 
-async def test_a_forked_child_does_not_keep_the_applications_pipes(tmp_path: Path) -> None:
+FORK = "if not os.fork():\n            sys.stdin.read()\n            os._exit(0)\n"
+
+
+@pytest.mark.parametrize(("early", "late"), [("", FORK), (FORK, "")], ids=["in the block", "while it starts"])
+async def test_a_forked_child_does_not_keep_the_applications_pipes(tmp_path: Path, early: str, late: str) -> None:
     """Leaving the block is an end of file to the application, whatever the child still does."""
     write_application(tmp_path, "try:\n    receive()\nfinally:\n    open('ended', 'w').close()")
     code = (
         "import os, sys, trio\nfrom trio_ports.native import connect_native\n"
+        "start = trio.lowlevel.open_process\n"
+        "async def open_process(*arguments, **options):\n"
+        "    try:\n"
+        "        return await start(*arguments, **options)\n"
+        "    finally:\n"
+        f"        {early}\n"
+        "        pass\n"
+        "trio.lowlevel.open_process = open_process\n"
         "async def main():\n"
         f"    async with connect_native('app', extension_id={FIREFOX_ID!r}, manifest_folders=[sys.argv[1]]):\n"
-        "        if not os.fork():\n"
-        "            sys.stdin.read()\n            os._exit(0)\n"
+        f"        {late}\n"
+        "        pass\n"
         "trio.run(main)\nos.write(1, b'left')\n"
     )
     process = await trio.lowlevel.open_process(
