@@ -80,7 +80,7 @@ async def test_an_answer_and_then_an_error(tmp_path: Path) -> None:
 
 async def test_one_answer_and_away(tmp_path: Path) -> None:
     """As an application does that sendNativeMessage starts."""
-    leaves = fault("", code("write(frame(body))  # its answer", "write(frame(b'1' * 100)); sys.exit()"))
+    leaves = fault("", code("write(frame(body))  # its answer", "write(frame(b'1' * 100) + frame(b'2')); sys.exit()"))
     report = await ask(tmp_path, leaves, "chromium")
     assert names(report) == set()
     assert any(finding.detail.endswith("… (100 bytes)") for finding in report.findings)

@@ -138,7 +138,7 @@ async def test_a_program_that_cannot_even_be_looked_at(tmp_path: Path, monkeypat
         await start_application(manifest, FIREFOX_ID, "firefox")
     assert caught.value.cause is Cause.PROGRAM_MISSING
 
-    async def refuse(arguments: object, folder: object) -> None:
+    async def refuse(arguments: object, folder: object, environment: object) -> None:
         raise FileNotFoundError(errno.ENOENT, "nothing")
 
     monkeypatch.setattr(start, "start_program", refuse)

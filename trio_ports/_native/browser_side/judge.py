@@ -108,18 +108,18 @@ def ended_error(name: str, outcome: Outcome) -> NativeApplicationError:
         status = outcome.returncode
         text = f"{name} exited with status {status}."
     if outcome.stderr:
-        text += " Its last lines on standard error: " + " | ".join(_telling(outcome.stderr))
+        text += " Its last lines on standard error: " + " | ".join(telling(outcome.stderr, 3))
     return NativeApplicationError(
         text, cause=cause, application=name, status=status, signal=signal_number, stderr=outcome.stderr
     )
 
 
-def _telling(lines: Sequence[str]) -> Sequence[str]:
-    """Return the last three lines; of a fatal error of Python's, which ends with its threads, the first three."""
-    for number, line in enumerate(lines):
+def telling(lines: Sequence[str], number: int) -> Sequence[str]:
+    """Return so many last lines; of a fatal error of Python's, which ends with its threads, so many first ones."""
+    for start, line in enumerate(lines):
         if line.startswith(FATAL):
-            return lines[number : number + 3]
-    return lines[-3:]
+            return lines[start : start + number]
+    return lines[-number:]
 
 
 def _signal_name(number: int) -> str:

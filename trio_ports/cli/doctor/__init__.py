@@ -1,6 +1,6 @@
 """The command `trio-ports doctor`: why a browser cannot start a native application, or talk to it.
 
-``surroundings``  where a browser runs in a sandbox, and the environment that it gives
+``environment``   what variables a browser gives to a program
 ``findings``      everything that can be wrong, as one table
 ``manifest``      what is wrong with the manifest
 ``conversation``  start the program as a browser does, and watch what it does

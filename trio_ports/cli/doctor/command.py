@@ -27,7 +27,7 @@ from ..browsers import present_browsers
 from ..output import Output
 from ..running import run
 from .examine import BrowserReport, examine_browser
-from .manifest import Question
+from .manifest import Question, examine_manifest
 from .report import as_plain, lines_of, summary
 
 PATIENCE_SECONDS: Final = 5.0
@@ -70,19 +70,20 @@ def doctor(
         application = stack.enter_context(_opened(name, extensions))
         questions = _questions(application, browsers, profile, extensions)
 
+        # If nobody says which browsers, one that has no manifest is no failure as long as another has one.
+        is_excused = browsers == INSTALLED and any(examine_manifest(question).file for question in questions)
+
         async def program() -> int:
             for question in questions:
                 report = await examine_browser(question, frame=frame, patience=patience)
-                reports.append(report)
-            if browsers == INSTALLED:
-                reports[:] = _excuse_missing(reports)
+                reports.append(_excuse(report) if is_excused else report)
+                if not as_json:
+                    for line in lines_of(reports[-1]):
+                        output.write_text(line)
             if as_json:
                 plain = as_plain(application.name, reports, seconds=time.perf_counter() - began)
                 output.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
             else:
-                for report in reports:
-                    for line in lines_of(report):
-                        output.write_text(line)
                 output.write_text(summary(reports))
             return 0 if all(report.ok for report in reports) else 1
 
@@ -137,17 +138,9 @@ def _browsers_for(application: Application) -> list[str]:
     return [family for family in FAMILIES if list_of(family) in fields] or [*FAMILIES]
 
 
-def _excuse_missing(reports: Sequence[BrowserReport]) -> list[BrowserReport]:
-    """Make it a warning that there is no manifest for one browser, if there is one for another."""
-    if all(report.file is None for report in reports):
-        return [*reports]
-    return [
-        attrs.evolve(
-            report,
-            findings=tuple(
-                attrs.evolve(each, status="warn") if each.id == "manifest-not-found" else each
-                for each in report.findings
-            ),
-        )
-        for report in reports
+def _excuse(report: BrowserReport) -> BrowserReport:
+    """Make it a warning that there is no manifest."""
+    findings = [
+        attrs.evolve(each, status="warn") if each.id == "manifest-not-found" else each for each in report.findings
     ]
+    return attrs.evolve(report, findings=tuple(findings))

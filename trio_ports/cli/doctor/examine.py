@@ -13,11 +13,12 @@ from ..._native.programs import program_faults
 from ..._protocol.dialects import CHROME, FIREFOX, Dialect
 from ..._protocol.errors import Cause, FrameTooLargeError, NativeApplicationError
 from ..._protocol.manifests import Family
+from ..browsers import find_flatpak, find_snap
 from .conversation import Conversation, converse
+from .environment import environment_of
 from .findings import CHECKS, Finding, found
 from .manifest import Answer, Question, examine_manifest
 from .outcome import judge_conversation
-from .surroundings import environment_of, find_flatpak, find_snap
 
 DIALECTS: Final[dict[Family, Dialect]] = {"firefox": FIREFOX, "chromium": CHROME}
 ASKING: Final[dict[Family, str]] = {"firefox": "trio-ports@example.invalid", "chromium": "a" * 32}

@@ -45,7 +45,9 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     # The manifest
     "manifest-not-found": Kind(
-        "manifest", "Write the manifest to the first of these folders; trio-ports install does.", Cause.MANIFEST_NOT_FOUND
+        "manifest",
+        "Write it to the first of these folders; trio-ports install does.",
+        Cause.MANIFEST_NOT_FOUND,
     ),
     "manifest-unreadable": Kind(
         "manifest", "Make it a plain file that you may read, like other manifests.", Cause.MANIFEST_INVALID

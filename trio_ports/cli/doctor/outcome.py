@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..._native.browser_side.judge import ended_error
+from ..._native.browser_side.judge import ended_error, telling
 from ..._native.browser_side.start import PATIENCE
 from ..._protocol.errors import FrameTooLargeError
 from ..._protocol.frames import LENGTH_BYTES, TO_APPLICATION_BYTES
@@ -14,6 +14,7 @@ from .conversation import Conversation
 from .findings import Finding, found
 
 _SHOWN_BYTES: Final = 60
+_SHOWN_LINES: Final = 8
 _JSON_BEGINS: Final = b'{["-0123456789tfn'
 
 
@@ -104,8 +105,10 @@ def _judge_end(talk: Conversation, name: str) -> list[Finding]:
 
 
 def _ending(talk: Conversation, name: str) -> str:
-    outcome = Outcome(Finish.END_OF_FILE, None, talk.returncode, tuple(filter(str.strip, talk.stderr.lines)))
-    return str(ended_error(name, outcome))
+    """Say how it ended, with more of its last lines than an error has."""
+    lines = telling([line for line in talk.stderr.lines if line.strip()], _SHOWN_LINES)
+    said = f" Its last lines on standard error: {' | '.join(lines)}" if lines else ""
+    return f"{ended_error(name, Outcome(Finish.END_OF_FILE, None, talk.returncode, ()))}{said}"
 
 
 def _shown(frame: bytes) -> str:

@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 from planted_faults import NAME
 
-from trio_ports.cli.doctor import surroundings
+from trio_ports._protocol.manifests import Family
+from trio_ports._protocol.places import BROWSERS
+from trio_ports.cli import browsers
+from trio_ports.cli.browsers import is_present
+from trio_ports.cli.doctor import environment
+from trio_ports.cli.doctor.environment import environment_of
 from trio_ports.cli.doctor.examine import examine_browser
 from trio_ports.cli.doctor.manifest import Question
-from trio_ports.cli.doctor.surroundings import environment_of
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The machine's folders, and the user's home."""
-    monkeypatch.setattr(surroundings, "SNAP_FOLDERS", [str(tmp_path / "snap")])
-    monkeypatch.setattr(surroundings, "FLATPAK_FOLDERS", [str(tmp_path / "flatpak"), "~/.local/share/flatpak/app"])
+    monkeypatch.setattr(browsers, "SNAP_FOLDERS", [str(tmp_path / "snap")])
+    monkeypatch.setattr(browsers, "FLATPAK_FOLDERS", [str(tmp_path / "flatpak"), "~/.local/share/flatpak/app"])
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
@@ -43,6 +47,7 @@ async def test_sandboxes(root: Path, browser: str, folder: str, expected: list[s
     """What is installed from Snap or Flatpak is said; a manifest of one's own is nobody's place."""
     (root / folder).mkdir(parents=True)
     assert await findings(browser) == expected
+    assert is_present(BROWSERS[browser]) or expected == [""]
     assert await findings(browser, manifest_folders=[root]) == ["" for _ in "1"]
 
 
@@ -62,11 +67,12 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/somewhere/bin")
     monkeypatch.setenv("DISPLAY", ":7")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    for family, added in ("firefox", "MOZ_LAUNCHED_CHILD"), ("chromium", "FC_FONTATIONS"):
-        environment = environment_of(family)  # type: ignore[arg-type]
-        assert (environment["DISPLAY"], environment["LC_ALL"]) == (":7", "C.UTF-8")
-        assert "VIRTUAL_ENV" not in environment
-        assert "/somewhere" not in environment["PATH"]
-        assert added in environment
-    monkeypatch.setattr(surroundings, "_WINDOWS", True)
+    additions: dict[Family, str] = {"firefox": "MOZ_LAUNCHED_CHILD", "chromium": "FC_FONTATIONS"}
+    for family, added in additions.items():
+        found = environment_of(family)
+        assert (found["DISPLAY"], found["LC_ALL"]) == (":7", "C.UTF-8")
+        assert "VIRTUAL_ENV" not in found
+        assert "/somewhere" not in found["PATH"]
+        assert added in found
+    monkeypatch.setattr(environment, "_WINDOWS", True)
     assert environment_of("firefox")["VIRTUAL_ENV"] == "/somewhere"
