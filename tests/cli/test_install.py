@@ -18,10 +18,11 @@ import click.testing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_support import CHROMIUM_ID, FIREFOX_ID, files_below
+from native_support import CHROMIUM_ID, FIREFOX_ID, files_below, write_manifest
 
 from trio_ports.cli.commands import program
 from trio_ports.cli.install import _command
+from trio_ports.native import FileChange
 from trio_ports.native import install as install_application
 
 NAME = "com.example.app"
@@ -222,6 +223,37 @@ def test_a_variable_that_will_not_be_there(call: Command, monkeypatch: pytest.Mo
     )
 
 
+def test_a_profile_is_what_comes_next_too(call: Command, tmp_path: Path) -> None:
+    """Only its browser finds the manifest, so the next commands name it."""
+    folder = tmp_path / "my profile"
+    *_, talk, remove = call("install", NAME, "app.py", *ORIGIN, "--profile", str(folder)).output.splitlines()
+    assert talk == f"To talk to it from here: trio-ports talk '{folder}/NativeMessagingHosts/{NAME}.json'"
+    assert remove == f"To remove it: trio-ports uninstall {NAME} --profile '{folder}'"
+
+
+def test_for_all_users(call: Command, tmp_path: Path) -> None:
+    """A program that others may not read is no use to them; nothing else is said of them otherwise."""
+    (tmp_path / "app.py").chmod(0o644)
+    with mock.patch("trio_ports.cli.install.install_application") as install:
+        install.return_value = [FileChange(Path("/etc/x.json"), "created")]
+        tmp_path.chmod(0o755)
+        lines = call("install", NAME, "/bin/sh", "/nowhere/x", *EXTENSION, "--system").output.splitlines()
+        assert not any(line.startswith("Other users") for line in lines)
+        assert lines[-1] == f"To remove it: trio-ports uninstall {NAME} --system"
+        tmp_path.chmod(0o700)
+        shown = call("install", NAME, "app.py", *EXTENSION, "--system").output
+    assert f"Other users may not read {tmp_path / 'app.py'}." in shown
+
+
+@pytest.mark.parametrize("line", [["list"], ["list", "--json"], ["uninstall", NAME, "--json", "--dry-run"]])
+def test_output_that_cannot_be_written(child: Any, line: list[str]) -> None:
+    """It is one line and the status 1."""
+    with Path("/dev/full").open("w") as full:
+        install_application(NAME, "/bin/sh", allowed_extensions=[FIREFOX_ID])
+        ran = child(*line, stdout=full)
+    assert (ran.returncode, ran.stderr) == (1, "trio-ports: cannot write the output: No space left on device\n")
+
+
 # Which command --------------------------------------------------------------------------------------------------
 
 
@@ -322,10 +354,15 @@ def test_the_list(call: Command, home: Path) -> None:
     ]
     other = home / MOZILLA
     other.with_name("other.json").write_text("{")
+    rude = home / "\x1b[2J"
+    rude.symlink_to("/bin/sh")
+    write_manifest(other.parent, rude, "rude")
     broken = call("list", "--browser", "firefox")
     assert broken.exit_code == 1
     assert f"  broken {other.with_name('other.json')}  firefox; for this user, by others" in broken.output
     assert "the manifest: must be JSON in UTF-8" in broken.output
+    assert f"starts '{home}/\\x1b[2J'" in broken.output
+    assert "\x1b" not in broken.output
     report = {each["name"]: each for each in json.loads(call("list", "--json").output)}
     assert report[NAME] == {
         "name": NAME,

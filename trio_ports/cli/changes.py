@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .._native.installing.files import FileChange
 from .._native.installing.listing import browsers_at
-from .output import Output
+from .output import Output, printable
 
 STYLES: Final = {"unchanged": "dim", "left": "yellow"}
 """How actions are shown, if not as what was done."""
@@ -32,7 +32,7 @@ def write_changes(changes: Iterable[FileChange], output: Output) -> None:
     for change in changes:
         browsers = ", ".join(browsers_at(change.file, change.registered))
         action = change.action if change.done or change.action in STYLES else f"would be {change.action}"
-        line = Text.assemble((action, STYLES.get(change.action, "green")), f"  {change.file}")
+        line = Text.assemble((action, STYLES.get(change.action, "green")), f"  {printable(str(change.file))}")
         if browsers:
             line.append(f"  ({browsers})", "dim")
         output.write_text(line)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ..testing._applications.check import ApplicationReport, Finding
 from ..testing._applications.checks import CHECKS, RULE_LINKS, Check, Status
+from .output import printable
 
 FORMAT: Final = 1
 """The number of the JSON report's form. It changes only if a field goes or means something else."""
@@ -95,7 +96,7 @@ def as_junit(report: ApplicationReport) -> str:
         case = ET.SubElement(
             suite, "testcase", classname=f"rule {finding.rule}", name=finding.check, time=str(finding.seconds)
         )
-        detail = _printable(finding.detail)
+        detail = printable(finding.detail)
         if finding.status == "fail":
             ET.SubElement(case, "failure", message=detail).text = finding.sentence
         elif finding.status in ("skip", "expected"):
@@ -106,20 +107,15 @@ def as_junit(report: ApplicationReport) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
 
-def _printable(text: str) -> str:
-    """Escape the characters that XML or a terminal cannot show."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def line(finding: Finding) -> Text:
     """Return a finding for people."""
     text = Text.assemble(
-        (f"{finding.status:<4}", STYLES[finding.status]), f" rule {finding.rule:<3} {_printable(finding.check)}"
+        (f"{finding.status:<4}", STYLES[finding.status]), f" rule {finding.rule:<3} {printable(finding.check)}"
     )
     if finding.status == "skip" and finding.cause:  # The line of the check that failed has the rest.
         text.append(f": {finding.detail.partition(': ')[0]}")
     elif finding.status != "pass":
-        text.append(f": {_printable(finding.detail)}")
+        text.append(f": {printable(finding.detail)}")
     return text
 
 

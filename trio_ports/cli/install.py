@@ -7,22 +7,23 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 from rich.text import Text
 
-from .._native.installing.files import FileChange
 from .._native.installing.install import install as install_application
 from .._protocol.errors import NoHomeError
 from .._protocol.manifests import CHROMIUM_ID, Family, extension_origin
 from .._protocol.places import BROWSERS
 from .browser_options import ALL, INSTALLED, browser_options
 from .changes import as_plain, refuse, write_changes
-from .output import Output
+from .output import Output, printable
+from .running import finish
 
 WINDOWS: Final = os.name == "nt"
 ORIGIN: Final = re.compile(r"(?:chrome-extension://)?([a-p]{32})/?", re.ASCII)
@@ -111,11 +112,21 @@ def install(
     if not changes:
         names = ", ".join(_browsers(ALL, allowed))
         raise click.ClickException(f"none of these browsers is here: {names}. To install for one anyway, name it.")
+    output = Output()
     if as_json:
         plain = {"name": name, "command": command, "changes": [as_plain(change) for change in changes]}
-        click.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+        output.write(json.dumps(plain, indent=2) + "\n")
     else:
-        _write(name, command, allowed, changes, system=system, variables=variables)
+        write_changes(changes, output)
+        whom = ", ".join(each for ids in allowed.values() for each in ids)
+        output.write_text(Text(printable(f"It starts {shlex.join(command)}, for {whom}.")))
+        for warning in _warnings(command, variables, system=system):
+            output.write_text(Text(warning, "yellow"))
+        for line in (
+            ["Nothing was written."] if dry_run else _next_steps(name, changes[-1].file, profile, system=system)
+        ):
+            output.write_text(Text(line))
+    sys.exit(finish(0, output))
 
 
 def _allowed(extensions: Sequence[str], origins: Sequence[str]) -> dict[Family, list[str]]:
@@ -188,28 +199,30 @@ def _interpreter(program: Path) -> list[str]:
 # What is shown ----------------------------------------------------------------------------------------------------
 
 
-def _write(
-    name: str,
-    command: Sequence[str],
-    allowed: dict[Family, list[str]],
-    changes: Sequence[FileChange],
-    *,
-    system: bool,
-    variables: dict[str, str],
-) -> None:
-    output = Output()
-    write_changes(changes, output)
-    whom = ", ".join(each for ids in allowed.values() for each in ids)
-    output.write_text(Text(f"It starts {shlex.join(command)}, for {whom}."))
+def _warnings(command: Sequence[str], variables: dict[str, str], *, system: bool) -> Iterator[str]:
+    """Return what may keep the program from working, although browsers find it and can start it."""
     if os.environ.get("PYTHONPATH") and "PYTHONPATH" not in variables and command[0] == sys.executable:
-        output.write_text(Text("PYTHONPATH is set here, and will not be there: if it needs it, give --env.", "yellow"))
-    if not changes[0].done:
-        output.write_text(Text("Nothing was written."))
-        return
-    root = " --system" if system else ""
-    for line in (
+        yield "PYTHONPATH is set here, and will not be there: if it needs it, give --env."
+    for word in command:
+        if system and Path(word).is_absolute() and not _is_for_all(Path(word)):
+            yield f"Other users may not read {printable(word)}."
+
+
+def _is_for_all(path: Path) -> bool:
+    """Return whether every user may read a file, as far as modes show; also if there is none."""
+    try:
+        others = [each.stat().st_mode for each in (path, *path.parents)]
+    except OSError:
+        return True
+    return bool(others[0] & stat.S_IROTH) and all(mode & stat.S_IXOTH for mode in others[1:])
+
+
+def _next_steps(name: str, manifest: Path, profile: Path | None, *, system: bool) -> list[str]:
+    """Return what to do next. Only the browser of a profile finds what is installed for it."""
+    found = name if profile is None else shlex.quote(str(manifest))
+    options = "" if profile is None else f" --profile {shlex.quote(str(profile))}"
+    return [
         f'In the extension: permission "nativeMessaging", and runtime.connectNative("{name}").',
-        f"To talk to it from here: trio-ports talk {name}",
-        f"To remove it: trio-ports uninstall {name}{root}",
-    ):
-        output.write_text(Text(line))
+        f"To talk to it from here: trio-ports talk {found}",
+        f"To remove it: trio-ports uninstall {name}{options}{' --system' if system else ''}",
+    ]

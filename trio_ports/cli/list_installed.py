@@ -15,7 +15,8 @@ from .._native.installing.listing import OURS, InstalledManifest
 from .._native.installing.listing import list_installed as installed
 from .application import complete_name
 from .browser_options import ALL, browser_options
-from .output import Output
+from .output import Output, printable
+from .running import finish
 
 
 @click.command("list")
@@ -34,11 +35,12 @@ def list_installed(*, name: str | None, browsers: tuple[str, ...], profile: Path
     found = installed(None if browsers == ALL else browsers, profile)
     if name is not None:
         found = [each for each in found if each.name == name]
+    output = Output()
     if as_json:
-        click.echo(json.dumps([as_plain(each) for each in found], ensure_ascii=False, indent=2))
+        output.write(json.dumps([as_plain(each) for each in found], indent=2) + "\n")
     else:
-        _write(found, name)
-    sys.exit(any(each.problem for each in found) or (name is not None and not found))
+        _write(found, name, output)
+    sys.exit(finish(any(each.problem for each in found) or (name is not None and not found), output))
 
 
 def as_plain(each: InstalledManifest) -> dict[str, Any]:
@@ -56,18 +58,17 @@ def as_plain(each: InstalledManifest) -> dict[str, Any]:
     }
 
 
-def _write(found: list[InstalledManifest], name: str | None) -> None:
-    output = Output()
+def _write(found: list[InstalledManifest], name: str | None, output: Output) -> None:
     if not found:
         click.echo(f"{name or 'No native application'} is not installed where this looked.", err=True)
     heading = ""
     for each in found:
         if each.name != heading:
             heading = each.name
-            output.write_text(Text(heading, "bold"))
+            output.write_text(Text(printable(heading), "bold"))
         sound = ("ok     ", "green") if each.problem is None else ("broken ", "bold red")
         by = "by trio-ports" if each.by == OURS else "by others" if each.by is None else f"by package {each.by}"
         whom = "for all users" if each.system else "for this user"
         browsers = f"  {', '.join(each.browsers)};" if each.browsers else ""
-        output.write_text(Text.assemble("  ", sound, str(each.file), (f"{browsers} {whom}, {by}", "dim")))
-        output.write_text(Text(f"         {each.problem or 'starts ' + shlex.join(each.command)}"))
+        output.write_text(Text.assemble("  ", sound, printable(str(each.file)), (f"{browsers} {whom}, {by}", "dim")))
+        output.write_text(Text(printable(f"         {each.problem or 'starts ' + shlex.join(each.command)}")))

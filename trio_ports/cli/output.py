@@ -88,3 +88,8 @@ class Output:
         start = len(text) - len(text.plain[len(first) :].lstrip())
         rest = text[start:].wrap(self._console, width - INDENT)
         return [first, *(Text(" " * INDENT) + line for line in rest)]
+
+
+def printable(text: str) -> str:
+    """Escape the characters that XML or a terminal cannot show, or that would do something else to a terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -18,7 +18,11 @@ BROKEN_PIPE: Final = 141
 
 def run(program: Callable[[], Awaitable[int]], output: Output) -> int:
     """Run ``program`` and return the exit status: its own, or one that says why it was cancelled."""
-    status = trio.run(_supervise, program, output)
+    return finish(trio.run(_supervise, program, output), output)
+
+
+def finish(status: int, output: Output) -> int:
+    """Return the exit status of a command that would have ended with ``status`` if all its output was written."""
     if output.error is None:
         return status
     output.abandon()

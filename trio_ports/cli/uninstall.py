@@ -14,6 +14,7 @@ from .application import complete_name
 from .browser_options import ALL, browser_options
 from .changes import as_plain, refuse, write_changes
 from .output import Output
+from .running import finish
 
 
 @click.command()
@@ -44,11 +45,12 @@ def uninstall(
         )
     except (ValueError, NoHomeError, OSError) as error:
         refuse(error)
+    output = Output()
     if as_json:
-        click.echo(json.dumps({"name": name, "changes": [as_plain(each) for each in changes]}, indent=2))
+        output.write(json.dumps({"name": name, "changes": [as_plain(each) for each in changes]}, indent=2) + "\n")
     elif changes:
-        write_changes(changes, Output())
+        write_changes(changes, output)
     else:
         where = "for all users" if system else "for this user"
         click.echo(f"{name} is not installed {where}; trio-ports list shows what is.", err=True)
-    sys.exit(any(change.action == "left" for change in changes))
+    sys.exit(finish(any(change.action == "left" for change in changes), output))
