@@ -450,7 +450,7 @@ def furnish(home: Path, kinds: dict[str, str]) -> None:
 @settings(max_examples=30)
 @given(kinds=homes, browsers=browser_words, env=st.booleans(), repeats=st.integers(1, 2))
 def test_a_home_is_afterwards_as_it_was(kinds: dict[str, str], browsers: str, env: bool, repeats: int) -> None:
-    """install, list, uninstall leave every file, link, folder and mode as it was before."""
+    """install, list, doctor, uninstall leave every file, link, folder and mode as it was before."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "home")
         home.mkdir()
@@ -464,6 +464,8 @@ def test_a_home_is_afterwards_as_it_was(kinds: dict[str, str], browsers: str, en
             installed = runner.invoke(program, ["install", *arguments])
             assert installed.exit_code in (0, 1), installed.output
         listed = json.loads(runner.invoke(program, ["list", "--json", NAME]).stdout)
+        if len(listed) == 1:  # It takes long.
+            runner.invoke(program, ["doctor", "--browser", listed[0]["browsers"][0], NAME])
         assert installed.exit_code == 1 or "trio-ports" in {each["by"] for each in listed}
         assert snapshot(home) != before or installed.exit_code == 1
         runner.invoke(program, ["uninstall", NAME])

@@ -33,8 +33,8 @@ class Places:
     linux_system: tuple[str, ...] = ()
     linux_profiles: tuple[str, ...] = ()
     """Where else its profiles are, if the folder above the manifests does not show that it is there."""
-    linux_programs: tuple[str, ...] = ()
-    """What it is called on the PATH: it is there, even if it was never started."""
+    programs: tuple[str, ...] = ()
+    """What it is called on the PATH, except on Windows."""
     mac_user: tuple[str, ...]
     mac_system: tuple[str, ...] = ()
     windows_keys: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ _CHROMIUM_KEY: Final = rf"Chromium\{HOSTS}"
 
 FIREFOX: Final = Places(
     browser="firefox",
-    linux_programs=("firefox", "firefox-esr"),
+    programs=("firefox", "firefox-esr", "firefox-developer-edition", "firefox-nightly"),
     family="firefox",
     linux_user=(".mozilla/native-messaging-hosts",),
     linux_system=("/usr/lib/mozilla/native-messaging-hosts", "/usr/lib64/mozilla/native-messaging-hosts"),
@@ -78,7 +78,7 @@ FIREFOX_FLATPAK: Final = Places(
 )
 CHROME: Final = Places(
     browser="chrome",
-    linux_programs=("google-chrome", "google-chrome-stable"),
+    programs=("google-chrome", "google-chrome-stable", "google-chrome-beta", "google-chrome-unstable"),
     linux_user=_linux("google-chrome", "google-chrome-beta", "google-chrome-unstable", "google-chrome-canary"),
     linux_system=("/etc/opt/chrome/native-messaging-hosts",),
     mac_user=_mac(*(f"Google/Chrome{channel}" for channel in ("", " Beta", " Dev", " Canary"))),
@@ -96,7 +96,7 @@ CHROME_FOR_TESTING: Final = Places(
 )
 CHROMIUM: Final = Places(
     browser="chromium",
-    linux_programs=("chromium", "chromium-browser"),
+    programs=("chromium", "chromium-browser"),
     linux_user=_linux("chromium"),
     linux_system=("/etc/chromium/native-messaging-hosts",),
     mac_user=_mac("Chromium"),
@@ -105,7 +105,7 @@ CHROMIUM: Final = Places(
 )
 EDGE: Final = Places(
     browser="edge",
-    linux_programs=("microsoft-edge", "microsoft-edge-stable"),
+    programs=("microsoft-edge", "microsoft-edge-stable", "microsoft-edge-beta", "microsoft-edge-dev"),
     linux_user=_linux("microsoft-edge", "microsoft-edge-beta", "microsoft-edge-dev"),
     linux_system=("/etc/opt/edge/native-messaging-hosts",),
     mac_user=_mac(*(f"Microsoft Edge{channel}" for channel in ("", " Beta", " Dev", " Canary"))),
@@ -116,14 +116,14 @@ _BRAVES: Final = [f"BraveSoftware/Brave-Browser{channel}" for channel in ("", "-
 BRAVE: Final = attrs.evolve(
     CHROME,
     browser="brave",
-    linux_programs=("brave", "brave-browser"),
+    programs=("brave", "brave-browser"),
     linux_user=_linux(*_BRAVES),
     mac_user=_mac(*_BRAVES),
 )
 VIVALDI: Final = attrs.evolve(
     CHROME,
     browser="vivaldi",
-    linux_programs=("vivaldi", "vivaldi-stable"),
+    programs=("vivaldi", "vivaldi-stable"),
     linux_user=_linux("vivaldi", "vivaldi-snapshot"),
     linux_system=("/etc/opt/vivaldi/native-messaging-hosts",),
     mac_user=_mac("Vivaldi", "Vivaldi-Snapshot"),
@@ -131,7 +131,7 @@ VIVALDI: Final = attrs.evolve(
 OPERA: Final = attrs.evolve(
     CHROME,
     browser="opera",
-    linux_programs=("opera",),
+    programs=("opera",),
     linux_user=_linux("opera", "opera-beta", "opera-developer"),
     mac_user=_mac(*(f"com.operasoftware.Opera{channel}" for channel in ("", "Next", "Developer", "GX"))),
     verified=False,
@@ -139,7 +139,7 @@ OPERA: Final = attrs.evolve(
 HELIUM: Final = attrs.evolve(
     CHROMIUM,
     browser="helium",
-    linux_programs=("helium",),
+    programs=("helium",),
     linux_user=_linux("net.imput.helium"),
     mac_user=_mac("net.imput.helium"),
     verified=False,
@@ -147,14 +147,14 @@ HELIUM: Final = attrs.evolve(
 THORIUM: Final = attrs.evolve(
     CHROMIUM,
     browser="thorium",
-    linux_programs=("thorium-browser",),
+    programs=("thorium-browser",),
     linux_user=_linux("thorium"),
     mac_user=_mac("Thorium"),
     verified=False,
 )
 LIBREWOLF: Final = Places(
     browser="librewolf",
-    linux_programs=("librewolf",),
+    programs=("librewolf",),
     family="firefox",
     linux_user=(".librewolf/native-messaging-hosts",),
     linux_system=("/usr/lib/librewolf/native-messaging-hosts",),
@@ -164,14 +164,14 @@ LIBREWOLF: Final = Places(
 )
 WATERFOX: Final = Places(
     browser="waterfox",
-    linux_programs=("waterfox",),
+    programs=("waterfox",),
     family="firefox",
     linux_user=(".waterfox/native-messaging-hosts",),
     mac_user=_mac("Waterfox"),
 )
 FLOORP: Final = Places(
     browser="floorp",
-    linux_programs=("floorp",),
+    programs=("floorp",),
     family="firefox",
     linux_user=(".floorp/native-messaging-hosts",),
     mac_user=_mac("Floorp"),
@@ -182,7 +182,7 @@ FLOORP: Final = Places(
 ZEN: Final = attrs.evolve(
     FIREFOX,
     browser="zen",
-    linux_programs=("zen", "zen-browser"),
+    programs=("zen", "zen-browser"),
     linux_user=(".mozilla/native-messaging-hosts", ".zen/native-messaging-hosts"),
     linux_profiles=(".zen", ".config/zen"),
     mac_user=_mac("Mozilla", "zen"),
@@ -191,7 +191,7 @@ ZEN: Final = attrs.evolve(
 THUNDERBIRD: Final = attrs.evolve(
     FIREFOX,
     browser="thunderbird",
-    linux_programs=("thunderbird",),
+    programs=("thunderbird",),
     linux_profiles=(".thunderbird",),
     mac_user=_mac("Thunderbird"),
     mac_system=(),

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from native_support import CHROMIUM_ID, FIREFOX_ID
 from planted_faults import ANSWER, END, FAULTS, NAME, SOUND, START, code, fault, field, first_line, plant
 from support import PATIENCE_SECONDS
 
+from trio_ports._native.browser_side import present
 from trio_ports._protocol.manifests import extension_origin
 from trio_ports._protocol.places import BROWSERS
 from trio_ports.cli.doctor import conversation
@@ -34,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary_folder: Path
     """A user's home, where Firefox and Chromium are there."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.setattr("trio_ports.cli.browsers.PROGRAMS", {})
+    monkeypatch.setattr(present, "shutil", types.SimpleNamespace(which=lambda program: None))
     monkeypatch.setattr(conversation, "WATCH_SECONDS", 0.2)
     for browser, folder in PLACES.items():
         (tmp_path / folder).mkdir(parents=True)

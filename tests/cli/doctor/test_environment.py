@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from planted_faults import NAME
 
+from trio_ports._native.browser_side import present
+from trio_ports._native.browser_side.present import is_present
 from trio_ports._protocol.manifests import Family
 from trio_ports._protocol.places import BROWSERS
-from trio_ports.cli import browsers
-from trio_ports.cli.browsers import is_present
 from trio_ports.cli.doctor import environment
 from trio_ports.cli.doctor.environment import environment_of
 from trio_ports.cli.doctor.examine import examine_browser
@@ -21,8 +21,8 @@ from trio_ports.cli.doctor.manifest import Question
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The machine's folders, and the user's home."""
-    monkeypatch.setattr(browsers, "SNAP_FOLDERS", [str(tmp_path / "snap")])
-    monkeypatch.setattr(browsers, "FLATPAK_FOLDERS", [str(tmp_path / "flatpak"), "~/.local/share/flatpak/app"])
+    monkeypatch.setattr(present, "SNAP_FOLDERS", [str(tmp_path / "snap")])
+    monkeypatch.setattr(present, "FLATPAK_FOLDERS", [str(tmp_path / "flatpak"), "~/.local/share/flatpak/app"])
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 

@@ -7,7 +7,6 @@ import errno
 import functools
 import itertools
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,8 @@ from ..._protocol.manifests import (
 from ..._protocol.places import BROWSERS, HOSTS, Places
 from ..._util import check_list, check_type
 from ..arguments import Folder, check_folder, check_folders
-from ..browser_side.find import DEFAULT_BROWSERS, home_folder, places_of, profile_folders, system_folders, user_folders
+from ..browser_side.find import DEFAULT_BROWSERS, home_folder, places_of, system_folders, user_folders
+from ..browser_side.present import is_present
 from ..registry import has_key, manifest_key, read_key, remove_key
 from .command import check_words, words_of
 from .files import (
@@ -105,8 +105,8 @@ def install(
             system's.
         env: variables that the launcher sets for the program.
         present_only: leave out browsers that are not there: those without a folder of
-            their own and, on Linux, without a program on the PATH, or on Windows without
-            a registry key. Otherwise the main channel
+            their own and without a program on the PATH, or on Windows without a registry
+            key. Otherwise the main channel
             of each browser gets its manifest in any case, and beta and nightly channels
             if they are there.
         system: install for all users, not only for the one who calls.
@@ -197,10 +197,7 @@ def _chosen(destination: Destination, places: Places, *, present_only: bool) -> 
     if not present_only:
         return targets[:1] + [target for target in targets[1:] if target[0].parent.parent.is_dir()]
     present = [target for target in targets if _is_browsers(*target)]
-    is_there = any(shutil.which(program) for program in places.linux_programs if sys.platform == "linux") or (
-        not destination.system and any(folder.is_dir() for folder in profile_folders(places))
-    )
-    return present or (targets[:1] if is_there else [])
+    return present or (targets[:1] if is_present(places) else [])
 
 
 def _is_browsers(file: Path, key: str | None) -> bool:

@@ -16,6 +16,7 @@ import attrs
 import click
 
 from ..._native.browser_side.find import read_bytes, system_folders
+from ..._native.browser_side.present import present_browsers
 from ..._protocol.errors import ManifestError
 from ..._protocol.frames import TO_APPLICATION_BYTES
 from ..._protocol.manifests import Family, family_of, fields_of, list_of
@@ -23,7 +24,6 @@ from ..._protocol.messages import Encoder, refuse_constant
 from ..._protocol.places import BROWSERS, CHROMIUM, HOSTS
 from ..application import FAMILIES, Application, complete_name, open_application
 from ..browser_options import ALL, INSTALLED, browser_options
-from ..browsers import present_browsers
 from ..output import Output
 from ..running import run
 from .examine import BrowserReport, examine_browser

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal, final
 import attrs
 
 from ..._native.browser_side.judge import in_dialect
+from ..._native.browser_side.present import find_flatpak, find_snap
 from ..._native.programs import program_faults
 from ..._protocol.dialects import CHROME, FIREFOX, Dialect
 from ..._protocol.errors import Cause, FrameTooLargeError, NativeApplicationError
 from ..._protocol.manifests import Family
-from ..browsers import find_flatpak, find_snap
 from .conversation import Conversation, converse
 from .environment import environment_of
 from .findings import CHECKS, Finding, found

@@ -8,30 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from .._native.browser_side.find import home_folder, profile_folders, user_folders
-from .._protocol.errors import NoHomeError
-from .._protocol.places import BROWSERS, Places
+from ..._protocol.errors import NoHomeError
+from ..._protocol.places import BROWSERS, Places
+from ..registry import has_key
+from .find import home_folder, profile_folders, user_folders
 
 _WINDOWS: Final = os.name == "nt"
-PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
-    "firefox": ("firefox", "firefox-esr", "firefox-developer-edition", "firefox-nightly"),
-    "librewolf": ("librewolf",),
-    "waterfox": ("waterfox",),
-    "floorp": ("floorp",),
-    "zen": ("zen-browser", "zen"),
-    "thunderbird": ("thunderbird",),
-    "chrome": ("google-chrome", "google-chrome-stable", "google-chrome-beta", "google-chrome-unstable"),
-    "chromium": ("chromium", "chromium-browser"),
-    "edge": ("microsoft-edge", "microsoft-edge-stable", "microsoft-edge-beta", "microsoft-edge-dev"),
-    "brave": ("brave-browser", "brave"),
-    "vivaldi": ("vivaldi", "vivaldi-stable"),
-    "opera": ("opera",),
-    "helium": ("helium",),
-    "thorium": ("thorium-browser",),
-}
-"""What a browser is called on the PATH."""
-
-
 SNAPS: Final = {name: name for name in ("firefox", "chromium", "brave", "opera", "vivaldi", "thunderbird")}
 FLATPAKS: Final = {
     "firefox": "org.mozilla.firefox",
@@ -59,17 +41,21 @@ def present_browsers() -> list[str]:
 
 
 def is_present(places: Places) -> bool:
-    """Return whether a browser is there: its program, or more of its folder than its manifests; or in a sandbox."""
+    """Return whether a browser is there: its program, or more of its folder than manifests; on Windows its key.
+
+    One that runs in a sandbox is there as well.
+    """
+    if _WINDOWS:
+        return any(has_key(rf"Software\{key}".rpartition("\\")[0]) for key in places.windows_keys)
     if find_snap(places.browser) or find_flatpak(places.browser):
         return True
-    if any(shutil.which(program) for program in PROGRAMS.get(places.browser, ())):
+    if any(shutil.which(program) for program in places.programs):
         return True
-    if _WINDOWS:
-        return False
     with contextlib.suppress(NoHomeError):
+        if any(folder.is_dir() for folder in profile_folders(places)):
+            return True
         manifests = user_folders([places])
-        folders = [*profile_folders(places), *(folder.parent for folder in manifests)]
-        return any({*each.iterdir()} - {*manifests} for each in folders if each.is_dir())
+        return any({*each.parent.iterdir()} - {*manifests} for each in manifests if each.parent.is_dir())
     return False
 
 

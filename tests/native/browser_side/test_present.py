@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from trio_ports._native.browser_side import present
+from trio_ports._native.browser_side.present import is_present, present_browsers
 from trio_ports._protocol.places import BROWSERS
-from trio_ports.cli import browsers
-from trio_ports.cli.browsers import is_present, present_browsers
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_firefox_of_long_ago(home: Path) -> None:
     assert "firefox" in present_browsers()
 
 
-def test_no_home_and_windows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the PATH is left."""
 
     def refuse() -> None:
@@ -51,5 +51,12 @@ def test_no_home_and_windows(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Path, "home", refuse)
     assert not is_present(BROWSERS["firefox"])
-    monkeypatch.setattr(browsers, "_WINDOWS", True)
+
+
+def test_on_windows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vendor's key counts."""
+    keys = [r"Software\Google\Chrome"]
+    monkeypatch.setattr(present, "_WINDOWS", True)
+    monkeypatch.setattr(present, "has_key", lambda key: key in keys)
+    assert is_present(BROWSERS["chrome"])
     assert not is_present(BROWSERS["firefox"])
