@@ -70,10 +70,10 @@ def watch(command: list[str], folder: Path, environment: Mapping[str, str], afte
 
 
 def plain(text: str) -> list[str]:
-    """Return the lines in alphabetical order, without what differs between runs: colours, numbers, rulers."""
+    """Return the different lines in alphabetical order, without what differs between runs: colours, numbers, rulers."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     lines = (re.sub(r" *\d[\d.]*(esr|s)?", " 0", line) for line in text.splitlines())
-    return sorted(re.sub(r"[=-]{3,}", "", line).strip() for line in lines)
+    return sorted({re.sub(r"[=-]{3,}", "", line).strip() for line in lines})
 
 
 def main() -> None:

@@ -40,7 +40,8 @@ def extension(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     (folder / "background.js").write_text(CALL)
-    (folder / "icon.png").write_bytes(bytes(range(256)))
+    (folder / "icons").mkdir()
+    (folder / "icons" / "icon.png").write_bytes(bytes(range(256)))
     return folder
 
 

@@ -76,6 +76,15 @@ def test_a_window_needs_the_users_display(display: str | None, tmp_path: Path, m
     assert environment.get("XAUTHORITY") == (str(tmp_path / ".Xauthority") if display else None)
 
 
+def test_no_place_of_the_users_is_left_to_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that lead there lead into the browser's own home."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    environment = firefox.make_environment(tmp_path / "other")
+    assert environment["XDG_CONFIG_HOME"] == str(tmp_path / "other" / ".config")
+    assert "XDG_DATA_HOME" not in environment
+
+
 @pytest.mark.parametrize("kind", ["firefox", "chromium"])
 async def test_a_laboratory_without_a_browser(kind: BrowserKind, monkeypatch: pytest.MonkeyPatch) -> None:
     """A laboratory whose browser does not start says the same, from within its nursery."""

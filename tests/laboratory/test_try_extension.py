@@ -114,11 +114,13 @@ def test_every_change_is_seen(kind: Any, workplace: Workplace) -> None:
 
 
 def test_an_application_that_fails(workplace: Workplace) -> None:
-    """Its traceback is shown, and how it ended; the status says that it did not talk."""
+    """It has the user's home. What it says is shown, and how it ended; the status says that it did not talk."""
     require("chromium")
-    workplace.change("app.py", "async with open_native_port() as port:", "raise SystemExit('no memory')\n    if True:")
+    workplace.change(
+        "app.py", "async with open_native_port() as port:", "import os; raise SystemExit(os.environ['HOME'])\n    if 1:"
+    )
     with workplace.start("chromium", "--json") as process:
-        expect(process, "stderr", text="no memory")
+        expect(process, "stderr", text=str(workplace.home))
         expect(process, "exited", text="The application has ended, with status 1.")
         process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1

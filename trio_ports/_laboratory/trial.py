@@ -7,6 +7,7 @@ two sides say. Nobody else's browser knows of it, and everything is removed with
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ import trio
 from .._native.installing.install import install
 from .._protocol.manifests import extension_origin
 from .browsers.find import BrowserKind
+from .browsers.firefox import PLACES
 from .browsers.openers import OPENERS
 from .browsers.process import Browser, open_process, watch
 from .console import ConsoleLine, ConsoleReader
@@ -95,7 +97,9 @@ def _install(browser: Browser, subject: Subject, address: Path) -> None:
     if browser.kind == "chromium":
         allowed = {"allowed_origins": [extension_origin(subject.extension_id)]}
     command = [sys.executable, "-I", str(TAP), str(address), *subject.command]
-    install(subject.application, command, manifest_folders=[browser.manifest_folder], **allowed)
+    # The browser has a home of its own; the application has the user's, as with the user's own browser.
+    homes = {name: os.environ[name] for name in ("HOME", *PLACES) if name in os.environ}
+    install(subject.application, command, manifest_folders=[browser.manifest_folder], env=homes, **allowed)
 
 
 async def _listen(

@@ -19,6 +19,13 @@ from .remote import Client, Marionette
 START_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 
+PLACES: Final = {
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+}
+"""Variables that name a place in the user's home, if they are set."""
 PREFERENCES: Final = Path(__file__).with_name("user.js")
 
 
@@ -69,6 +76,7 @@ async def open_firefox(
 def make_environment(home: Path) -> dict[str, str]:
     """Return what a browser's environment has beyond ours: another home, but still the user's display."""
     environment = {"HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1", "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
+    environment |= {name: str(home / place) for name, place in PLACES.items() if name in os.environ}
     authority = Path.home() / ".Xauthority"
     if "XAUTHORITY" not in os.environ and authority.exists():
         environment["XAUTHORITY"] = str(authority)
