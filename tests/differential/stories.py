@@ -33,7 +33,9 @@ from trio_ports.testing._conformance.history.moves import (
     post,
     post_or_raise,
     push_state,
+    register_background,
     remove_listener,
+    stop_background,
     tabs_connect,
     throw,
     turn,
@@ -73,6 +75,7 @@ def frames(*bodies: bytes) -> list[Any]:
 
 TAB: Final = open_tab("t1")
 PAGE: Final = open_page("p1", "a")
+SLEEPS: Final = register_background("s", listen(), listen(event="on_connect_external"))
 
 STORIES: Final[dict[str, Story]] = {
     # Opening ----------------------------------------------------------------------------------------------------------
@@ -208,6 +211,36 @@ STORIES: Final[dict[str, Story]] = {
         ],
     ),
     # The life of contexts ---------------------------------------------------------------------------------------------
+    "asleep": Story(
+        "44 · A connect starts a background that is asleep; it gets what was posted meanwhile",
+        [
+            TAB,
+            SLEEPS,
+            turn("t1/s", connect("p"), hear("p"), post(1), post(2), connect("q"), hear("q"), post(3, "q")),
+            turn("s", post("answer")),
+        ],
+    ),
+    "asleep_and_left_at_once": Story(
+        "44 · Connect, post and disconnect in one turn, while the background is asleep",
+        [TAB, SLEEPS, turn("t1/s", connect("p"), hear("p"), post(1), disconnect())],
+    ),
+    "asleep_for_others": Story(
+        "44 · Another extension starts a background that is asleep",
+        [SLEEPS, turn("a", connect("p", extension="s"), hear("p"), post(1))],
+    ),
+    "stopped": Story(
+        "45 · A background is stopped: plain ends, and a connect starts another one",
+        [
+            TAB,
+            SLEEPS,
+            turn("t1/s", connect("p"), hear("p"), post(1)),
+            turn("t1/s", listen()),
+            turn("s", tabs_connect("q", "t1"), hear("q"), post(2, "q")),
+            stop_background("s"),
+            turn("t1/s", post("too late"), connect("r"), hear("r"), post(3, "r")),
+            turn("s", post(4, "r")),
+        ],
+    ),
     "address_changes": Story(
         "48 · history.pushState: ports and sender.url stay",
         [

@@ -20,12 +20,16 @@ from trio_ports._laboratory.browsers.find import BrowserKind
 from trio_ports._laboratory.extensions import EXTENSIONS as KIT_EXTENSIONS
 from trio_ports._laboratory.extensions import PlayerExtension
 from trio_ports._laboratory.player import LaboratoryPlayer
-from trio_ports.testing._conformance.history.moves import Move
+from trio_ports.testing._conformance.history.moves import Move, listen
 
 DIALECTS: Final[Mapping[BrowserKind, Literal["firefox", "chrome"]]] = {"firefox": "firefox", "chromium": "chrome"}
 ONLY_PAGES: Final = {"externally_connectable": {"matches": ["http://127.0.0.1/*"]}}
-EXTENSIONS: Final = (*KIT_EXTENSIONS, PlayerExtension("c", ONLY_PAGES))
-"""The kit's two, and one whose key names web pages only."""
+EXTENSIONS: Final = (
+    *KIT_EXTENSIONS,
+    PlayerExtension("c", ONLY_PAGES),
+    PlayerExtension("s", start=[listen(), listen(event="on_connect_external")]),
+)
+"""The kit's two, one whose key names web pages only, and one whose background sleeps."""
 
 
 @attrs.frozen

@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 import attrs
 
+from ..testing._conformance.history.moves import Step
 from .browsers.find import BrowserKind
 
 SOURCE: Final = Path(__file__).with_name("extension")
@@ -26,6 +27,8 @@ class PlayerExtension:
     """The laboratory's name for it, such as ``"a"``."""
     manifest: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     """Added to its manifest, such as ``externally_connectable``."""
+    start: Sequence[Step] = ()
+    """What its background does first each time that it starts. If there is something, the background may sleep."""
 
 
 CONNECTABLE: Final = {"externally_connectable": {"ids": ["*"], "matches": ["http://127.0.0.1/*"]}}
@@ -44,5 +47,7 @@ def write_extension(folder: Path, kind: BrowserKind, extension: PlayerExtension,
             manifest["browser_specific_settings"]["gecko"]["id"] = f"player-{extension.name}@trio-ports.invalid"
         else:
             manifest["key"] = b64encode(hashlib.sha512(extension.name.encode()).digest()).decode()
+    if extension.start and kind == "firefox":
+        manifest["background"]["persistent"] = False
     (folder / "manifest.json").write_text(json.dumps({**manifest, **extension.manifest}), encoding="utf-8")
     (folder / "settings.js").write_text(settings, encoding="utf-8")

@@ -127,6 +127,18 @@ class Laboratory:
         parent.frames.append(frame)
         return frame
 
+    async def stop_background(self, extension: str) -> None:
+        """Stop the background of an extension, if it runs, and return when it has gone."""
+        await self.browser.stop_background(self.extension_id(extension))
+        await self.background(extension).gone.wait()
+
+    async def wait_background(self, extension: str) -> Context:
+        """Return an extension's background, which somebody has called, once it runs."""
+        await self.contexts.wait_until(lambda: not self.background(extension).gone.is_set())
+        background = self.background(extension)
+        background.used = True
+        return background
+
     async def perform(self, context: Context, *steps: Mapping[str, Any]) -> tuple[Result, ...]:
         """Have the steps carried out in the context, all in one turn, and return what came of each."""
         context.used = True
@@ -258,7 +270,7 @@ async def open_laboratory(
         await nursery.start(server.run)
         folders = [process.folder / "extensions" / name for name in names]
         for path, extension in zip(folders, extensions, strict=True):
-            write_extension(path, kind, extension, server.write_settings(extension.name))
+            write_extension(path, kind, extension, server.write_settings(extension.name, extension.start))
         async with OPENERS[kind](process, *folders, headless=headless) as browser, trio.open_nursery() as watched:
             watched.start_soon(watch, process)
             await contexts.wait_until(lambda: set(names) <= set(contexts.backgrounds))

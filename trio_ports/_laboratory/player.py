@@ -40,7 +40,8 @@ class LaboratoryPlayer:
     """Plays one history in a real browser; from `open_laboratory_player`. It is a `Player` of the kit.
 
     The moves are those of the kit that a browser has: turns, tabs, pages and frames, and waiting for other processes.
-    A tab is lost by discarding it; no browser can be asked to let a process crash.
+    A tab is lost by discarding it; no browser can be asked to let a process crash. A background that sleeps carries out
+    what its extension was written with: see `PlayerExtension.start`.
     What contexts would do at once, a history has to say one after the other: they live in different processes.
     """
 
@@ -51,6 +52,7 @@ class LaboratoryPlayer:
         self.contexts: dict[str, Actor] = {}
         """By name, those that have ended included."""
         self._frames: dict[str, Frame] = {}
+        self._sleeping: set[str] = set()
         self._names = Names({laboratory.extension_id(name): name for name in laboratory.extensions})
         for name in laboratory.extensions:
             self._add(name, name, laboratory.background(name))
@@ -79,6 +81,20 @@ class LaboratoryPlayer:
             self.results += [GONE] * len(steps)
         else:
             self.results += [self._note_result(step, result) for step, result in zip(steps, results, strict=True)]
+
+        for step in move["steps"]:
+            target = step.get("extension") or move["at"].rpartition("/")[2]
+            if step["do"] == "connect" and target in self._sleeping:
+                background = await self.laboratory.wait_background(target)
+                if self.contexts[target].context is not background:
+                    self._add(target, target, background)
+
+    async def _play_register_background(self, move: Move) -> None:
+        self._sleeping.add(move["extension"])
+        await self.laboratory.stop_background(move["extension"])
+
+    async def _play_stop_background(self, move: Move) -> None:
+        await self.laboratory.stop_background(move["extension"])
 
     async def _play_wait(self, move: Move) -> None:
         log, port, events = self.contexts[move["at"]].context.log, move["port"], int(move["events"])

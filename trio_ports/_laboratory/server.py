@@ -6,11 +6,12 @@ address of the WebSocket holds a secret, so that no other program of this machin
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 import trio
@@ -78,10 +79,11 @@ class Server:
         """Where the pages are."""
         return f"http://127.0.0.1:{self.port}"
 
-    def write_settings(self, extension: str) -> str:
-        """Return the text of a player's ``settings.js``."""
+    def write_settings(self, extension: str, start: Sequence[Mapping[str, Any]] = ()) -> str:
+        """Return the text of a player's ``settings.js``; ``start``: what its background does when it starts."""
         address = f"ws://127.0.0.1:{self.port}/{self._secret}"
-        return f'"use strict";\nvar LAB = {{ socket: "{address}", extension: "{extension}" }};\n'
+        settings = {"socket": address, "extension": extension, "start": list(start)}
+        return f'"use strict";\nvar LAB = {json.dumps(settings)};\n'
 
     async def _serve(self, nursery: trio.Nursery, connection: ServerConnection) -> None:
         async def fail(error: Exception) -> None:

@@ -79,7 +79,13 @@ async def open_chromium(
 
     ids = {each: await load(each.absolute()) for each in extension_folders}
     name, _, version = product.partition("/")
+
+    async def stop_background(extension_id: str) -> None:
+        for target in (await client.command("Target.getTargets"))["targetInfos"]:
+            if target["type"] == "service_worker" and target["url"].startswith(f"chrome-extension://{extension_id}/"):
+                await client.command("Target.closeTarget", {"targetId": target["targetId"]})
+
     try:
-        yield Browser("chromium", name, version, manifests, ids, load)
+        yield Browser("chromium", name, version, manifests, ids, load, stop_background)
     finally:
         await client.quit("Browser.close")

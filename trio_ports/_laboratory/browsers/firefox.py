@@ -26,6 +26,9 @@ PLACES: Final = {
     "XDG_STATE_HOME": ".local/state",
 }
 """Variables that name a place in the user's home, if they are set."""
+STOP_BACKGROUND: Final = """
+    return WebExtensionPolicy.getByID(arguments[0]).extension.terminateBackground({ disableResetIdleForTest: true });
+"""
 PREFERENCES: Final = Path(__file__).with_name("user.js")
 
 
@@ -56,6 +59,7 @@ async def open_firefox(
     manifests = home / ".mozilla" / "native-messaging-hosts"
     manifests.mkdir(parents=True)
     command = [str(program), "--no-remote", "--profile", str(profile), "--marionette"]
+    command += ["--remote-allow-system-access"]  # To stop an extension's background.
     command += ["--headless"] if headless else []
     await process.start(command, make_environment(home))
     async with await connect(process) as stream:
@@ -66,9 +70,14 @@ async def open_firefox(
             answer = await client.command("Addon:Install", {"path": str(folder), "temporary": True})
             return str(answer["value"])
 
+        async def stop_background(extension_id: str) -> None:
+            await client.command("Marionette:SetContext", {"value": "chrome"})
+            await client.command("WebDriver:ExecuteScript", {"script": STOP_BACKGROUND, "args": [extension_id]})
+
         ids = {each: await load(each.absolute()) for each in extension_folders}
+        name, version = session["browserName"], session["browserVersion"]
         try:
-            yield Browser("firefox", session["browserName"], session["browserVersion"], manifests, ids, load)
+            yield Browser("firefox", name, version, manifests, ids, load, stop_background)
         finally:
             await client.quit("Marionette:Quit", {"flags": ["eForceQuit"]})
 

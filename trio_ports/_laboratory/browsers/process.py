@@ -43,6 +43,8 @@ class Browser:
     load_extension: Callable[[Path], Awaitable[str]]
     """Load an extension from an absolute path, once more if it is loaded already, and return its id.
     `BrowserCommandError` is a refusal."""
+    stop_background: Callable[[str], Awaitable[None]]
+    """Stops the background of the extension with that id, if it runs, as the browser does to one that is idle."""
 
 
 @final

@@ -37,7 +37,14 @@ if (typeof LAB === "undefined") {
   })();
 
   const socket = new WebSocket(LAB.socket);
-  const report = (value) => socket.send(JSON.stringify(value));
+  const waiting = []; // what a background reports before it has reached the laboratory
+  const report = (value) => {
+    if (socket.readyState === WebSocket.CONNECTING) {
+      waiting.push(value);
+    } else {
+      socket.send(JSON.stringify(value));
+    }
+  };
   const note = (record) => report({ type: "called", record });
   const describe = (error) => `${error?.name ?? "Error"}: ${error?.message ?? error}`;
 
@@ -319,9 +326,14 @@ if (typeof LAB === "undefined") {
     runtime.onMessageExternal?.addListener(answer);
   }
 
+  // What a background that sleeps has to do in its first turn; later would be too late.
+  if (kind === "background") {
+    LAB.start.forEach((step) => perform(step));
+  }
+
   // ---- the laboratory ------------------------------------------------------------------------------------------
 
-  socket.onopen = () =>
+  socket.onopen = () => {
     report({
       type: "hello",
       extension: LAB.extension,
@@ -330,6 +342,8 @@ if (typeof LAB === "undefined") {
       url: location.href,
       page: kind === "web" || kind === "script" ? null : runtime.getURL("page.html"),
     });
+    waiting.splice(0).forEach(report);
+  };
 
   // Firefox keeps a content script's socket until it collects garbage, long after the page has gone.
   globalThis.addEventListener?.("pagehide", () => socket.close());

@@ -29,7 +29,7 @@ move                      what is done
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
 ``install``               another extension, with a background, that only the one that it ``allows`` may connect to
 ``uninstall``             an extension goes away; ``disable``: for a time, until ``enable``
-``register_background``   an extension's background is one that sleeps, and its script carries out the *steps*
+``register_background``   an extension's background is one that sleeps; its ``script`` are steps
 ``stop_background``       such a background is stopped, if it runs
 ``push_state``            a tab's or a frame's page changes its address
 ``lose``                  a tab stays, and its page ends; ``how``: ``discard`` or ``crash``
@@ -318,7 +318,7 @@ def enable(extension: str) -> Move:
 
 def register_background(extension: str, *steps: Step) -> Move:
     """Let an extension have a background that sleeps, whose script carries out the steps: it adds listeners."""
-    return {"move": "register_background", "extension": extension, "steps": list(steps)}
+    return {"move": "register_background", "extension": extension, "script": list(steps)}
 
 
 def stop_background(extension: str) -> Move:

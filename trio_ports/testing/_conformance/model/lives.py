@@ -35,7 +35,7 @@ class Lives(Places):
         background = self._background(move["extension"])
         if background is not None and move["extension"] not in self.sleeping:
             background.close()
-        self.sleeping[move["extension"]] = move["steps"]
+        self.sleeping[move["extension"]] = move["script"]
 
     def _may_stop_background(self, move: dict[str, Any]) -> bool:
         return move["extension"] in self.sleeping

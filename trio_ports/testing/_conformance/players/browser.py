@@ -117,16 +117,16 @@ class BrowserPlayer(InProcessPlayer):
                 self.add_context(f"{place}/{name}", script, place, f"{place}.{self._shown[place]}")
 
     def _play_register_background(self, move: Move) -> None:
-        name, steps = move["extension"], move["steps"]
+        name, script = move["extension"], move["script"]
         if name not in self._sleeping:
             self.contexts[name].context.close()
 
         def start(context: Any) -> None:
             self.add_context(name, context, name, name)
-            for step in steps:
+            for step in script:
                 self.contexts[name].perform(step)
 
-        self._sleeping[name] = self.extensions[name].register_background(start)
+        self._sleeping[name] = self.extensions[name].register_background(start, path="background.html")
 
     def _play_stop_background(self, move: Move) -> None:
         self._sleeping[move["extension"]].stop()
