@@ -15,7 +15,7 @@ from .history.generate import histories as random_histories
 from .history.moves import History
 from .options import DialectName, Limits, ListenerErrors, Options
 from .play import Subject, make_browser_subject, make_port_subject, play, quiet
-from .players.ends import Maker, open_ends
+from .players.ends import Maker, open_ends, wire_side
 from .rules import RULES
 from .stories import Story, browser_stories, port_stories
 
@@ -92,7 +92,8 @@ def check_port(
 
     Args:
         maker: opens a connection and gives its ends, the opener's first. It is a function without arguments, or of a
-            nursery, and returns the ends, or something to await or to enter for them.
+            nursery, and returns the ends, or something to await or to enter for them. One of two ends may be a
+            `trio.abc.Stream`: then a port of the kit's own reads and writes frames there (rule 33).
         dialect: whose rules the ports obey.
         limits: of the connections that ``maker`` opens.
         back_pressure: posting beyond the bound raises. Without it nothing is posted beyond.
@@ -128,7 +129,8 @@ def check_port(
         over_a_wire=over_a_wire,
         outside_trio=outside_trio,
     )
-    subject = make_port_subject(maker, trio.run(_count_receivers, maker), options)
+    receivers, wire = trio.run(_look_at, maker)
+    subject = make_port_subject(maker, receivers, options, wire=wire)
     plays = Plays(histories, rules, stories, examples, max_moves, seed, seconds, on_progress)
     return _check(subject, port_stories(subject.rules, subject.scope), plays)
 
@@ -180,9 +182,10 @@ def _require_no_trio(what: str) -> None:
         raise RuntimeError(f"{what} runs loops of its own: call it outside Trio, or with trio.to_thread.run_sync")
 
 
-async def _count_receivers(maker: Maker) -> int:
+async def _look_at(maker: Maker) -> tuple[int, str]:
+    """Return how many receivers there are, and which end is a stream."""
     async with open_ends(maker) as ends:
-        return len(ends) - 1
+        return len(ends) - 1, wire_side(ends)
 
 
 def _check(subject: Subject, stories: Iterable[Story], plays: Plays) -> Report:

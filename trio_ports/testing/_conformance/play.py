@@ -50,15 +50,20 @@ class Subject:
     """Something outside this Trio run carries its messages, so that they take time."""
 
 
-def make_port_subject(maker: Maker, receivers: int, options: Options) -> Subject:
-    """Return the connection that ``maker`` opens, which has so many receivers."""
+def make_port_subject(maker: Maker, receivers: int, options: Options, *, wire: str = "") -> Subject:
+    """Return the connection that ``maker`` opens, which has so many receivers.
+
+    ``wire``: the end that is a stream, and gets an end of the kit's own.
+    """
+    if wire:
+        options = attrs.evolve(options, over_a_wire=True, supports_async_with=False)
     rules = options.make_rules()
     enters = options.supports_async_with
     return Subject(
-        lambda: open_port_player(maker, outside_trio=options.outside_trio),
+        lambda: open_port_player(maker, outside_trio=options.outside_trio, largest=rules.largest),
         lambda: Model.of_ends(rules, receivers, supports_async_with=enters),
         rules,
-        Scope(receivers=receivers, supports_async_with=enters, listeners_raise=rules.logs),
+        Scope(receivers=receivers, supports_async_with=enters, listeners_raise=rules.logs, wire=wire),
         outside_trio=options.outside_trio,
     )
 

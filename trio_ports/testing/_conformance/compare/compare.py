@@ -75,7 +75,9 @@ class Comparison:
         if runtime is not None and runtime.last_error is not None:
             yield "error", "last_error=None outside on_disconnect", f"last_error={runtime.last_error!r}"
         yield from _facts_of_log(label, port, actor, self._agreed.get(port.context, (0, 0)))
-        should, error = port.error if port.rules.keeps_error else None, cause_of(real.error)
+        if hasattr(real, "violation"):
+            yield "wire", "frames of JSON", real.violation or "frames of JSON"
+        should, error = port.error if port.rules.keeps_error else None, _as_expected(port, cause_of(real.error))
         yield _kind_of_error(should, error), f"error={should}", f"error={error}"
         if port.inside:
             left = "left" if self._player.has_left(actor.name, label) else "inside"
@@ -128,7 +130,7 @@ def _compare_call(at: str, call: model.Call, task: CallTask) -> Iterator[Differe
         yield Difference(_kind_of_call(call, task), at, expected, found)
     elif call.kind in ("receive", "__anext__") and task.outcome == "broken":
         assert call.port is not None
-        if task.cause != call.port.error:
+        if task.cause != call.port.error and not (call.port.error == model.WIRE and task.cause):
             wanted = f"broken from the error {call.port.error}"
             yield Difference("error", at, wanted, f"broken from {task.cause}")
 
@@ -178,6 +180,11 @@ def _kind_of_error(expected: str | None, found: str | None) -> Kind:
     return "cause" if causes.intersection(CAUSES) else "error"
 
 
+def _as_expected(port: model.Port, cause: str | None) -> str | None:
+    """Return the cause of an error. After bytes that are not a frame, any cause will do."""
+    return model.WIRE if cause is not None and port.peer_error == model.WIRE else cause
+
+
 def _facts_of_statistics(port: model.Port, real: Any, *, counts: bool) -> Iterator[Fact]:
     """What a port says of itself, if it does. ``counts``: nothing is on its way outside this Trio run."""
     statistics: Callable[[], Any] | None = getattr(real, "statistics", None)
@@ -198,6 +205,11 @@ def _facts_of_log(label: str, port: model.Port, actor: Actor, agreed: tuple[int,
     """The calls of a port's listeners since both agreed; if they differ, all of them."""
     expected = [seen for seen in port.context.log[agreed[0] :] if seen.record["port"] == label]
     found = [record for record in actor.log[agreed[1] :] if record["port"] == label]
+    if port.peer_error == model.WIRE:
+        found = [
+            {**record, "error": _as_expected(port, record.get("error"))} if "error" in record else record
+            for record in found
+        ]
     if not is_same_log(expected, found):
         should = [seen.record for seen in port.context.log if seen.record["port"] == label]
         did = [record for record in actor.log if record["port"] == label]

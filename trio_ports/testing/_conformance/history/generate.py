@@ -85,6 +85,8 @@ class Scope:
     """Listeners may raise, and it is logged."""
     supports_async_with: bool = True
     """Ports can be entered with ``async with``."""
+    wire: str = ""
+    """The end that is the kit's own, at a wire."""
 
 
 @final

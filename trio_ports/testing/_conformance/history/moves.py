@@ -150,6 +150,11 @@ def has_listener(event: EventName, listener: str, *, port: str | None = "p") -> 
     return {"do": "has_listener", "event": event, "listener": listener, "port": port}
 
 
+def break_wire(data: bytes) -> Step:
+    """Write what is not a frame, and leave: only for the kit's own end of a wire."""
+    return {"do": "break", "port": "p", "data": data.hex()}
+
+
 def throw() -> Step:
     """Raise an exception out of the listener. This is the last of its actions."""
     return {"do": "throw", "text": "thrown by a listener"}
@@ -405,6 +410,8 @@ def _describe_action(step: Step) -> str:  # noqa: C901 - One case for each actio
         case "fill":
             last = step["first"] + step["count"] - 1
             return f"{port}.post_message(number) for {step['first']} to {last}, until one is refused"
+        case "break":
+            return f"write {bytes.fromhex(step['data'])!r} and leave"
         case "echo":
             return "port.post_message(message)"
         case "post_or_raise":

@@ -7,9 +7,21 @@ What the listeners of a context should get is in the context's `log`, and what c
 The rules say nothing about the order between different senders or different ports.
 """
 
-from .connections import Call, Seen
+from .connections import WIRE, Call, Seen
 from .dialects import DIALECT_RULES, MIB, DialectRules
 from .playing import Glance, Model, Witness
 from .ports import Context, Port
 
-__all__ = ["DIALECT_RULES", "MIB", "Call", "Context", "DialectRules", "Glance", "Model", "Port", "Seen", "Witness"]
+__all__ = [
+    "DIALECT_RULES",
+    "MIB",
+    "WIRE",
+    "Call",
+    "Context",
+    "DialectRules",
+    "Glance",
+    "Model",
+    "Port",
+    "Seen",
+    "Witness",
+]

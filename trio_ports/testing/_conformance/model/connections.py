@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from .dialects import DialectRules, Outcome
 
+WIRE = "wire"
+"""The error of an end to which something came that is not a frame, whatever its cause is."""
+
 
 class Member(Protocol):
     """What a connection knows of a port."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .connections import Call, Connection, Direction, Inbox, Message, Seen
+from .connections import WIRE, Call, Connection, Direction, Inbox, Message, Seen
 from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
 
 Wait = Callable[[], bool]
@@ -192,7 +192,7 @@ class Port:
         """Rule 24."""
         self.waiters.append(call)
 
-    def close(self, error: str | None = None, *, vanished: bool = False) -> None:
+    def close(self, error: str | None = None, *, vanished: bool = False, breaks: bool = False) -> None:
         """Rules 18 to 22."""
         if self.state in ("open", "ending"):
             self.state = "closed"
@@ -201,7 +201,7 @@ class Port:
             self.out.refuse(self, "closed")
             for call in self.refused:
                 call.finish("closed")
-            self.connection.leave(self, error if self.rules.reports_crashes else None, vanished=vanished)
+            self.connection.leave(self, error if self.rules.reports_crashes or breaks else None, vanished=vanished)
 
     def sever(self) -> None:
         """The extension of its content script has gone: both sides learn of it. Rule 47."""
@@ -368,6 +368,8 @@ class Port:
             return step["listener"] in (self.listeners if step["event"] == "on_message" else self.enders)
         if step["do"] == "disconnect":
             self.close()
+        elif step["do"] == "break":
+            self.close(WIRE, breaks=True)
         else:
             self.remove_listener(step)
         return "ok"

@@ -184,6 +184,9 @@ class Actor:
     def _disconnect(self, step: Step, port: Any, _: Any) -> None:
         self._port_of(step, port).disconnect()
 
+    def _break(self, step: Step, port: Any, _: Any) -> None:
+        self._port_of(step, port).break_off(bytes.fromhex(step["data"]))
+
     def _connect_native(self, step: Step, *_: Any) -> None:
         self.adopt(self.context.runtime.connect_native(step["application"]), step["port"])
 

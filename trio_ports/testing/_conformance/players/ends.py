@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import trio
 
@@ -13,6 +14,7 @@ from ...._ports.body import Body
 from .actors import Actor
 from .in_process import InProcessPlayer
 from .owner import Owner
+from .wire import WireEnd
 
 Maker: TypeAlias = Callable[..., Any]
 """Opens a connection: returns its ends, the opener's first, or something that can be awaited or entered for them."""
@@ -46,16 +48,19 @@ class PortPlayer(InProcessPlayer):
 
 
 @asynccontextmanager
-async def open_port_player(maker: Maker, *, outside_trio: bool = False) -> AsyncGenerator[PortPlayer]:
+async def open_port_player(
+    maker: Maker, *, outside_trio: bool = False, largest: float = math.inf
+) -> AsyncGenerator[PortPlayer]:
     """Open a connection and a player for its ends, for a block.
 
     Args:
         maker: opens the connection, as for `check_port`.
         outside_trio: something outside this Trio run carries the messages: a socket, a pipe, another process.
+        largest: the largest message that the kit's own end of a wire may post, in bytes.
     """
     async with trio.open_nursery() as nursery:
         owner = Owner(lambda: open_ends(maker))
-        ends = await nursery.start(owner.run)
+        ends = _with_wire_end(nursery, await nursery.start(owner.run), largest)
         player = PortPlayer(nursery, ends, owner, outside_trio=outside_trio, owns_nursery=_wants_nursery(maker))
         yield player
         # Otherwise whatever carries the messages would wait for a listener that holds, or for one end after the other.
@@ -99,12 +104,33 @@ def _check_ends(made: Any) -> tuple[Any, ...]:
     except TypeError:
         raise TypeError(f"{wanted}, and not {made!r}") from None
     for end in ends:
+        if isinstance(end, trio.abc.Stream) and len(ends) == 2:
+            continue
         missing = [name for name in PORT_MEMBERS if not hasattr(end, name)]
         if missing:
             raise TypeError(f"{wanted}: {end!r} is not a port, it has no {', '.join(missing)}")
     if len(ends) < 2:
         raise TypeError(f"{wanted}: two at least, and not {len(ends)}")
+    if all(isinstance(end, trio.abc.Stream) for end in ends):
+        raise TypeError(f"{wanted}: one of them may be a stream, and not both")
     return ends
+
+
+def _with_wire_end(nursery: trio.Nursery, ends: tuple[Any, ...], largest: float) -> tuple[Any, ...]:
+    """Put an end of the kit's own in the place of a stream."""
+    side = wire_side(ends)
+    if not side:
+        return ends
+    stream, port = ends if side == "opener" else reversed(ends)
+    end = WireEnd(nursery, stream, name=port.name, is_opener=side == "opener", largest=largest)
+    return (end, port) if side == "opener" else (port, end)
+
+
+def wire_side(ends: tuple[Any, ...]) -> Literal["", "opener", "receiver"]:
+    """Return which of the ends is a stream; empty if none is."""
+    if isinstance(ends[0], trio.abc.Stream):
+        return "opener"
+    return "receiver" if isinstance(ends[1], trio.abc.Stream) else ""
 
 
 def _wants_nursery(maker: Maker) -> bool:

@@ -12,6 +12,7 @@ import trio
 from ...._protocol.errors import MessageTooLargeError
 from ..history.moves import LONG
 from ..model.dialects import is_list, is_object, is_special
+from .wire import OversizeError
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.ClosedResourceError, "closed"),
@@ -21,6 +22,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.EndOfChannel, "end"),
     (StopAsyncIteration, "end"),
     (MessageTooLargeError, "too-large"),
+    (OversizeError, "too-large"),
     (TypeError, "not-json"),
     (ValueError, "not-json"),
 )

@@ -27,6 +27,7 @@ from . import (
     reading,
     receivers,
     routing,
+    wires,
 )
 from .story import Story
 
@@ -99,6 +100,9 @@ def _port_chapters(rules: DialectRules, scope: Scope) -> Iterator[tuple[str, Ite
         yield "listening", listening.tell_raising()
     elif scope.supports_async_with:
         yield "listening", listening.tell_failing()
+    if scope.wire:
+        yield "wires", wires.tell_frames(scope.wire, rules)
+        yield "wires", wires.tell_faults(scope.wire, rules)
     yield "kinds", kinds.tell_kinds()
     yield "bursts", bursts.tell_borders(rules.bound, logs=scope.listeners_raise)
     yield "handling", handling.tell_listeners()
