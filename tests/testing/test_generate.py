@@ -121,12 +121,15 @@ def test_turns_of_one_kind(kind: str, wanted: set[str]) -> None:
 
 def test_messages() -> None:
     """Most are numbers, so that each is another one; some are any value, and some are none that can be encoded."""
-    sent = [move["message"] for move in every_move(make_ends(), Scope(), "send")]
-    assert sent.count(1) > len(sent) // 2
+    sent = [move["message"] for move in every_move(make_ends(), Scope(), "send", few=5)]
+    usual = [message for message in sent if "$" not in str(message) and "xx" not in str(message)]
+    assert usual.count(1) > len(usual) // 2
     assert [1, "a value"] in sent
     assert "a value" in sent
     assert {"$": "NaN"} in sent
     assert {"$": "bytes"} in sent
+    assert [{"$": "long", "length": 5000}, {"$": "NaN"}] in sent
+    assert [{"$": "long", "length": 70_000}, 1] in sent
 
 
 def test_calls_and_blocks() -> None:
@@ -143,7 +146,32 @@ def test_calls_and_blocks() -> None:
         ("leave", "cancel"),
         ("leave", "crash"),
         ("leave", "end"),
+        ("leave", "group"),
+        ("leave", "mixed"),
+        ("leave", "cancelled group"),
     }
+
+
+def test_races() -> None:
+    """A call is cancelled as it begins or while it waits, or an end disconnects, with or without turns in between."""
+    reads = make_ends([moves.start_receive("r", "receiver")])
+    races = every_move(reads, Scope(), "race", few=7)
+    kinds = {tuple(step["do"] for step in race["steps"] if step["do"] != "post") for race in races}
+    assert kinds == {(*pause, *rest) for pause in ((), ("pass",)) for rest in (("cancel",), ("disconnect",))} | {
+        ("start", "cancel"),
+        ("start", "pass", "cancel"),
+    }
+    assert (
+        every_move(
+            make_ends([moves.turn("opener", moves.disconnect()), moves.turn("receiver", moves.disconnect())]),
+            Scope(),
+            "race",
+        )
+        == []
+    )
+    leaves = moves.turn("receiver", moves.add_listener("on_message", "bye", moves.disconnect(None)))
+    assert every_move(make_ends([leaves]), Scope(), "race") == []
+    assert every_move(make_ends([leaves]), Scope(), "send") == []
 
 
 def test_filling() -> None:

@@ -14,7 +14,7 @@ from .findings import Findings
 from .history.generate import histories as random_histories
 from .history.moves import History
 from .options import DialectName, Limits, ListenerErrors, Options
-from .play import Subject, make_browser_subject, make_port_subject, play, quiet
+from .play import REST_SECONDS, Subject, make_browser_subject, make_clock, make_port_subject, play, quiet
 from .players.ends import Maker, open_ends, wire_side
 from .rules import RULES
 from .stories import Story, browser_stories, port_stories
@@ -129,7 +129,7 @@ def check_port(
         over_a_wire=over_a_wire,
         outside_trio=outside_trio,
     )
-    receivers, wire = trio.run(_look_at, maker)
+    receivers, wire = _look_at(maker, outside_trio=outside_trio)
     subject = make_port_subject(maker, receivers, options, wire=wire)
     plays = Plays(histories, rules, stories, examples, max_moves, seed, seconds, on_progress)
     return _check(subject, port_stories(subject.rules, subject.scope), plays)
@@ -182,10 +182,23 @@ def _require_no_trio(what: str) -> None:
         raise RuntimeError(f"{what} runs loops of its own: call it outside Trio, or with trio.to_thread.run_sync")
 
 
-async def _look_at(maker: Maker) -> tuple[int, str]:
-    """Return how many receivers there are, and which end is a stream."""
-    async with open_ends(maker) as ends:
-        return len(ends) - 1, wire_side(ends)
+def _look_at(maker: Maker, *, outside_trio: bool) -> tuple[int, str]:
+    """Open a connection once, and return how many receivers it has, and which end is a stream.
+
+    Raises:
+        TimeoutError: the maker opens nothing.
+    """
+    seen: list[tuple[int, str]] = []
+
+    async def look() -> None:
+        with trio.move_on_after(REST_SECONDS):
+            async with open_ends(maker) as ends:
+                seen.append((len(ends) - 1, wire_side(ends)))
+
+    trio.run(look, clock=None if outside_trio else make_clock())
+    if not seen:
+        raise TimeoutError(f"the maker opened no connection within {REST_SECONDS:.0f} seconds")
+    return seen[0]
 
 
 def _check(subject: Subject, stories: Iterable[Story], plays: Plays) -> Report:

@@ -112,11 +112,15 @@ class Turns(trio.abc.Instrument):
             self.patience.cancel()
 
 
+def make_clock() -> trio.abc.Clock:
+    """Return the clock for what is all in one Trio run, where tasks that all wait for a second wait for ever."""
+    return trio.testing.MockClock(autojump_threshold=IDLE_SECONDS)
+
+
 def play(subject: Subject, history: History) -> Played:
     """Play a history, leaving out the moves that make no sense."""
     turns = Turns()
-    # Where everything is in this Trio run, tasks that all wait for a second wait for ever.
-    clock = None if subject.outside_trio else trio.testing.MockClock(autojump_threshold=IDLE_SECONDS)
+    clock = None if subject.outside_trio else make_clock()
     instruments = [] if subject.outside_trio else [turns]
     return trio.run(_play, subject, history, turns, clock=clock, instruments=instruments)
 

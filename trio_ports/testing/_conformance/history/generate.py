@@ -155,8 +155,10 @@ class MoveGenerator:
             return [self._messages, self._draw(_VALUES)]
         if kind < 11 or not self._scope.beyond_browsers:
             return self._draw(_VALUES)
-        special = {"$": self._pick(_SPECIALS)}
-        return self._pick([special, [self._long(), special], [self._messages, self._long()]])
+        kind = self._number(3)
+        if kind == 0:
+            return {"$": self._pick(_SPECIALS)}
+        return [self._long(), {"$": self._pick(_SPECIALS)} if kind == 1 else self._messages]
 
     def _long(self) -> Any:
         """Return a long text: one that makes a message about as large as it may be, or one that is easy to carry."""
