@@ -11,6 +11,7 @@ import trio
 from testing import makers, mutants
 from testing.proxies import ProxyPort
 
+import trio_ports
 from trio_ports.testing import Limits, RuleBrokenError, check_browser, check_port, moves
 
 SMALL: dict[str, Any] = {"limits": Limits(**mutants.SMALL), "listener_errors": "log", "examples": 0}
@@ -65,7 +66,7 @@ def test_a_report_is_played_again() -> None:
         check_port(TWO.make, rules=[13], **SMALL)
     call = str(caught.value).partition("To play it again, call\n")[2]
     with pytest.raises(RuleBrokenError) as again:
-        eval(call, {"check_port": lambda make, **given: check_port(make, **{**SMALL, **given}), "make": TWO.make})  # noqa: S307
+        eval(call, {"check_port": lambda make, **given: check_port(make, **{**SMALL, **given}), "make": TWO.make})
     assert again.value.history == caught.value.history
 
 
@@ -98,7 +99,7 @@ def test_a_browser() -> None:
     """The call names the check of browsers."""
     mutant = next(mutant for mutant in mutants.MUTANTS if mutant.browser and mutant.rule == 8)
     with mutant.patch(), pytest.raises(RuleBrokenError, match=r"check_browser\(make, stories=False"):
-        check_browser(makers.trio_ports.open_browser, rules=[8], **{"examples": 0, **mutant.options})
+        check_browser(trio_ports.open_browser, rules=[8], examples=0, dialect="trio", listener_errors="log")
 
 
 @asynccontextmanager

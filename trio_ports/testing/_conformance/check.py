@@ -39,7 +39,7 @@ class Plays:
     """What a check plays; `check_port` describes the fields."""
 
     histories: Sequence[History]
-    rules: Collection[int] | None = attrs.field()
+    rules: Collection[int] | None
     stories: bool
     examples: int
     max_moves: int
@@ -47,9 +47,8 @@ class Plays:
     seconds: float
     on_progress: Callable[[int, int], object]
 
-    @rules.validator
-    def _check_rules(self, _: object, rules: Collection[int] | None) -> None:
-        unknown = sorted(set(rules or ()) - set(RULES))
+    def __attrs_post_init__(self) -> None:
+        unknown = sorted(set(self.rules or ()) - set(RULES))
         if unknown:
             raise ValueError(f"there is no rule {', '.join(map(str, unknown))}: the page of the rules has the numbers")
 

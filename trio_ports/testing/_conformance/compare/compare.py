@@ -47,6 +47,10 @@ class Comparison:
         if self._reference.finished:
             yield from find_partings(self._reference, self._player, tells=self._player.owns_nursery)
             return
+        for actor in self._player.contexts.values():
+            for label, port in actor.ports.items():
+                if getattr(port, "violation", ""):
+                    yield Difference("wire", f"the other end of port {label}", "frames of JSON", port.violation)
         yield from _compare_results(self._reference.results, self._player.results, move)
         both = [(context, self._player.contexts[name]) for name, context in self._reference.contexts.items()]
         for context, actor in both:
@@ -75,8 +79,6 @@ class Comparison:
         if runtime is not None and runtime.last_error is not None:
             yield "error", "last_error=None outside on_disconnect", f"last_error={runtime.last_error!r}"
         yield from _facts_of_log(label, port, actor, self._agreed.get(port.context, (0, 0)))
-        if hasattr(real, "violation"):
-            yield "wire", "frames of JSON", real.violation or "frames of JSON"
         should, error = port.error if port.rules.keeps_error else None, _as_expected(port, cause_of(real.error))
         yield _kind_of_error(should, error), f"error={should}", f"error={error}"
         if port.inside:

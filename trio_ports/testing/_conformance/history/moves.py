@@ -393,7 +393,7 @@ def describe_step(step: Step) -> str:
     return _describe_action(step) + at_last
 
 
-def _describe_action(step: Step) -> str:  # noqa: C901 - One case for each action.
+def _describe_action(step: Step) -> str:  # noqa: C901, PLR0912 - One case for each action.
     do = step["do"]
     port = step.get("port") or "port"
     match do:

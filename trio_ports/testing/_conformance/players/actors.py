@@ -296,7 +296,7 @@ def kind_of_listener(
 
     def listen_and_return(*args: Any) -> Any:
         returned = listen(*args)
-        return (item for item in ()) if returned is None else returned
+        return iter(()) if returned is None else returned
 
     if kind == "method":
         method = _Method(listen)

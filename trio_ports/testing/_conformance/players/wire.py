@@ -15,9 +15,9 @@ from typing import Any, Final, final
 
 import trio
 
+from ..model.dialects import is_list, is_object
+
 HEAD: Final = struct.Struct("=I")
-LARGEST_FRAME: Final = 2**28
-"""A longer one is a length that was written in another byte order."""
 
 
 class WireSender:
@@ -62,8 +62,8 @@ class WireEnd:
         self.name = name
         self.sender = None if is_opener else WireSender()
         self.error: object = None
-        self.violation = ""
-        """What the other end has written that is not a frame."""
+        self._violation = ""
+        self._buffer = bytearray()
         self.on_message = WireEvent(self._before_message_listener)
         self.on_disconnect = WireEvent(self._before_disconnect_listener)
         self._stream = stream
@@ -130,8 +130,15 @@ class WireEnd:
 
     # Receiving ----------------------------------------------------------------------------------------------------
 
+    @property
+    def violation(self) -> str:
+        """What the other end has written that is not a frame. Ask for it when everything is at rest."""
+        if self._buffer and not self._violation and self._state != "closed":
+            return f"a frame that is not complete: {bytes(self._buffer[:40])!r}"
+        return self._violation
+
     async def _read(self) -> None:
-        buffer = bytearray()
+        buffer = self._buffer
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while data := await self._stream.receive_some():
                 buffer += data
@@ -139,10 +146,6 @@ class WireEnd:
                     end = HEAD.size + HEAD.unpack_from(buffer)[0]
                     self._take_in(bytes(buffer[HEAD.size : end]))
                     del buffer[:end]
-                if len(buffer) >= HEAD.size and HEAD.unpack_from(buffer)[0] > LARGEST_FRAME:
-                    self.violation = f"a length that is none: {bytes(buffer[: HEAD.size])!r}"
-        if buffer and self._state != "closed":
-            self.violation = self.violation or f"an end inside a frame: {bytes(buffer[:40])!r}"
         self._peer_left = True
         self._to_write.set()
         self._settle()
@@ -152,7 +155,7 @@ class WireEnd:
         try:
             message = json.loads(body.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError):
-            self.violation = f"a frame that is not JSON: {body[:40]!r}"
+            self._violation = f"a frame that is not JSON: {body[:40]!r}"
             return
         if self._state == "open":
             self._inbox.append(message)
@@ -260,11 +263,11 @@ def _without_constants(value: Any) -> Any:
     """Replace NaN and the infinities by None."""
     if isinstance(value, float) and value - value != 0:
         return None
-    if isinstance(value, list):
+    if is_list(value):
         if any(item is value for item in value):
             raise ValueError("it contains itself")
         return [_without_constants(item) for item in value]
-    return {key: _without_constants(item) for key, item in value.items()} if isinstance(value, dict) else value
+    return {key: _without_constants(item) for key, item in value.items()} if is_object(value) else value
 
 
 def _refuse(constant: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..history.moves import (
+    Leaving,
     add_listener,
     by,
     disconnect,
@@ -105,11 +106,12 @@ def tell_blocks(here: str, there: str) -> Iterator[Story]:
     yield Story(20, "A block that ends after the other side's disconnect changes nothing.", history)
     history = [enter(here), turn(there, post(1), disconnect()), leave(here), start_receive("a", here)]
     yield Story(20, "What was kept in a block is gone when the block ends.", history)
-    for how, sentence in (
+    groups: tuple[tuple[Leaving, str], ...] = (
         ("group", "A crash in a nursery inside a block is a crash."),
         ("mixed", "A crash while the block is cancelled is a crash."),
         ("cancelled group", "A block that is cancelled while it has a nursery disconnects in good order."),
-    ):
+    )
+    for how, sentence in groups:
         history = [*hears(there), enter(here), leave(here, how)]
         yield Story(20, sentence, [*history, start_receive("own", here)])
     for how in HOW:
@@ -123,8 +125,7 @@ def tell_blocks(here: str, there: str) -> Iterator[Story]:
 def tell_scopes(bound: int) -> Iterator[Story]:
     """Rule 20, for the scope that owns both ends."""
     both = [*hears(OPENER), *hears(RECEIVER)]
-    for how, words in (("cancel", "is cancelled"), ("return", "ends")):
-        last = finish(how)
+    for last, words in ((finish("cancel"), "is cancelled"), (finish("return"), "ends")):
         sentence = f"When the scope that owns both ends {words}, each is over and one of them is told."
         yield Story(20, sentence, [*both, last])
         yield Story(20, f"When the scope of ends that were never used {words}, each is over.", [last])
