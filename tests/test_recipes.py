@@ -71,6 +71,35 @@ async def test_pages(recipe: str) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_sending_to_several_ports() -> None:
+    """A client that leaves, or does not read, ends nobody; the others get everything."""
+    names = names_of(next(each for each in blocks_of("ends") if "ports = set()" in each))
+    async with trio.open_nursery() as nursery, trio_ports.open_browser(max_buffer_size=5) as browser:
+        extension = browser.install("notes@example.org")
+        await nursery.start(extension.open_page().runtime.serve, names["talk"])
+
+        def connect_page() -> tuple[Port, Any]:
+            tab = browser.open_tab("https://example.com/")
+            return extension.inject(tab).runtime.connect(), tab.close
+
+        @asynccontextmanager
+        async def connect() -> AsyncGenerator[tuple[Port, Any]]:
+            port, close = connect_page()
+            async with port:
+                yield port, close
+
+        slow, _ = connect_page()
+        async with connect() as (first, _), connect() as (second, _):
+            await settle()
+            for _ in range(10):
+                await ask(first, "hello", "hello")
+                assert await second.receive() == "hello"
+            await leave_everywhere(connect)
+        async with slow:
+            assert [await slow.receive() for _ in range(5)] == ["hello"] * 5
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_application_that_runs_already() -> None:
     """Its own ``serve``."""
     program = blocks_of("running-application")[0].partition("\nif ")[0]
