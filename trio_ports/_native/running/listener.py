@@ -62,8 +62,8 @@ class NativeListener(trio.abc.Listener[Port[Any, ReceiveT]]):
     Take the ports with `serve`, or one by one with `accept` and ``async for port in
     listener``. They belong to the block of `open_native_listener`; inside ``async with
     port:`` a port belongs to that block instead. ``trio.serve_listeners`` takes this
-    listener too: let its handler begin with ``async with port:``, or a browser that
-    leaves early ends the whole server.
+    listener too: let its handler, or a task that you start for an accepted port, begin
+    with ``async with port:``, or a browser that leaves early ends the whole server.
     """
 
     _application: str
