@@ -55,12 +55,12 @@ async def ask_doctor(player: LaboratoryPlayer, fault: Fault) -> BrowserReport:
     return await examine_browser(question, frame=FRAME, patience=PATIENCE)
 
 
-async def compare(player: LaboratoryPlayer, report: BrowserReport) -> None:
+async def compare(player: LaboratoryPlayer, report: BrowserReport, name: str = NAME) -> None:
     """Have the extension connect and send a message; it sees the same."""
     failed = {finding.check for finding in report.findings if finding.status == "fail"}
     # Chromium has another text for a message that it could not write in time: a race, if the application is gone.
-    messages = [] if failed & {"program", "start"} else [post(MESSAGE, "n")]
-    await play(player, turn("a", connect_native("n", NAME), hear("n"), *messages))
+    messages = [] if failed & {"manifest", "program", "start"} else [post(MESSAGE, "n")]
+    await play(player, turn("a", connect_native("n", name), hear("n"), *messages))
     ended: list[Any] = []
 
     def has_ended() -> bool:
@@ -72,3 +72,21 @@ async def compare(player: LaboratoryPlayer, report: BrowserReport) -> None:
             await player.laboratory.settle(quiet_seconds=0.1)
             player._take()
     assert ended == ([] if report.seen.event == "open" else [("end", report.seen.text)])
+
+
+@pytest.mark.parametrize("name", ["Lab.Upper", "lab-dash", "lab..dots", "", "lab.nowhere"])
+def test_names(laboratory: SharedLaboratory, name: str) -> None:
+    """What no application can be called is refused as the browser refuses it, at the call or afterwards."""
+
+    async def story(player: LaboratoryPlayer) -> None:
+        browser = player.laboratory.browser
+        report = await examine_browser(
+            Question(name, browser.kind, browser.kind, None, [browser.manifest_folder]), frame=None, patience=PATIENCE
+        )
+        if report.seen.event == "exception":
+            await play(player, turn("a", connect_native("n", name)))
+            assert player.results == [f"Error: {report.seen.text}"]
+        else:
+            await compare(player, report, name)
+
+    laboratory.play(story)

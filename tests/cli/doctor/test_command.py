@@ -69,7 +69,7 @@ def test_a_sound_application(home: Path, command: Command) -> None:
     """Each browser that is there, and what its extension sees; the status is 0."""
     for browser in PLACES:
         install(home, browser)
-    result = command("doctor", "--send", '{"a": "\u00e9"}', NAME)
+    result = command("doctor", NAME, "--send", '{"a": "\u00e9"}')
     assert result.exit_code == 0
     assert f"firefox, for {FIREFOX_ID}" in result.stdout
     assert f"chromium, for {CHROMIUM_ID}" in result.stdout
@@ -197,7 +197,7 @@ def test_all_browsers(home: Path, command: Command) -> None:
 def test_a_command(home: Path, command: Command, tmp_path: Path) -> None:
     """It is installed where no browser looks, and started by a launcher."""
     program = plant(tmp_path, SOUND, [], []).program_file
-    result = command("doctor", "--json", "--send", "1", sys.executable, str(program))
+    result = command("doctor", "--json", "--send", "1", "--", sys.executable, "-I", str(program))
     report = report_of(result)
     assert {browser: ids_of(each) for browser, each in report.items()} == {"firefox": [], "chromium": []}
     report = report_of(command("doctor", "--json", "--extension", CHROMIUM_ID, str(program)))
@@ -215,7 +215,8 @@ def test_a_command(home: Path, command: Command, tmp_path: Path) -> None:
         (["--patience", "0", NAME], "0.1"),
         (["./nothing.json"], "cannot read"),
         (["./nothing"], "no program"),
-        (["nothing", "--at", "all"], "no program"),
+        (["--", "nothing", "--at", "all"], "no program"),
+        (["nothing", "--at", "all"], "No such option"),
     ],
 )
 def test_wrong_usage(home: Path, command: Command, arguments: list[str], text: str) -> None:

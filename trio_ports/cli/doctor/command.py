@@ -33,7 +33,7 @@ from .report import as_plain, lines_of, summary
 PATIENCE_SECONDS: Final = 5.0
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command()
 @browser_options(INSTALLED, ALL, about="Ask these browsers; or those that are there, or all.")
 @click.option("--extension", "extensions", metavar="ID", multiple=True, help="The extension that asks; repeatable.")
 @click.option("--send", "message", metavar="JSON", help="Send this message, and expect an answer.")
@@ -42,7 +42,7 @@ PATIENCE_SECONDS: Final = 5.0
     help="How long the answer may take.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the report as one JSON value, for programs.")
-@click.argument("name", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_name)
+@click.argument("name", nargs=-1, required=True, shell_complete=complete_name)
 def doctor(
     *,
     name: tuple[str, ...],
@@ -56,11 +56,12 @@ def doctor(
     """Find out why a browser does not start a native application, or cannot talk to it.
 
     NAME is an installed application's name, the path of a manifest, or a command with
-    its words. For each browser, its manifest is looked for, read and judged as that
-    browser does it, and the program is started in the same way. Ends with 0 if nothing
-    failed, with 1 if something did, and with 2 for wrong usage. Options come before NAME.
+    its words; write -- before a command that has options of its own. For each browser,
+    the manifest is looked for, read and judged as that browser does it, and the program
+    is started in the same way. Ends with 0 if nothing failed, with 1 if something did,
+    and with 2 for wrong usage.
 
-    Example: trio-ports doctor --send '"ping"' com.example.app
+    Example: trio-ports doctor com.example.app --send '"ping"'
     """
     frame = None if message is None else _frame_of(message)
     output = Output()
