@@ -67,6 +67,14 @@ def test_a_special_file(tmp_path: Path) -> None:
     assert (fault.kind, "special file" in fault.text) == ("program-not-a-file", True)
 
 
+def test_a_command_instead_of_a_path() -> None:
+    """A manifest cannot give arguments; that is said, if it is why the program is missing."""
+    (fault,) = program_faults(Path("/bin/sh -c true"))
+    assert fault.text.endswith("No such file or directory; a path cannot have arguments, and /bin/sh is there")
+    (fault,) = program_faults(Path("/bin/gone here"))
+    assert fault.text == "/bin/gone here: No such file or directory"
+
+
 def test_two_faults_at_once(tmp_path: Path) -> None:
     """Each is found by itself."""
     assert kinds(script(tmp_path, b"#!/opt/gone\r\n", 0o644)) == [

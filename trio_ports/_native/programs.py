@@ -49,11 +49,17 @@ def program_faults(program: Path, search_path: str | None = None) -> list[Progra
         mode = program.stat().st_mode
     except OSError as error:
         link = " is a link that leads nowhere" if os.path.lexists(program) else f": {error.strerror}"
-        return [ProgramFault("program-missing", f"{program}{link}")]
+        return [ProgramFault("program-missing", f"{program}{link}{_arguments_hint(program)}")]
     if not stat.S_ISREG(mode):
         kind = "folder" if stat.S_ISDIR(mode) else "special file"
         return [ProgramFault("program-not-a-file", f"{program} is a {kind}")]
     return [*_mode_faults(program), *_first_line_faults(program, search_path)]
+
+
+def _arguments_hint(program: Path) -> str:
+    """Say that a path is a whole command, if it is one."""
+    first, *arguments = str(program).split()
+    return f"; a path cannot have arguments, and {first} is there" if arguments and _is_file(Path(first)) else ""
 
 
 def _mode_faults(program: Path) -> list[ProgramFault]:
