@@ -142,6 +142,7 @@ def test_an_application_that_nobody_has(home: Path, command: Command) -> None:
     """Then it is a failure; without a browser on the machine, the two families' first ones are asked."""
     (home / ".config/chromium/Default").rmdir()
     (home / ".config/mozilla/firefox").rmdir()
+    (home / ".config/mozilla").rmdir()
     result = command("doctor", "--json", NAME)
     assert result.exit_code == 1
     for browser in PLACES:
