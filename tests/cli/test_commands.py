@@ -4,6 +4,7 @@ import inspect
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -35,8 +36,10 @@ def test_the_package_imports_no_command_line(child) -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_every_command_shows_an_example() -> None:
+def test_every_command_shows_an_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The help ends with one that has all that the command asks for."""
+    (tmp_path / "extension").mkdir()
+    monkeypatch.chdir(tmp_path)
     context = click.Context(program)
     for name in COMMANDS:
         command = program.get_command(context, name)

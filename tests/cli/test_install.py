@@ -76,6 +76,7 @@ def test_a_script_for_the_browsers_that_are_there(call: Command, home: Path, tmp
         f"It starts {sys.executable} {tmp_path / 'app.py'}, for {FIREFOX_ID}, {CHROMIUM_ID}.",
         f'In the extension: permission "nativeMessaging", and runtime.connectNative("{NAME}").',
         f"To talk to it from here: trio-ports talk {NAME}",
+        f"If a browser does not start it: trio-ports doctor {NAME}",
         f"To remove it: trio-ports uninstall {NAME}",
     ]
     assert json.loads((home / MOZILLA).read_bytes())["allowed_extensions"] == [FIREFOX_ID]
@@ -226,7 +227,7 @@ def test_a_variable_that_will_not_be_there(call: Command, monkeypatch: pytest.Mo
 def test_a_profile_is_what_comes_next_too(call: Command, tmp_path: Path) -> None:
     """Only its browser finds the manifest, so the next commands name it."""
     folder = tmp_path / "my profile"
-    *_, talk, remove = call("install", NAME, "app.py", *ORIGIN, "--profile", str(folder)).output.splitlines()
+    *_, talk, _, remove = call("install", NAME, "app.py", *ORIGIN, "--profile", str(folder)).output.splitlines()
     assert talk == f"To talk to it from here: trio-ports talk '{folder}/NativeMessagingHosts/{NAME}.json'"
     assert remove == f"To remove it: trio-ports uninstall {NAME} --profile '{folder}'"
 

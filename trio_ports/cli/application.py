@@ -28,7 +28,7 @@ from click.shell_completion import CompletionItem
 
 from .._native.browser_side.find import family_for, files_of, read_file
 from .._native.installing.install import install
-from .._native.installing.listing import list_installed
+from .._native.installing.listing import installed_names
 from .._protocol.errors import ManifestError
 from .._protocol.manifests import Family, NativeManifest, extension_origin, is_application_name
 from .._protocol.places import BROWSERS
@@ -112,7 +112,7 @@ def complete_name(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Return the names of installed applications that begin like that; and a file, if an argument may be one."""
-    names = dict.fromkeys(each.name for each in list_installed() if each.name.startswith(incomplete))
+    names = [name for name in installed_names() if name.startswith(incomplete)]
     files = [CompletionItem(incomplete, type="file")] if param.nargs != 1 else []
     return [*files, *map(CompletionItem, names)]  # In this order, for bash's sake.
 

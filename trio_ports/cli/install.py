@@ -224,5 +224,6 @@ def _next_steps(name: str, manifest: Path, profile: Path | None, *, system: bool
     return [
         f'In the extension: permission "nativeMessaging", and runtime.connectNative("{name}").',
         f"To talk to it from here: trio-ports talk {found}",
+        f"If a browser does not start it: trio-ports doctor {found}",
         f"To remove it: trio-ports uninstall {name}{options}{' --system' if system else ''}",
     ]

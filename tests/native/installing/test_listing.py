@@ -11,7 +11,7 @@ import pytest
 from native_support import FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, write_manifest, write_program
 
 from trio_ports._native.installing import listing
-from trio_ports._native.installing.listing import OURS, InstalledManifest, browsers_at, list_installed
+from trio_ports._native.installing.listing import OURS, InstalledManifest, browsers_at, installed_names, list_installed
 from trio_ports.native import install
 
 NAME = "com.example.app"
@@ -45,6 +45,7 @@ def test_what_we_have_installed(home: Path) -> None:
     for each in list_installed():
         assert browsers_at(each.file) == each.browsers
     assert browsers_at(home / MOZILLA / "app.txt") == ()
+    assert installed_names() == [NAME]
 
 
 def test_in_a_profile(tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def list_installed(
     return sorted(listed, key=lambda each: each.name)
 
 
+def installed_names() -> list[str]:
+    """Return the names of the applications that are installed; nothing is read."""
+    every = ((places, system) for places in BROWSERS.values() for system in (False, True))
+    return sorted({file.stem for places, system in every for file in _manifests_of(places, system=system)})
+
+
 def browsers_at(file: Path, key: str | None = None) -> tuple[str, ...]:
     """Return the browsers that look for a manifest in that place: a file, or on Windows a registry key."""
     found: list[str] = []
