@@ -29,9 +29,9 @@ def uninstall(
     """Remove the native application NAME from browsers.
 
     Only what was installed with trio-ports is removed, and what it had replaced comes
-    back. Ends with 0 if nothing of it is left, also if nothing was there; with 1 if
-    something was left, because somebody else wrote it or still needs it, or could not be
-    removed; and with 2 for wrong usage.
+    back. Ends with 0 if these browsers no longer find it, also if nothing was there; with
+    1 if a manifest was left, because somebody else wrote it, or could not be removed; and
+    with 2 for wrong usage.
 
     Example: trio-ports uninstall com.example.app
     """
@@ -53,4 +53,6 @@ def uninstall(
     else:
         where = "for all users" if system else "for this user"
         click.echo(f"{name} is not installed {where}; trio-ports list shows what is.", err=True)
-    sys.exit(finish(any(change.action == "left" for change in changes), output))
+    # A launcher may be left for other browsers; a manifest that is left is still found.
+    found = any(change.action == "left" and change.file.suffix == ".json" for change in changes)
+    sys.exit(finish(found, output))
