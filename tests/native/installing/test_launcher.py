@@ -15,7 +15,7 @@ import trio
 from native_support import CHROMIUM_ID, FIREFOX_ID, FOR_BOTH, FOR_FIREFOX, PROGRAM, files_below
 
 from trio_ports import ManifestError
-from trio_ports._native.installing.launcher import launcher_text
+from trio_ports._native.installing.launcher import command_of, launcher_text
 from trio_ports.native import FileChange, find_manifest, install, uninstall
 
 
@@ -107,6 +107,23 @@ def test_a_command_gets_a_launcher(tmp_path: Path) -> None:
     removed = uninstall("app", manifest_folders=[folder], launcher_folder=folder)
     assert {change.file for change in removed} == {launcher.file, manifest.file}
     assert files_below(folder) == {}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["/bin/sh", "-c", "exec 'a b'", "x"],
+        ["/bin/sh", "-c", "true\nexec true #", "it's", '"'],
+        ["/opt/with space/app", "exec", "#", "caf\udce9", ""],
+    ],
+)
+def test_the_command_of_a_launcher(words: list[str]) -> None:
+    """It can be read back, whatever its words and variables are."""
+    named = [Path("/home/it's/app.json"), Path('/home/"/exec x.json')]
+    text = launcher_text(words, windows=False, env={"A": "1\nexec 2", "B": "exec"}, manifests=named)
+    assert command_of(text) == words
+    assert command_of(text + b"'") == []
+    assert command_of(launcher_text(words[:1], windows=True)) == []
 
 
 def test_without_a_folder_the_launcher_is_among_the_users_data(home: Path) -> None:

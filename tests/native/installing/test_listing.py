@@ -74,7 +74,7 @@ def test_a_program_that_has_gone(tmp_path: Path) -> None:
     install(NAME, [program, "--loud"], **FOR_FIREFOX)
     assert only().problem is None
     program.unlink()
-    assert f"must be a program that exists (found '{program}')" in str(only().problem)
+    assert f"must be a program that exists: {program}: No such file" in str(only().problem)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -95,9 +96,12 @@ def manifests_of(data: bytes) -> list[Path]:
 
 
 def command_of(data: bytes) -> list[str]:
-    """Return the words that a launcher runs, as its own text says; none for a batch file."""
-    _, found, line = os.fsdecode(data).rpartition("\nexec ")
-    return shlex.split(line)[:-1] if found else []
+    """Return the words that a launcher runs, as its own text says; none for a batch file, or if it was edited."""
+    words: list[str] = []
+    if data.startswith(b"#!"):
+        with contextlib.suppress(ValueError):  # A quotation without an end.
+            words = shlex.split(os.fsdecode(data), comments=True)
+    return words[words.index("exec") + 1 : -1] if "exec" in words else []
 
 
 def is_launcher(data: bytes) -> bool:
