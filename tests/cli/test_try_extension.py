@@ -101,6 +101,7 @@ def test_a_name_that_the_scripts_do_not_show(command: Command, extension: Path, 
         ({}, CALL, ["--app", "'"], "--app ': No closing quotation"),
         ({}, CALL, ["--app", " "], "--app is empty"),
         ({}, CALL, ["--app", "./nothing"], "there is no program './nothing'"),
+        ({}, CALL, ["--app", f"{sys.executable} nothing.py"], "must have an absolute path for its script"),
         ({}, CALL, ["--app", "{folder}/empty.json"], "no browser would accept the manifest of empty: "),
         ({}, CALL, [], "--extension and --app belong together"),
         ({}, "", ["--app", sys.executable], "no script calls connectNative with a plain name: give"),
@@ -121,6 +122,12 @@ def test_what_cannot_be_tried(
     result = call(command, extension, *(each.format(folder=extension.parent) for each in arguments))
     assert (result.exit_code, tried) == (2, [])
     assert said in " ".join(result.output.split())
+
+
+def test_a_folder_that_is_not_an_extension(command: Command, tmp_path: Path) -> None:
+    """Its manifest is missing."""
+    result = call(command, tmp_path, "--app", sys.executable)
+    assert (result.exit_code, "it has no manifest.json" in " ".join(result.output.split())) == (2, True)
 
 
 @pytest.mark.parametrize("option", [["--name", "x"], ["--watch"], ["--json"], ["--browser", "both"], ["--app", "x"]])

@@ -21,6 +21,7 @@ from .._laboratory.browsers.find import BrowserKind
 from .._laboratory.browsers.process import Browser
 from .._laboratory.console import ConsoleLine
 from .._laboratory.trial import Report, Subject, open_trial
+from .._native.installing.command import check_words
 from .._protocol.errors import MalformedMessageError, ManifestError, RemoteProtocolError
 from .._protocol.frames import FROM_APPLICATION_BYTES, TO_APPLICATION_BYTES, FrameDecoder
 from .._protocol.manifests import is_application_name
@@ -60,6 +61,8 @@ def find_subjects(
     """
     found, command = _find_command(app)
     folder = extension.resolve()
+    if not (folder / MANIFEST).is_file():
+        raise click.UsageError(f"{folder} is not an extension: it has no {MANIFEST}")
     ids = ids_of(str(folder))
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
     if not any("nativeMessaging" in manifest.get(field, []) for field in PERMISSIONS):
@@ -86,7 +89,12 @@ def _find_command(app: str) -> tuple[str | None, Sequence[str]]:
         raise click.UsageError("--app is empty")
     application = find_application(words)
     if application.command:
-        return None, absolute_words(application.command)
+        command = absolute_words(application.command)
+        try:
+            check_words(command, windows=False)
+        except ManifestError as error:
+            raise click.UsageError(f"--app {app}: {error}") from error
+        return None, command
     problems: list[str] = []
     for manifest in application.manifests:
         try:
