@@ -73,7 +73,7 @@ CONVERSATION: Final[tuple[Move, ...]] = (
 )
 @click.option(
     "--extension",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIRECTORY",
     help="An extension of your own.",
 )
