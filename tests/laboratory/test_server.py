@@ -35,7 +35,7 @@ async def running(received: list[bytes | str]) -> AsyncIterator[Server]:
 
 
 def address(server: Server) -> str:
-    return server.write_settings("a").partition('socket: "')[2].partition('"')[0]
+    return server.write_settings("a").partition('"socket": "')[2].partition('"')[0]
 
 
 async def get(server: Server, path: str) -> bytes:
