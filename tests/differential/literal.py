@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from trio_ports._laboratory.names import Names
 from trio_ports.testing._conformance.history.moves import Step
 from trio_ports.testing._conformance.players.actors import Actor
 from trio_ports.testing._conformance.players.browser import BrowserPlayer
+from trio_ports.testing._conformance.players.owner import Owner
 
 
 class ForgetfulActor(Actor):
@@ -47,12 +49,19 @@ class LiteralPlayer(BrowserPlayer):
     """Plays in a browser of this package, and writes down texts and fields."""
 
     def __init__(
-        self, nursery: trio.Nursery, browser: Any, ids: Mapping[str, str], keys: Mapping[str, Any], *, forgetful: bool
+        self,
+        nursery: trio.Nursery,
+        browser: Any,
+        owner: Owner,
+        ids: Mapping[str, str],
+        keys: Mapping[str, Any],
+        *,
+        forgetful: bool,
     ) -> None:
         self._ids, self._keys = ids, keys
         self._names = Names({identity: name for name, identity in ids.items()})
         self.actor_type = ForgetfulActor if forgetful else Actor  # type: ignore[misc] - One player is one test's.
-        super().__init__(nursery, browser, tuple(ids))
+        super().__init__(nursery, browser, owner, tuple(ids))
 
     def install(self, name: str, *, others: bool) -> Any:
         return self.browser.install(self._ids[name], externally_connectable=self._keys[name])
@@ -107,9 +116,8 @@ async def open_literal_player(
         manifest_folders: where native applications are found.
         forgetful: forget the events of ports that have ended.
     """
-    async with (
-        trio_ports.open_browser(dialect=dialect, manifest_folders=manifest_folders) as browser,
-        trio.open_nursery() as nursery,
-    ):
-        yield LiteralPlayer(nursery, browser, ids, keys, forgetful=forgetful)
+    async with trio.open_nursery() as nursery:
+        owner = Owner(partial(trio_ports.open_browser, dialect=dialect, manifest_folders=manifest_folders))
+        yield LiteralPlayer(nursery, await nursery.start(owner.run), owner, ids, keys, forgetful=forgetful)
+        await owner.finish()
         nursery.cancel_scope.cancel()
