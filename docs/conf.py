@@ -147,11 +147,14 @@ class DialectsDirective(SphinxDirective):
         columns = tuple(dialects.DIALECTS.values())
         rows = [["", *(f"``{column.name}``" for column in columns)]]
         for name, text in describe_fields().items():
-            if name not in ("name", "native_texts"):
+            if name not in ("name", "native_texts", "one_shot_texts"):
                 rows.append([f"``{name}`` {text}".strip(), *self.show(columns, name)])
         for field in attrs.fields(dialects.NativeTexts):
             texts = (getattr(column.native_texts, field.name, "says what to mend") for column in columns)
             rows.append([f"what is said of a native application: {field.name}", *map(str, texts)])
+        for field in attrs.fields(dialects.OneShotTexts):
+            texts = (getattr(column.one_shot_texts, field.name, "our own text") for column in columns)
+            rows.append([f"what the sender of a one-shot message learns: {field.name}", *map(str, texts)])
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 46 18 18 18", ""]
         for row in rows:
             lines += [f"   {'* -' if not index else '  -'} {cell}" for index, cell in enumerate(row)]

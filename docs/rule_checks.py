@@ -17,7 +17,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 sys.path.append(str(TESTS))
 
 from testing.applications.faults import FAULTS  # noqa: E402 - The tests are not installed.
-from testing.mutants import disconnecting, listeners, lives, messages, opening  # noqa: E402
+from testing.mutants import asking, disconnecting, listeners, lives, messages, opening  # noqa: E402
 
 STORIES = "trio_ports/testing/_conformance/stories"
 ELSEWHERE = {
@@ -26,6 +26,8 @@ ELSEWHERE = {
     39: "The tests in ``tests/native`` start several applications, and post before they are up.",
     40: "``tests/protocol/test_manifests.py`` has tests of every field.",
     41: "``tests/protocol/test_places.py`` and the tests in ``tests/native`` look for manifests.",
+    67: "``tests/browser/test_places.py`` prerenders documents.",
+    68: "``tests/browser/test_places.py`` runs user scripts.",
     42: "``tests/protocol/test_places.py`` compares every place with a table.",
     46: "``tests/browser/test_backgrounds.py`` lets the time pass, which a history cannot.",
     49: "``tests/browser/test_navigation.py`` opens browsers with a back/forward cache, which most have not.",
@@ -49,7 +51,7 @@ def write_rule(number: int) -> Iterator[str]:
         yield from write_list(f"**Stories** in ``{path}``", (sentence for other, sentence in stories if other == path))
     checks = [f"*{check.name}*: {check.sentence}" for check in CHECKS if check.rule == number]
     yield from write_list("**Checks of an application** in ``trio_ports/testing/_applications/checks.py``", checks)
-    for group in (opening, messages, disconnecting, listeners, lives):
+    for group in (opening, messages, disconnecting, listeners, lives, asking):
         path = f"tests/testing/mutants/{group.__name__.rpartition('.')[2]}.py"
         broken = [mutant.does for mutant in group.MUTANTS if mutant.rule == number]
         yield from write_list(f"**Mutants** in ``{path}``: a port or a browser that", broken)

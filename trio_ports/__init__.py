@@ -19,6 +19,7 @@ from ._protocol.errors import (
     MessageShapeError,
     MessageTooLargeError,
     NativeApplicationError,
+    NoAnswerError,
     NoHomeError,
     NotSerializableError,
     PortError,
@@ -30,6 +31,7 @@ from ._protocol.senders import MessageSender, SenderTab
 from ._util import imported_on_demand
 
 if TYPE_CHECKING:
+    from ._browser.answering import SendResponse
     from ._browser.browser import Background, Browser, Context, Extension, Frame, Tab
     from ._browser.opening import open_browser
     from ._browser.runtime import Runtime, Tabs
@@ -40,6 +42,7 @@ else:
     __getattr__, __dir__ = imported_on_demand(
         __name__,
         {
+            "._browser.answering": ["SendResponse"],
             "._browser.browser": ["Background", "Browser", "Context", "Extension", "Frame", "Tab"],
             "._browser.opening": ["open_browser"],
             "._browser.runtime": ["Runtime", "Tabs"],
@@ -72,6 +75,7 @@ __all__ = [
     "MessageShapeError",
     "MessageTooLargeError",
     "NativeApplicationError",
+    "NoAnswerError",
     "NoHomeError",
     "NotSerializableError",
     "Observation",
@@ -84,6 +88,7 @@ __all__ = [
     "ProtocolError",
     "RemoteProtocolError",
     "Runtime",
+    "SendResponse",
     "SenderTab",
     "Tab",
     "Tabs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from support import World, each_dialect, open_world, settle
 
 from trio_ports import MessageSender, Port, SenderTab
@@ -154,3 +155,29 @@ async def test_sender_of_a_background_by_tabs_connect(dialect: Any) -> None:
         sender = await sender_of(world, world.background.tabs.connect(tab.id))
         assert sender.tab is None
         assert sender.origin == world.background.url.removesuffix("/background.html")
+
+
+@each_dialect
+async def test_origins_of_frames_in_frames(dialect: Any) -> None:
+    """Rule 9: a blank frame has the origin of the document round it, and a sandbox is round all that is in it."""
+    async with open_world(dialect=dialect) as world:
+        world.listen()
+        tab = world.browser.open_tab(f"{SHOP}/cart")
+        other = tab.open_frame("https://ads.example.net/")
+        blank = other.open_frame("about:blank")
+        srcdoc = blank.open_frame("about:srcdoc")
+        sandbox = blank.open_frame("about:blank", sandboxed=True)
+        within = sandbox.open_frame(f"{SHOP}/cart")
+        assert [frame.parent for frame in (other, blank, srcdoc, within)] == [tab.frames[0], other, blank, sandbox]
+        assert tab.frames[0].parent is None
+        ads = "https://ads.example.net"
+        for frame, origin in ((other, ads), (blank, ads), (srcdoc, ads), (sandbox, "null"), (within, "null")):
+            sender = await sender_of(world, world.extension.inject(tab, frame.id).runtime.connect())
+            assert (sender.frame_id, sender.url, sender.origin) == (frame.id, frame.url, origin)
+            assert sender.tab == SenderTab(tab.id, f"{SHOP}/cart")
+        blank.navigate("https://example.org/")
+        assert [each.closed for each in (other, blank, srcdoc, sandbox, within)] == [False, False, True, True, True]
+        with pytest.raises(trio.ClosedResourceError):
+            srcdoc.open_frame("about:blank")
+        other.close()
+        assert tab.frames == (tab.frames[0],)

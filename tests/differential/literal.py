@@ -45,6 +45,10 @@ class ForgetfulActor(Actor):
         return super().perform(step, port, message)
 
 
+def decline(message: Any, sender: Any, send_response: Any) -> None:
+    """Have nothing to say."""
+
+
 class LiteralPlayer(BrowserPlayer):
     """Plays in a browser of this package, and writes down texts and fields."""
 
@@ -70,6 +74,11 @@ class LiteralPlayer(BrowserPlayer):
         super().add_context(name, context, place, document)
         tab, frame = (None, None) if context.frame is None else (context.frame.tab.id, context.frame.id)
         self._names.add(place, context.url, tab=tab, frame=frame, document=context.document_id)
+        # As the real player's, these contexts answer what it flushes the browser with: they are never nobody.
+        if context.kind in ("background", "content_script"):
+            context.runtime.on_message.add_listener(decline)
+        if context.kind == "background":
+            context.runtime.on_message_external.add_listener(decline)
 
     def extension_id(self, name: str | None) -> str | None:
         return None if name is None else self._ids.get(name, name)

@@ -13,10 +13,15 @@ import attrs
 from differential.applications import NAME
 
 from trio_ports.testing._conformance.history.moves import (
+    EventName,
     History,
     Move,
     Step,
     add_listener,
+    answer_later,
+    answer_with,
+    ask,
+    ask_tab,
     close,
     connect,
     connect_native,
@@ -32,9 +37,11 @@ from trio_ports.testing._conformance.history.moves import (
     open_tab,
     post,
     post_or_raise,
+    promise,
     push_state,
     register_background,
     remove_listener,
+    respond,
     stop_background,
     tabs_connect,
     throw,
@@ -71,6 +78,17 @@ def opened(opener: str = "t1/a", receiver: str = "a", *more: Step, name: str = "
 def frames(*bodies: bytes) -> list[Any]:
     """Write frames, and wait for the end."""
     return [*(["frame", body.hex()] for body in bodies), ["eof"]]
+
+
+def hears(listener: str, *actions: Step, event: EventName = "on_one_shot") -> Step:
+    """Listen for one-shot messages."""
+    return add_listener(event, listener, *actions, port=None)
+
+
+def one_shot(name: str, *actions: Step) -> History:
+    """Send a message to a background with one listener, which is called ``name`` as the message is."""
+    gone = remove_listener("on_one_shot", name, port=None)
+    return [turn("a", hears(name, *actions)), turn("t1/a", ask(name)), turn("a", gone)]
 
 
 TAB: Final = open_tab("t1")
@@ -446,6 +464,23 @@ STORIES: Final[dict[str, Story]] = {
             turn("a", post(1, "top")),
         ],
     ),
+    "frames_in_frames": Story(
+        "27 · A frame with a frame in it is led elsewhere, and then removed: the ports of both end, and no others",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            open_frame("f2", "f1"),
+            turn("a", listen()),
+            turn("t1/a", connect("top"), hear("top")),
+            turn("f1/a", connect("outer"), hear("outer")),
+            turn("f2/a", connect("inner"), hear("inner")),
+            navigate("f1"),
+            open_frame("f2", "f1"),
+            turn("f2/a", connect("new"), hear("new")),
+            close("f1"),
+            turn("a", post(1, "top")),
+        ],
+    ),
     # Listeners --------------------------------------------------------------------------------------------------------
     "order_of_listeners": Story(
         "28 · Listeners are called in order; added twice counts once, removed and added again goes last",
@@ -539,6 +574,147 @@ STORIES: Final[dict[str, Story]] = {
             TAB,
             turn("a", listen(add_listener("on_message", "echo", echo(), port=None))),
             turn("t1/a", connect("p"), hear("p"), post({"a": 1}), post([2])),
+        ],
+    ),
+    # One-shot messages ------------------------------------------------------------------------------------------------
+    "one_shot_to_nobody": Story(
+        "60 · A one-shot message that nobody gets",
+        [
+            TAB,
+            PAGE,
+            turn("t1/a", ask("extension", extension="nobody")),
+            turn("a", ask_tab("tab", "t9"), ask_tab("page", "p1"), ask_tab("frame", "t1", frame="nowhere")),
+        ],
+    ),
+    "one_shot_senders": Story(
+        "9 · What the sender of a one-shot message says",
+        [
+            TAB,
+            PAGE,
+            open_frame("f1", "t1"),
+            *(turn(at, hears("silent")) for at in ("a", "p1/a", "t1/a")),
+            turn("b", hears("external", event="on_one_shot_external")),
+            turn("a", ask("own"), ask("other", extension="b"), ask_tab("script", "t1")),
+            turn("p1/a", ask("own page"), ask("other page", extension="b"), ask_tab("page", "t1")),
+            turn("t1/a", ask("own script"), ask("other script", extension="b")),
+            turn("f1/a", ask("own frame")),
+        ],
+    ),
+    "one_shot_reaches_all": Story(
+        "60 · A one-shot message reaches the background and pages; by tabs.send_message every frame, or the one named",
+        [
+            TAB,
+            PAGE,
+            open_frame("f1", "t1"),
+            *(turn(at, hears("silent")) for at in ("a", "p1/a", "t1/a", "f1/a")),
+            turn("t1/a", ask("script", [None])),
+            turn("p1/a", ask("page", {"a": 1})),
+            turn("a", ask_tab("all", "t1"), ask_tab("one", "t1", frame="f1"), ask_tab("document", "t1", document="f1")),
+        ],
+    ),
+    "one_shot_to_own_tab": Story(
+        "60 · A page that calls tabs.send_message with the tab that shows it",
+        [PAGE, turn("p1/a", hears("answers", respond("self"))), turn("p1/a", ask_tab("q", "p1"))],
+    ),
+    "one_shot_answers": Story(
+        "61 · A listener answers by send_response, at once or later, or by a promise",
+        [
+            TAB,
+            *one_shot("responds", respond([1])),
+            *one_shot("twice", respond(1), respond(2)),
+            *one_shot("promises", promise({"a": None})),
+            *one_shot("agrees", promise(True)),
+            *one_shot("says nothing", promise(None)),
+            *one_shot("later", answer_later()),
+            turn("a", respond("at last", "later"), respond("again", "later")),
+        ],
+    ),
+    "one_shot_returned": Story(
+        "61 · What a listener returns that is no promise", [TAB, *one_shot("returns", answer_with({"a": 1}))]
+    ),
+    "one_shot_refused": Story(
+        "62 · A listener that returns nothing, or False",
+        [TAB, *one_shot("nothing"), *one_shot("no", answer_with(False))],
+    ),
+    "one_shot_twice": Story(
+        "61 · A listener that calls send_response and returns a promise, or raises",
+        [
+            TAB,
+            *one_shot("promises", respond("responded"), promise("promised")),
+            *one_shot("raises", respond("responded"), throw()),
+        ],
+    ),
+    "one_shot_fails": Story(
+        "63 · A listener that raises", [TAB, *one_shot("raises", throw()), *one_shot("later", answer_later())]
+    ),
+    "one_shot_function": Story(
+        "63 · An answer that cannot be encoded", [TAB, *one_shot("function", respond({"$": "function"}))]
+    ),
+    "one_shot_listeners": Story(
+        "62 · Several listeners, in one context and in two: the first answer counts",
+        [
+            TAB,
+            PAGE,
+            turn("a", hears("silent"), hears("later", answer_later()), hears("promises", promise("promised"))),
+            turn("t1/a", ask("three")),
+            turn("a", hears("responds", respond("responded"))),
+            turn("t1/a", ask("four")),
+            turn("a", *(remove_listener("on_one_shot", each, port=None) for each in ("promises", "responds"))),
+            turn("p1/a", hears("page", respond("page"))),
+            turn("t1/a", ask("page answers")),
+            turn("p1/a", remove_listener("on_one_shot", "page", port=None), hears("page later", answer_later())),
+            turn("t1/a", ask("pending")),
+            turn("p1/a", respond("late", "pending")),
+        ],
+    ),
+    "one_shot_removed_listener": Story(
+        "29 · A listener of one-shot messages that was removed is not called",
+        [TAB, *one_shot("removed"), turn("t1/a", ask("again"))],
+    ),
+    "one_shot_external": Story(
+        "60 · A one-shot message from outside fires the other event",
+        [
+            turn("b", hears("own"), hears("external", respond("hello"), event="on_one_shot_external")),
+            turn("a", ask("q", extension="b")),
+            turn("c", hears("external", respond("hello"), event="on_one_shot_external")),
+            turn("a", ask("refused", extension="c")),
+        ],
+    ),
+    "one_shot_page_goes": Story(
+        "64 · The page that was to answer is closed",
+        [PAGE, turn("p1/a", hears("later", answer_later())), turn("a", ask_tab("q", "p1")), close("p1")],
+    ),
+    "one_shot_frame_goes": Story(
+        "64 · One of two frames that were to answer is removed, and then the other one",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("t1/a", hears("later", answer_later())),
+            turn("f1/a", hears("later", answer_later())),
+            turn("a", ask_tab("q", "t1")),
+            close("f1"),
+            close("t1"),
+        ],
+    ),
+    "one_shot_silent_and_gone": Story(
+        "64 · A frame has nothing to say, and the tab that was to answer is closed",
+        [
+            TAB,
+            open_frame("f1", "t1"),
+            turn("t1/a", hears("later", answer_later())),
+            turn("f1/a", hears("silent")),
+            turn("a", ask_tab("q", "t1")),
+            close("t1"),
+        ],
+    ),
+    "one_shot_sender_goes": Story(
+        "64 · The sender's tab is closed: the answer has no effect",
+        [
+            TAB,
+            turn("a", hears("later", answer_later())),
+            turn("t1/a", ask("q")),
+            close("t1"),
+            turn("a", respond(1, "q")),
         ],
     ),
     # Native applications ----------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def neutral(trace: Any, story: Story) -> str:
             for move in trace[:-1] if story.rule.startswith("25") else trace:
                 for events in move["told"].values():
                     for event in events:
-                        if event[0].startswith("on_connect"):
+                        if event[0].startswith(("on_connect", "on_one_shot")):
                             del event[3:]
     text = json.dumps(trace, sort_keys=True)
     for scheme in "moz-extension://{uuid}", "chrome-extension://{id}", "extension://{id}", "extension://{uuid}":

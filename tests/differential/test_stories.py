@@ -14,7 +14,7 @@ from differential.worlds import World, play_story
 from laboratory.shared import SharedLaboratory
 
 from trio_ports._protocol import dialects
-from trio_ports._protocol.dialects import Dialect, NativeTexts
+from trio_ports._protocol.dialects import Dialect, NativeTexts, OneShotTexts
 
 Record = Callable[[str], Trace]
 
@@ -45,8 +45,14 @@ def test_stories(world: World, record: Record, name: str) -> None:
         assert ours == theirs, f"move {number} of {STORIES[name].rule}"
 
 
-FLIPPED_NATIVE: Final = "Something else."
+FLIPPED_TEXT: Final = "Something else."
 EXEMPT: Final = {
+    "incognito_split": "the laboratory has no private windows",
+    "devtools_hear_content_scripts": "the laboratory opens no devtools",
+    "offscreen_documents": "it is a call that is refused, and no history has it",
+    "prerenders": "it is a call that is refused, and no history has it",
+    "names_user_script_world": "the laboratory runs no user scripts",
+    "options_in_tab": "the laboratory does not open the list of extensions",
     "name": "it is the column's title",
     "max_buffer_bytes": "no history posts so many bytes",
     "tells_crashes": "nothing in a browser crashes as a scope does: a listener's exception is logged",
@@ -69,8 +75,13 @@ def flips(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
                 unseen = {"bad_name": dialect.native_name_raises, "malformed": dialect.ignores_malformed}
                 if unseen.get(each.name):
                     continue
-                flipped = attrs.evolve(value, **{each.name: FLIPPED_NATIVE})
+                flipped = attrs.evolve(value, **{each.name: FLIPPED_TEXT})
                 yield f"native_texts.{each.name}", attrs.evolve(dialect, native_texts=flipped)
+            continue
+        if isinstance(value, OneShotTexts):
+            for each in ("gone", "not_serializable"):
+                flipped = attrs.evolve(value, **{each: FLIPPED_TEXT})
+                yield f"one_shot_texts.{each}", attrs.evolve(dialect, one_shot_texts=flipped)
             continue
         for other in OTHERS.get(field.name, [not value] if isinstance(value, bool) else ()):
             if other != value:
@@ -92,6 +103,14 @@ OTHERS: Final[Mapping[str, Any]] = {
 
 
 HINTS: Final = {
+    "returned_values_answer=True": "one_shot_returned",
+    "first_answer_counts=True": "one_shot_twice",
+    "first_answer_counts=False": "one_shot_twice",
+    "declining_answers=True": "one_shot_silent_and_gone",
+    "declining_answers=False": "one_shot_silent_and_gone",
+    "tells_failures=False": "one_shot_fails",
+    "one_shot_texts.gone": "one_shot_page_goes",
+    "one_shot_texts.not_serializable": "one_shot_function",
     "native_port_name=False": "native_echo",
     "native_port_name=True": "native_echo",
     "native_name_raises=False": "native_bad_name",
@@ -115,13 +134,13 @@ HINTS: Final = {
     "ignores_malformed=True": "native_invalid",
     "ignores_malformed=False": "native_invalid",
 }
-"""Which story is meant for a row that only native applications show."""
+"""Which story is meant for a row that only native applications, or one-shot messages, show."""
 
 
 def test_every_row_can_be_flipped() -> None:
     """A row that is added to the table has to be added here, unless it is a question of yes or no."""
     for field in attrs.fields(Dialect):
-        assert field.name in {*OTHERS, *EXEMPT, "native_texts"} or field.type in (bool, "bool")
+        assert field.name in {*OTHERS, *EXEMPT, "native_texts", "one_shot_texts"} or field.type in (bool, "bool")
 
 
 def test_a_flipped_row_is_caught(world: World, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:

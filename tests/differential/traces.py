@@ -19,11 +19,12 @@ from typing import Any, Final, TypeAlias
 
 from trio_ports._protocol.dialects import CHROME, FIREFOX, NO_RECEIVER_TEXT
 from trio_ports.testing import Move, Player
-from trio_ports.testing._conformance.history.moves import describe, turn
+from trio_ports.testing._conformance.history.moves import ONE_SHOT_EVENTS, describe, turn
 from trio_ports.testing._conformance.players.notation import GONE
 
 Trace: TypeAlias = list[dict[str, Any]]
 
+ONE_SHOT: Final = (*ONE_SHOT_EVENTS, "answered", "unanswered")
 TEXTS: Final = tuple(
     text
     for text in (
@@ -57,7 +58,8 @@ async def play_history(player: Player, history: Sequence[Move], *, hasty_ends: b
                 if not hasty_ends and is_hasty_end(record, name, move):
                     continue
                 told.setdefault(f"{name}: {record['port']}", []).append(show_record(record))
-                labels.setdefault(name, set()).add(record["port"])
+                if record["event"] not in ONE_SHOT:
+                    labels.setdefault(name, set()).add(record["port"])
             read[id(context.log)] = len(context.log)
         results = [show_result(*pair) for pair in zip(move.get("steps", ()), player.results[before:], strict=True)]
         if move["move"] == "wait":
@@ -92,6 +94,12 @@ def show_record(record: Mapping[str, Any]) -> list[Any]:
             return [event, record["listener"], record["error"]]
         case "raised" as event:
             return [event, record["call"], show_error(record["call"], record["error"])]
+        case "answered" as event:
+            return [event, show_message(record["message"])]
+        case "unanswered" as event:
+            return [event, record["error"]]
+        case "on_one_shot" | "on_one_shot_external" as event:
+            return [event, record["listener"], show_message(record["message"]), record["sender"]]
         case event:
             return [event, record["listener"], record["name"], record["sender"]]
 

@@ -35,6 +35,8 @@ async def test_a_move_that_no_browser_has(player: LaboratoryPlayer) -> None:
     """It is refused by its name."""
     with pytest.raises(ValueError, match="no move 'enter'"):
         await player.play(enter("a"))
+    with pytest.raises(ValueError, match="no private windows"):
+        await player.play(open_tab("t1", incognito=True))
 
 
 @story

@@ -54,7 +54,7 @@ def test_causes_are_stable() -> None:
         name: name.lower().replace("_", "-") for name in Cause.__members__
     }
     values = (
-        "no-receiver crashed unread wire-broken malformed too-large truncated bad-name manifest-not-found "
+        "no-receiver crashed unanswered unread wire-broken malformed too-large truncated bad-name manifest-not-found "
         "manifest-invalid not-allowed program-missing not-executable interpreter-missing exited stdin-closed "
         "stdout-closed page-cached"
     )

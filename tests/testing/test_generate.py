@@ -319,3 +319,31 @@ def test_what_is_drawn_by_default_can_be_played(of_ends: History, of_browser: Hi
                 await browser_player.play(move)
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_questions() -> None:
+    """One-shot messages are listened to, sent and answered, but never so that two tasks would answer at once."""
+    hears = [moves.add_listener("on_one_shot", name, *generate._ONE_SHOT_ACTIONS[name], port=None) for name in KINDS]
+    later, responds, promises, both = hears
+    world = (*TABS, moves.open_page("g1", "a", hidden=True))
+    chosen = every_move(make_world(*world), Scope(browser=True), "question", few=5)
+    assert steps_of(chosen) == {"add_listener", "remove_listener", "ask", "ask_tab"}
+    raising = [step for move in chosen for step in move["steps"] if step.get("listener") == "raises"]
+    assert raising
+    chosen = every_move(make_world(*world), Scope(browser=True, listeners_raise=False), "question", few=5)
+    added = [step for move in chosen for step in move["steps"] if step["do"] == "add_listener"]
+    assert not [step for step in added if step["listener"] == "raises"]
+    waiting = make_world(*world, turn("a", later), turn("t1/a", moves.ask("q0")))
+    assert "respond" in steps_of(every_move(waiting, Scope(browser=True), "question", few=3))
+    for listening in ([turn("a", responds), turn("g1/a", promises)], [turn("a", promises, both)]):
+        racing = every_move(make_world(*world, *listening), Scope(browser=True), "question", few=5)
+        asked = [step["at"] for move in racing for step in [{**move["steps"][0], "at": move["at"]}] if _asks_a(step)]
+        assert set(asked) <= {"a", "g1/a", "b", "t1/b", "f1/b", "t2/b", "t1/web"}
+    assert every_move(Model.of_browser(DIALECT_RULES["trio"], ()), Scope(browser=True), "question") == []
+
+
+KINDS = ("answers later", "responds", "promises", "responds and promises")
+
+
+def _asks_a(step: dict[str, Any]) -> bool:
+    return step["do"] == "ask" and step["extension"] in (None, "a")

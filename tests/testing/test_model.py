@@ -165,7 +165,7 @@ def test_a_browser_that_describes_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     ("rule", "target", "name", "other"),
     [
         (3, routing, "_lets_in", lambda extension, dialect, call: True),
-        (9, routing, "SenderTab", lambda tab_id, _: SenderTab(tab_id, "")),
+        (9, routing, "SenderTab", lambda tab_id, *_: SenderTab(tab_id, "")),
         (25, Script, "show_error", show_everybody),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, final
+from typing import Any, Generic, Self, TypeVar, final, get_args
 
 import attrs
 import trio
@@ -31,7 +31,9 @@ from .entries import (
     Entry,
     ExtensionEntry,
     FrameEntry,
+    Incognito,
     TabEntry,
+    View,
 )
 from .idle import IDLE_SECONDS
 from .injecting import register_content_script
@@ -78,13 +80,22 @@ class Browser:
         return self._registry.closed
 
     @enable_ki_protection
-    def install(self, extension_id: str, *, externally_connectable: Mapping[str, Any] | None = None) -> Extension:
+    def install(
+        self,
+        extension_id: str,
+        *,
+        externally_connectable: Mapping[str, Any] | None = None,
+        incognito: Incognito = "spanning",
+        incognito_access: bool = False,
+    ) -> Extension:
         """Install an extension.
 
         Args:
             extension_id: any text that is not empty.
             externally_connectable: who may connect from outside, as in a manifest: ``{"ids": ["*"], "matches":
                 ["https://*.example.com/*"]}``. Unless given, every extension may connect, and no web page.
+            incognito: ``"spanning"``, ``"split"`` or ``"not_allowed"``, as in a manifest; see rule 65.
+            incognito_access: whether the user lets it into private windows, which browsers do not unless told to.
 
         Raises:
             TypeError, ValueError: for arguments that are not as above.
@@ -99,24 +110,30 @@ class Browser:
         if extension_id in self._registry.extensions:
             raise AlreadyInstalledError(extension_id=extension_id)
         key = None if externally_connectable is None else ExternallyConnectable.from_manifest(externally_connectable)
-        return Extension._of(self._registry, self._registry.install(extension_id, key))
+        if incognito not in get_args(Incognito):
+            raise ValueError(f"incognito must be one of {', '.join(map(repr, get_args(Incognito)))}, not {incognito!r}")
+        check_flag("incognito_access", incognito_access)
+        entry = self._registry.install(extension_id, key, incognito, incognito_access=incognito_access)
+        return Extension._of(self._registry, entry)
 
     @enable_ki_protection
-    def open_tab(self, url: str = "about:blank") -> Tab:
+    def open_tab(self, url: str = "about:blank", *, incognito: bool = False) -> Tab:
         """Open a tab.
 
         Args:
             url: what it shows: a whole URL, with its scheme. It is written as browsers do: ``HTTP://Example.com``
                 becomes ``http://example.com/``.
+            incognito: whether it is in a private window; see rule 65.
 
         Raises:
-            TypeError, ValueError: if ``url`` is not as above.
+            TypeError, ValueError: for arguments that are not as above.
             trio.ClosedResourceError: after the end of the block.
         """
         self._registry.require_here("browser.open_tab")
         whole = _read_url(url)
+        check_flag("incognito", incognito)
         self._registry.require_open()
-        return Tab._of(self._registry, navigation.open_tab(self._registry, whole))
+        return Tab._of(self._registry, navigation.open_tab(self._registry, whole, incognito=incognito))
 
     def __repr__(self) -> str:
         registry = self._registry
@@ -146,24 +163,42 @@ class Extension(_Face[ExtensionEntry]):
         return self._entry.installed
 
     @enable_ki_protection
-    def open_page(self, path: str = "background.html", *, tab: Tab | None = None) -> Context:
+    def open_page(
+        self,
+        path: str = "background.html",
+        *,
+        tab: Tab | None = None,
+        view: View | None = None,
+        incognito: bool = False,
+    ) -> Context:
         """Open one of the extension's pages.
 
         Args:
             path: inside the extension.
             tab: where it is shown: in the top frame if no script runs there, otherwise in a frame of its own. Without
                 one it is a page in the background; the first of these is the background page, as long as it lives.
+            view: what kind of page it is, if it is shown elsewhere than in a tab: ``"popup"``, ``"sidebar"``,
+                ``"options"`` (in the list of extensions), ``"devtools"`` or ``"offscreen"``; see rule 66.
+            incognito: whether it is one of an extension that runs a second time for private windows; see rule 65.
 
         Raises:
             TypeError, ValueError: for arguments that are not as above.
             trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
-            LocalProtocolError: if the tab is another browser's.
+            LocalProtocolError: if the tab is another browser's, or private and the extension may not be there; or if
+                there is no such page.
         """
         self._registry.require_here("extension.open_page")
         _check_path(path)
         self._require_installed()
+        self._require_view(view, tab)
+        check_flag("incognito", incognito)
         shown_in = None if tab is None else self._require_tab(tab)
-        return Context._of(self._registry, self._registry.open_page(self._entry, self._page_url(path), shown_in))
+        if incognito and self._entry.incognito != "split":
+            raise LocalProtocolError(f"{self!r} does not run twice: only one that is installed as split does")
+        if incognito:
+            self._require_private()
+        page = self._registry.open_page(self._entry, self._page_url(path), shown_in, view=view, incognito=incognito)
+        return Context._of(self._registry, page)
 
     @enable_ki_protection
     def register_background(
@@ -222,12 +257,30 @@ class Extension(_Face[ExtensionEntry]):
 
         Raises:
             trio.ClosedResourceError: if the extension is uninstalled or the tab closed.
-            LocalProtocolError: if the tab is another browser's or has no such frame.
+            LocalProtocolError: if the tab is another browser's, or has no such frame, or is private and the extension
+                may not be there.
         """
         self._registry.require_here("extension.inject")
         self._require_installed()
         frame = _require_frame(self._require_tab(tab), frame_id)
         return Context._of(self._registry, self._registry.open_script(frame, self._entry))
+
+    @enable_ki_protection
+    def inject_user_script(self, tab: Tab, frame_id: int = 0, *, world_id: str = "") -> Context:
+        """Run the extension's user scripts in a frame; there is one context for each world in each document.
+
+        They connect and send to their own extension, whose pages hear that by ``runtime.on_user_script_connect`` and
+        ``on_user_script_message`` (rule 68). Browsers let them, if their world was configured with ``messaging``.
+
+        Raises:
+            TypeError: if an argument is of another type.
+            trio.ClosedResourceError, LocalProtocolError: as `inject`.
+        """
+        self._registry.require_here("extension.inject_user_script")
+        check_type("world_id", world_id, str)
+        self._require_installed()
+        frame = _require_frame(self._require_tab(tab), frame_id)
+        return Context._of(self._registry, self._registry.open_user_script(frame, self._entry, world_id))
 
     @enable_ki_protection
     def register_content_script(
@@ -344,7 +397,22 @@ class Extension(_Face[ExtensionEntry]):
         if tab._registry is not self._registry:
             raise LocalProtocolError(f"{tab!r} belongs to another browser")
         _require_open(tab)
+        if tab.incognito:
+            self._require_private()
         return tab._entry
+
+    def _require_private(self) -> None:
+        if not self._entry.may_be_private(self._registry.options.dialect):
+            text = f"{self!r} is kept out of private windows: see incognito and incognito_access of browser.install"
+            raise LocalProtocolError(text)
+
+    def _require_view(self, view: View | None, tab: Tab | None) -> None:
+        if view is not None and view not in get_args(View):
+            raise ValueError(f"view must be one of {', '.join(map(repr, get_args(View)))}, not {view!r}")
+        if view is not None and tab is not None:
+            raise ValueError(f"a page in a tab is no {view}: give tab or view")
+        if view == "offscreen" and not self._registry.options.dialect.offscreen_documents:
+            raise LocalProtocolError("this browser has no offscreen documents")
 
 
 @final
@@ -416,6 +484,11 @@ class Tab(_Face[TabEntry]):
         return self._entry.url
 
     @property
+    def incognito(self) -> bool:
+        """Whether it is in a private window."""
+        return self._entry.incognito
+
+    @property
     def closed(self) -> bool:
         """The tab was closed."""
         return not self._entry.frames
@@ -432,23 +505,34 @@ class Tab(_Face[TabEntry]):
 
     @enable_ki_protection
     def open_frame(self, url: str, *, sandboxed: bool = False) -> Frame:
-        """Add a frame to the document that the tab shows.
-
-        Args:
-            url: what it shows, as in `Browser.open_tab`. ``about:blank`` and ``about:srcdoc`` have the origin of the
-                tab's document; a ``javascript:`` URL leaves the frame ``about:blank``.
-            sandboxed: whether it has the attribute ``sandbox`` without ``allow-same-origin``: whatever it shows has
-                the origin ``"null"``.
+        """Add a frame to the document that the tab shows. See `Frame.open_frame`, which this is for the top frame.
 
         Raises:
-            TypeError, ValueError: for arguments that are not as above.
+            TypeError, ValueError: for arguments that are not as there.
             trio.ClosedResourceError: if the tab is closed.
         """
         self._registry.require_here("tab.open_frame")
-        whole = _read_url(url)
-        check_flag("sandboxed", sandboxed)
         _require_open(self)
-        return Frame._of(self._registry, navigation.open_frame(self._registry, self._entry, whole, sandboxed=sandboxed))
+        return Frame._of(self._registry, self._entry.frames[0]).open_frame(url, sandboxed=sandboxed)
+
+    @enable_ki_protection
+    def prerender(self, url: str) -> Frame:
+        """Prepare a document that the tab may show next, as Chromium does; `Frame.activate` shows it.
+
+        It is in a frame with a number of its own, and runs. ``tabs.connect`` reaches it only by that number or by its
+        document_id. Navigating the tab drops it.
+
+        Raises:
+            TypeError, ValueError: if ``url`` is not a whole URL.
+            LocalProtocolError: in ``firefox``.
+            trio.ClosedResourceError: if the tab is closed.
+        """
+        self._registry.require_here("tab.prerender")
+        whole = _read_url(url)
+        if not self._registry.options.dialect.prerenders:
+            raise LocalProtocolError("this browser does not prerender")
+        _require_open(self)
+        return Frame._of(self._registry, navigation.prerender(self._registry, self._entry, whole))
 
     @enable_ki_protection
     def web_page_script(self, frame_id: int = 0) -> Context:
@@ -596,6 +680,12 @@ class Frame(_Face[FrameEntry]):
         return self._entry.id
 
     @property
+    def parent(self) -> Frame | None:
+        """The frame that it is in; None for a tab's top frame."""
+        parent = self._entry.parent
+        return None if parent is None else Frame._of(self._registry, parent)
+
+    @property
     def url(self) -> str:
         """What it shows."""
         return self._entry.url
@@ -611,8 +701,28 @@ class Frame(_Face[FrameEntry]):
         return self._entry.closed
 
     @enable_ki_protection
+    def open_frame(self, url: str, *, sandboxed: bool = False) -> Frame:
+        """Add a frame to the document that this frame shows.
+
+        Args:
+            url: what it shows, as in `Browser.open_tab`. ``about:blank`` and ``about:srcdoc`` have the origin of the
+                document round it; a ``javascript:`` URL leaves the frame ``about:blank``.
+            sandboxed: whether it has the attribute ``sandbox`` without ``allow-same-origin``: whatever it shows has
+                the origin ``"null"``, and so has whatever the frames in it show.
+
+        Raises:
+            TypeError, ValueError: for arguments that are not as above.
+            trio.ClosedResourceError: if this frame is closed.
+        """
+        self._registry.require_here("frame.open_frame")
+        whole = _read_url(url)
+        check_flag("sandboxed", sandboxed)
+        _require_open(self)
+        return Frame._of(self._registry, navigation.open_frame(self._registry, self._entry, whole, sandboxed=sandboxed))
+
+    @enable_ki_protection
     def navigate(self, url: str) -> None:
-        """Show another document. What ran in the frame ends, without error; of a top frame, all other frames close.
+        """Show another document. What ran in the frame ends, without error, and the frames in it close.
 
         Raises:
             TypeError, ValueError: if ``url`` is not a whole URL.
@@ -637,8 +747,27 @@ class Frame(_Face[FrameEntry]):
         _change_address(self._entry, whole)
 
     @enable_ki_protection
+    def activate(self) -> None:
+        """Show the document that was prerendered here: this is the tab's top frame from now on, with the number 0.
+
+        Its ports live on, and their ``sender`` stays as it was. What the tab has shown ends, without error.
+
+        Raises:
+            LocalProtocolError: if it is not a frame of `Tab.prerender`, or was activated before.
+            trio.ClosedResourceError: if the frame is closed.
+        """
+        self._registry.require_here("frame.activate")
+        _require_open(self)
+        if not self._entry.prerendered:
+            raise LocalProtocolError(f"{self!r} was not prerendered")
+        navigation.activate(self._registry, self._entry)
+
+    @enable_ki_protection
     def close(self) -> None:
-        """Remove the frame; closing a top frame closes the tab. What ran in it ends, without error. Idempotent."""
+        """Remove the frame and those in it; a top frame takes its tab along. What ran there ends, without error.
+
+        Idempotent.
+        """
         self._registry.require_here("frame.close")
         self._registry.close_frame(self._entry)
 
@@ -660,7 +789,7 @@ class Context(_Face[ContextEntry]):
 
     @property
     def kind(self) -> ContextKind:
-        """``"background"``, ``"page"``, ``"content_script"`` or ``"web_page"``."""
+        """``"background"``, ``"page"``, ``"content_script"``, ``"user_script"`` or ``"web_page"``."""
         return self._entry.kind
 
     @property
@@ -672,6 +801,16 @@ class Context(_Face[ContextEntry]):
     def document_id(self) -> str:
         """The document that it belongs to."""
         return self._entry.document_id
+
+    @property
+    def view(self) -> View | None:
+        """What kind of page it is, if it is shown elsewhere than in a tab; see `Extension.open_page`."""
+        return self._entry.view
+
+    @property
+    def incognito(self) -> bool:
+        """Whether it is in a private window, or serves private windows only."""
+        return self._entry.incognito
 
     @property
     def browser(self) -> Browser:

@@ -20,7 +20,7 @@ from .._protocol.senders import MessageSender
 @final
 @attrs.frozen(kw_only=True)
 class Call:
-    """A ``runtime.connect`` or a ``tabs.connect``, as far as its receivers are concerned."""
+    """A ``runtime.connect`` or a ``tabs.connect``, or one-shot message, as far as its receivers are concerned."""
 
     opener_id: str | None
     """The opener's extension; None for a web page."""
@@ -38,10 +38,18 @@ class Call:
     """Only this frame of the tab."""
     document_id: str | None = None
     """Only this document."""
+    incognito: bool = False
+    """The opener is in a private window."""
+    from_script: bool = False
+    """The opener is a content script."""
+    from_user_script: bool = False
+    """The opener is a user script, which fires events of its own."""
+    one_shot: bool = False
+    """It is a one-shot message, which fires on_message: one message from the opener, and at most one answer."""
 
     @property
     def external(self) -> bool:
-        """It fires on_connect_external: another extension is called, or a web page calls."""
+        """It fires the ``_external`` event: another extension is called, or a web page calls."""
         return self.extension_id is not None and self.extension_id != self.opener_id
 
 

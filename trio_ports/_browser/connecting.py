@@ -26,7 +26,7 @@ def connect(registry: Registry, opener: ContextEntry, call: Call, message_type: 
     receivers, peers = find_receivers(registry, call, opener), registry.peers()
     if opener.script.state is ContextState.ORPHANED:
         receivers, peers = [], ()  # Its extension, if it is back, is another one.
-    near, fars = open_ends(registry.options, len(receivers) + len(peers))
+    near, fars = open_ends(registry.options, len(receivers) + len(peers), one_shot=call.one_shot)
     _announce(registry, receivers, fars[: len(receivers)], call)
     if registry.elsewhere is not None and peers:
         registry.elsewhere.call(call, dict(zip(peers, fars[len(receivers) :], strict=True)))
@@ -40,7 +40,7 @@ def answer(registry: Registry, call: Call) -> End | None:
     receivers = find_receivers(registry, call, None)
     if not receivers:
         return None
-    near, fars = open_ends(registry.options, len(receivers))
+    near, fars = open_ends(registry.options, len(receivers), one_shot=call.one_shot)
     _announce(registry, receivers, fars, call)
     return near
 

@@ -9,12 +9,15 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
+from .._protocol.dialects import Dialect
 from .._protocol.patterns import ExternallyConnectable, MatchPattern
 from .._protocol.urls import Url, parse_url
 from .script import Script
 
 BLANK: Final = parse_url("about:blank")
-ContextKind: TypeAlias = Literal["background", "page", "content_script", "web_page"]
+ContextKind: TypeAlias = Literal["background", "page", "content_script", "user_script", "web_page"]
+View: TypeAlias = Literal["popup", "sidebar", "options", "devtools", "offscreen"]
+Incognito: TypeAlias = Literal["spanning", "split", "not_allowed"]
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -35,6 +38,10 @@ class ExtensionEntry(Entry):
     """The address of its pages, without a slash at the end."""
     externally_connectable: ExternallyConnectable | None
     """Who may connect from outside; None: every extension, and no web page."""
+    incognito: Incognito = "spanning"
+    """What its manifest says of private windows: one of it serves them as well, it runs twice, or it stays out."""
+    incognito_access: bool = False
+    """The user lets it into private windows."""
     installed: bool = True
     enabled: bool = True
     background: BackgroundEntry | None = None
@@ -44,12 +51,17 @@ class ExtensionEntry(Entry):
     contexts: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
     """Its live contexts, in the order they were opened."""
     pages: dict[ContextEntry, None] = attrs.field(factory=dict["ContextEntry", None])
-    """The same without content scripts, of which there may be many: whom ``runtime.connect`` reaches."""
+    """The same without scripts in tabs, of which there may be many: whom ``runtime.connect`` reaches."""
 
     @property
     def is_there(self) -> bool:
         """It is installed, and not disabled."""
         return self.installed and self.enabled
+
+    def may_be_private(self, dialect: Dialect) -> bool:
+        """Return whether it is let into private windows. Source: rule 65."""
+        is_willing = self.incognito == "spanning" or (self.incognito == "split" and dialect.incognito_split)
+        return self.incognito_access and is_willing
 
     def __repr__(self) -> str:
         state = "" if self.is_there else " (disabled)" if self.installed else " (uninstalled)"
@@ -96,6 +108,8 @@ class TabEntry(Entry):
     """A tab."""
 
     id: int
+    incognito: bool = False
+    """It is in a private window."""
     frames: dict[int, FrameEntry] = attrs.field(factory=dict[int, "FrameEntry"])
     """Its frames by their numbers, the top one first; none once the tab is closed."""
     frame_ids: Iterator[int] = attrs.field(factory=itertools.count)
@@ -149,8 +163,12 @@ class FrameEntry(Entry):
 
     tab: TabEntry
     id: int
+    parent: FrameEntry | None
+    """The frame that it is in; None for a tab's top frame."""
     sandboxed: bool
     """Whatever it shows has an origin of its own."""
+    prerendered: bool = False
+    """It waits to become the tab's top frame."""
     address: Url = BLANK
     """What it shows; it may change while the document stays."""
     loaded_url: str = ""
@@ -170,7 +188,20 @@ class FrameEntry(Entry):
     @property
     def closed(self) -> bool:
         """It has been taken out of its tab."""
-        return self.id not in self.tab.frames
+        return self.tab.frames.get(self.id) is not self
+
+    @property
+    def is_prerendered(self) -> bool:
+        """What it shows is prepared, and not shown yet."""
+        return self.prerendered if self.parent is None else self.parent.is_prerendered
+
+    def frames_within(self) -> tuple[FrameEntry, ...]:
+        """Return the frames in it, and those in them, in the order in which they were opened."""
+        within: set[FrameEntry | None] = {self}
+        for frame in self.tab.frames.values():  # No frame was opened before the one that it is in.
+            if frame.parent in within:
+                within.add(frame)
+        return tuple(frame for frame in self.tab.frames.values() if frame in within and frame is not self)
 
     def __repr__(self) -> str:
         return f"<Frame {self.id} of tab {self.tab.id} {self.url!r}{' (closed)' if self.closed else ''}>"
@@ -191,6 +222,12 @@ class ContextEntry(Entry):
     """None for a web page."""
     frame: FrameEntry | None
     """None for a page that no tab shows."""
+    view: View | None = None
+    """What kind of page it is, if it is one of those that browsers show elsewhere than in a tab."""
+    incognito: bool = False
+    """It is in a private window, or serves private windows only."""
+    world_id: str | None = None
+    """Of a user script: the world that it runs in."""
 
     @property
     def extension_id(self) -> str | None:

@@ -30,7 +30,8 @@ def inject_registered(registry: Registry, frame: FrameEntry) -> None:
 
 
 def _inject(registry: Registry, frame: FrameEntry, extension: ExtensionEntry, script: ContentScriptEntry) -> None:
-    in_reach = frame.id == 0 or script.all_frames
-    if in_reach and any(pattern.matches(frame.url) for pattern in script.matches):
+    in_reach = frame.parent is None or script.all_frames
+    may_be_there = not frame.tab.incognito or extension.may_be_private(registry.options.dialect)
+    if in_reach and may_be_there and any(pattern.matches(frame.url) for pattern in script.matches):
         context = registry.open_script(frame, extension)
         context.script.scope.start_soon(run_script, registry, context, script.start, context=script.variables)

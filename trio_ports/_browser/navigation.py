@@ -19,18 +19,31 @@ from .ports import freeze, thaw
 from .registry import Registry
 
 
-def open_tab(registry: Registry, url: Url) -> TabEntry:
+def open_tab(registry: Registry, url: Url, *, incognito: bool = False) -> TabEntry:
     """Add a tab that shows a document."""
-    tab = registry.open_tab(url)
+    tab = registry.open_tab(url, incognito=incognito)
     inject_registered(registry, tab.frames[0])
     return tab
 
 
-def open_frame(registry: Registry, tab: TabEntry, url: Url, *, sandboxed: bool) -> FrameEntry:
-    """Add a frame to the document that a tab shows."""
-    frame = registry.open_frame(tab, url, sandboxed=sandboxed)
+def open_frame(registry: Registry, parent: FrameEntry, url: Url, *, sandboxed: bool) -> FrameEntry:
+    """Add a frame to the document that another frame shows."""
+    frame = registry.open_frame(parent.tab, url, parent=parent, sandboxed=sandboxed)
     inject_registered(registry, frame)
     return frame
+
+
+def prerender(registry: Registry, tab: TabEntry, url: Url) -> FrameEntry:
+    """Prepare a document that a tab may show next. Source: rule 67."""
+    frame = registry.prerender(tab, url)
+    inject_registered(registry, frame)
+    return frame
+
+
+def activate(registry: Registry, frame: FrameEntry) -> None:
+    """Show a document that was prepared. The one that the tab has shown ends, as if it could not be put aside."""
+    registry.activate(frame)
+    _visit(registry, frame.tab, Visit(frame.address, frame.document_id))
 
 
 def navigate(registry: Registry, frame: FrameEntry, url: Url) -> None:

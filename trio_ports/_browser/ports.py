@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import trio
 
-from .._ports.connection import End, open_connection
+from .._ports.connection import End, Leaving, open_connection
 from .._ports.delivery import Delivery
 from .._ports.failures import crash_error, judge, raise_as_it_is, without_own_end
 from .._ports.observers import ListenerFailed
@@ -27,8 +27,16 @@ IDLE_ROUNDS: Final = 2
 run after whoever counts."""
 
 
-def open_ends(options: Options, receivers: int = 1) -> tuple[End, list[End]]:
-    """Open a connection; return the opener's end and the receivers' ends."""
+def open_ends(options: Options, receivers: int = 1, *, one_shot: bool = False) -> tuple[End, list[End]]:
+    """Open a connection; return the opener's end and the receivers' ends.
+
+    A one-shot message needs no bound, because each end sends one message at most. It ends as soon as a receiver fails.
+    """
+    if one_shot:
+        vanishes: Leaving = "withdrawn" if options.dialect.declining_answers else "failed"
+        return open_connection(
+            receivers, max_buffer_size=math.inf, receiver_disconnects="failed", receiver_vanishes=vanishes
+        )
     return open_connection(
         receivers,
         max_buffer_size=options.max_buffer_size,
@@ -109,8 +117,28 @@ async def deliver_rest(scope: Scope) -> None:
         left = now
 
 
+def post_frame(port: Port[Any, Any], frame: bytes) -> None:
+    """Post a message that is encoded already."""
+    port._post_unusual(frame)
+
+
+def vanish(port: Port[Any, Any]) -> None:
+    """Disconnect as if the port's owner had gone away."""
+    port._delivery.close(vanished=True)
+
+
+def fail(port: Port[Any, Any], error: PortError) -> None:
+    """End the connection with an error for the other side, whatever the dialect has for crashes."""
+    port._delivery.end.fail(error)
+
+
+def peer_vanished(port: Port[Any, Any]) -> bool:
+    """Return whether the other side's owner went away, and did not ask for a disconnect."""
+    return port._delivery.end.peer_vanished
+
+
 def listener_failed(port: Port[Any, Any], error: BaseException, options: Options) -> None:
-    """Report what an on_connect listener raised to the observer, which logs it, or raise it: its port crashes."""
+    """Report what a listener of ``runtime`` raised to the observer, which logs it, or raise it: its port crashes."""
     failure = without_own_end(error, port._delivery.end)
     if failure is None:
         return  # The port is over, and so is its listener (rule 43).

@@ -20,10 +20,20 @@ from .._ports.scopes import Scope
 from .._protocol.contexts import ContextState
 from .._protocol.errors import ContextInvalidatedError, LocalProtocolError, PortError
 from .._protocol.patterns import ExternallyConnectable
-from .._protocol.urls import OPAQUE_ORIGIN, Url
+from .._protocol.urls import OPAQUE_ORIGIN, Url, parse_url
 from .._util import require_trio
 from .calls import Elsewhere
-from .entries import BLANK, BackgroundEntry, ContextEntry, ContextKind, ExtensionEntry, FrameEntry, TabEntry
+from .entries import (
+    BLANK,
+    BackgroundEntry,
+    ContextEntry,
+    ContextKind,
+    ExtensionEntry,
+    FrameEntry,
+    Incognito,
+    TabEntry,
+    View,
+)
 from .idle import IdleClock
 from .script import Script
 
@@ -90,46 +100,80 @@ class Registry:
             text = f"nothing runs in {context!r}: its page is in the back/forward cache; tab.go_back() brings it back"
             raise LocalProtocolError(text)
 
-    def install(self, extension_id: str, key: ExternallyConnectable | None) -> ExtensionEntry:
+    def install(
+        self,
+        extension_id: str,
+        key: ExternallyConnectable | None,
+        incognito: Incognito = "spanning",
+        *,
+        incognito_access: bool = False,
+    ) -> ExtensionEntry:
         """Add an extension. Each installation has an address of its own, where the dialect's addresses say so."""
         installation = uuid.uuid5(uuid.NAMESPACE_URL, f"{extension_id!r}#{self._new_document_id()}")
         url = self.options.dialect.extension_url.format(id=extension_id, uuid=installation)
-        extension = ExtensionEntry(id=extension_id, base_url=url, externally_connectable=key)
+        extension = ExtensionEntry(
+            id=extension_id,
+            base_url=url,
+            externally_connectable=key,
+            incognito=incognito,
+            incognito_access=incognito_access,
+        )
         self.extensions[extension_id] = extension
         return extension
 
-    def open_tab(self, url: Url) -> TabEntry:
+    def open_tab(self, url: Url, *, incognito: bool = False) -> TabEntry:
         """Add a tab with its top frame."""
-        tab = TabEntry(id=next(self._tab_ids))
+        tab = TabEntry(id=next(self._tab_ids), incognito=incognito)
         self.tabs[tab.id] = tab
         self.open_frame(tab, url)
         return tab
 
-    def open_frame(self, tab: TabEntry, url: Url, *, sandboxed: bool = False) -> FrameEntry:
-        """Add a frame to a tab."""
-        frame = FrameEntry(tab=tab, id=next(tab.frame_ids), sandboxed=sandboxed)
+    def open_frame(
+        self, tab: TabEntry, url: Url, *, parent: FrameEntry | None = None, sandboxed: bool = False
+    ) -> FrameEntry:
+        """Add a frame to another frame of a tab, or the top frame. A sandbox is round everything that is in it."""
+        sandboxed = sandboxed or (parent is not None and parent.sandboxed)
+        frame = FrameEntry(tab=tab, id=next(tab.frame_ids), parent=parent, sandboxed=sandboxed)
         tab.frames[frame.id] = frame
         self._show_document(frame, BLANK if url.scheme == "javascript" else url)
         return frame
 
     def load_document(self, frame: FrameEntry, url: Url) -> None:
-        """Show another document in a frame. What ran there ends; of a top frame, all other frames close."""
+        """Show another document in a frame. What ran there ends; the frames in it close."""
         self.unload_document(frame)
         self._show_document(frame, url)
 
     def unload_document(self, frame: FrameEntry) -> None:
-        """End what runs in a frame's document, if that is still there; of a top frame, all other frames close."""
-        if frame.id == 0:
-            for other in tuple(frame.tab.frames.values())[1:]:
-                self._remove_frame(other)
+        """End what runs in a frame's document, if that is still there; the frames in it close."""
+        for other in tuple(frame.tab.frames.values())[1:] if frame.id == 0 else frame.frames_within():
+            self._remove_frame(other)
         self._end_document(frame)
 
+    def prerender(self, tab: TabEntry, url: Url) -> FrameEntry:
+        """Add a frame that may become the tab's top frame."""
+        frame = FrameEntry(tab=tab, id=next(tab.frame_ids), parent=None, sandboxed=False, prerendered=True)
+        tab.frames[frame.id] = frame
+        self._show_document(frame, url)
+        return frame
+
+    def activate(self, frame: FrameEntry) -> None:
+        """Show what was prerendered: its frame is the top one now, and what the tab has shown ends."""
+        tab = frame.tab
+        within = frame.frames_within()
+        for other in tuple(tab.frames.values()):
+            if other is not frame and other not in within:
+                self._remove_frame(other)
+        del tab.frames[frame.id]
+        frame.id, frame.prerendered = 0, False
+        tab.frames = {0: frame, **tab.frames}
+
     def close_frame(self, frame: FrameEntry) -> None:
-        """Remove a frame; with a top frame the tab closes. Idempotent."""
+        """Remove a frame and those in it; with a top frame the tab closes. Idempotent."""
         if frame.id == 0:
             self.close_tab(frame.tab)
         elif not frame.closed:
-            self._remove_frame(frame)
+            for each in (frame, *frame.frames_within()):
+                self._remove_frame(each)
 
     def close_tab(self, tab: TabEntry) -> None:
         """Remove a tab and its frames. Idempotent."""
@@ -152,8 +196,8 @@ class Registry:
         self.tabs[tab.id] = tab
 
     def _show_document(self, frame: FrameEntry, url: Url) -> None:
-        parent = OPAQUE_ORIGIN if frame.id == 0 else frame.tab.frames[0].origin
-        frame.origin = OPAQUE_ORIGIN if frame.sandboxed else url.origin(parent)
+        creator = OPAQUE_ORIGIN if frame.parent is None else frame.parent.origin
+        frame.origin = OPAQUE_ORIGIN if frame.sandboxed else url.origin(creator)
         frame.address, frame.loaded_url, frame.document_id = url, str(url), self._new_document_id()
         self.documents[frame.document_id] = frame
         if frame.id == 0:
@@ -168,25 +212,35 @@ class Registry:
     def _new_document_id(self) -> str:
         return f"{next(self._document_ids):032X}"
 
-    def open_page(self, extension: ExtensionEntry, url: Url, tab: TabEntry | None) -> ContextEntry:
+    def open_page(
+        self,
+        extension: ExtensionEntry,
+        url: Url,
+        tab: TabEntry | None,
+        *,
+        view: View | None = None,
+        incognito: bool = False,
+    ) -> ContextEntry:
         """Open one of an extension's pages, in a tab or in none.
 
-        Without a tab, the first page is the background. In a tab, the page takes the top frame if no script runs there,
-        and otherwise gets a frame of its own.
+        Without a tab, the first page that is not a view is the background. In a tab, the page takes the top frame if no
+        script runs there, and otherwise gets a frame of its own.
         """
+        if view is not None:
+            return self._open_view(extension, url, view, incognito=incognito)
         if tab is None:
-            kind: ContextKind = "page" if self.has_background(extension) else "background"
-            return self._open_context(kind, str(url), url.origin(), extension)
+            kind: ContextKind = "page" if self.has_background(extension, incognito=incognito) else "background"
+            return self._open_context(kind, str(url), url.origin(), extension, incognito=incognito)
         frame = tab.frames[0]
         if frame.contexts:
-            frame = self.open_frame(tab, url)
+            frame = self.open_frame(tab, url, parent=frame)
         else:
             self.load_document(frame, url)
         return self._open_context("page", frame.url, frame.origin, extension, frame)
 
-    def has_background(self, extension: ExtensionEntry) -> bool:
-        """Return whether an extension has a background, be it asleep."""
-        return any(page.kind == "background" for page in extension.pages)
+    def has_background(self, extension: ExtensionEntry, *, incognito: bool = False) -> bool:
+        """Return whether an extension has a background, be it asleep; or one for private windows only."""
+        return any(page.kind == "background" and page.incognito == incognito for page in extension.pages)
 
     def put_to_sleep(self, background: BackgroundEntry) -> None:
         """Give a background a context that is asleep. Source: rule 44."""
@@ -212,6 +266,14 @@ class Registry:
         del context.extension.contexts[context]
         context.frame.orphans[context] = None
 
+    def _open_view(self, extension: ExtensionEntry, url: Url, view: View, *, incognito: bool) -> ContextEntry:
+        frame = None
+        if view == "options" and self.options.dialect.options_in_tab:
+            frame = self.open_tab(parse_url("about:addons"), incognito=incognito).frames[0]
+        page = self._open_context("page", str(url), url.origin(), extension, frame, incognito=incognito)
+        page.view = view
+        return page
+
     def open_script(self, frame: FrameEntry, extension: ExtensionEntry | None) -> ContextEntry:
         """Return the context of an extension's content script, or of the web page itself, in a frame's document."""
         kind: ContextKind = "web_page" if extension is None else "content_script"
@@ -219,6 +281,15 @@ class Registry:
             if context.kind == kind and context.extension is extension:
                 return context
         return self._open_context(kind, frame.loaded_url, frame.origin, extension, frame)
+
+    def open_user_script(self, frame: FrameEntry, extension: ExtensionEntry, world_id: str) -> ContextEntry:
+        """Return the context of an extension's user scripts of one world in a frame's document."""
+        for context in frame.contexts:
+            if context.kind == "user_script" and context.extension is extension and context.world_id == world_id:
+                return context
+        context = self._open_context("user_script", frame.url, frame.origin, extension, frame)
+        context.world_id = world_id
+        return context
 
     def _open_context(
         self,
@@ -229,6 +300,7 @@ class Registry:
         frame: FrameEntry | None = None,
         *,
         script: Script | None = None,
+        incognito: bool = False,
     ) -> ContextEntry:
         document_id = self._new_document_id() if frame is None else frame.document_id
         context = ContextEntry(
@@ -239,13 +311,14 @@ class Registry:
             script=script or Script(self.options, Scope(self.nursery)),
             extension=extension,
             frame=frame,
+            incognito=incognito if frame is None else frame.tab.incognito,
         )
         self.contexts[context] = None
         if frame is not None:
             frame.contexts[context] = None
         if extension is not None:
             extension.contexts[context] = None
-            if kind != "content_script":
+            if kind not in ("content_script", "user_script"):
                 extension.pages[context] = None
         return context
 

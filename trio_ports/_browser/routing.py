@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from .._protocol.dialects import Dialect
 from .._protocol.senders import MessageSender, SenderTab
 from .calls import Call
-from .entries import ContextEntry, ExtensionEntry, FrameEntry
+from .entries import ContextEntry, ExtensionEntry, FrameEntry, TabEntry
 from .registry import Registry
 
 
@@ -23,11 +23,21 @@ def describe_opener(opener: ContextEntry, dialect: Dialect, *, by_tab: bool = Fa
         id=opener.extension_id,
         url=opener.url,
         origin=opener.origin if dialect.background_origin or by_tab or not background else None,
-        tab=SenderTab(frame.tab.id, frame.tab.url or "") if frame is not None and names_tab else None,
+        tab=_describe_tab(frame.tab) if frame is not None and names_tab else None,
         frame_id=frame.id if frame is not None and names_tab else None,
         document_id=opener.document_id if names_tab or dialect.document_id_without_tab else None,
-        document_lifecycle=dialect.document_lifecycle if names_tab else None,
+        document_lifecycle=_describe_lifecycle(opener, dialect) if names_tab else None,
+        user_script_world_id=opener.world_id if dialect.names_user_script_world else None,
     )
+
+
+def _describe_tab(tab: TabEntry) -> SenderTab:
+    return SenderTab(tab.id, tab.url or "", tab.incognito)
+
+
+def _describe_lifecycle(opener: ContextEntry, dialect: Dialect) -> str | None:
+    is_prerendered = opener.frame is not None and opener.frame.is_prerendered
+    return "prerender" if dialect.document_lifecycle and is_prerendered else dialect.document_lifecycle
 
 
 def find_receivers(registry: Registry, call: Call, opener: ContextEntry | None) -> list[ContextEntry]:
@@ -47,7 +57,17 @@ def find_receivers(registry: Registry, call: Call, opener: ContextEntry | None) 
         or (call.external and not _lets_in(extension, registry.options.dialect, call))
     ):
         return []
-    return [page for page in extension.pages if page is not opener and page.script.may_hear(call)]
+    if call.incognito and not extension.may_be_private(registry.options.dialect):
+        return []
+    pages = [page for page in extension.pages if page is not opener and page.script.may_hear(call)]
+    return [page for page in pages if _may_hear(page, extension, registry.options.dialect, call)]
+
+
+def _may_hear(page: ContextEntry, extension: ExtensionEntry, dialect: Dialect, call: Call) -> bool:
+    """Return whether one of an extension's pages hears a call, if it listens. Source: rules 65 and 66."""
+    if extension.incognito == "split" and page.incognito != call.incognito:
+        return False
+    return page.view != "devtools" or dialect.devtools_hear_content_scripts or not call.from_script
 
 
 def _lets_in(extension: ExtensionEntry, dialect: Dialect, call: Call) -> bool:
@@ -79,7 +99,7 @@ def _find_frames(registry: Registry, call: Call) -> Iterable[FrameEntry]:
     if tab is None:
         return ()
     if call.document_id is None and call.frame_id is None:
-        return tab.frames.values()
+        return [frame for frame in tab.frames.values() if not frame.is_prerendered]
     if call.document_id is None:
         frame = tab.frames.get(call.frame_id or 0)
         return () if frame is None else (frame,)

@@ -16,7 +16,10 @@ from .._ports.events import Event, check_callable
 from .._ports.handlers import Handler
 from .._ports.port import MessageT, Port
 from .._protocol.errors import LocalProtocolError, PortError
+from .._protocol.senders import MessageSender
 from .._util import check_flag, check_type, running_task
+from .answering import SendResponse
+from .asking import ask
 from .calls import Call
 from .connecting import connect, start_application
 from .entries import ContextEntry
@@ -57,9 +60,9 @@ class Runtime:
         other listeners of the same connection only.
 
         Raises:
-            LocalProtocolError: in a web page, which nobody connects to.
+            LocalProtocolError: in a web page or a user script, which nobody connects to.
         """
-        if self._context.kind == "web_page":
+        if self._context.kind in ("web_page", "user_script"):
             self._lacks("on_connect")
         return self._context.script.on_connect
 
@@ -68,11 +71,65 @@ class Runtime:
         """The same for other extensions and for web pages, as far as ``externally_connectable`` lets them in.
 
         Raises:
-            LocalProtocolError: in a content script or a web page.
+            LocalProtocolError: in a script or a web page.
         """
         if self._context.kind not in ("background", "page"):
             self._lacks("on_connect_external")
         return self._context.script.on_connect_external
+
+    @property
+    def on_user_script_connect(self) -> Event[Callable[[Port[Any, Any]], object]]:
+        """The same as `on_connect`, for this extension's user scripts, which fire no other event (rule 68).
+
+        Raises:
+            LocalProtocolError: in a script or a web page.
+        """
+        if self._context.kind not in ("background", "page"):
+            self._lacks("on_user_script_connect")
+        return self._context.script.on_user_script_connect
+
+    @property
+    def on_message(self) -> Event[Callable[[Any, MessageSender, SendResponse], object]]:
+        """Called with ``(message, sender, send_response)`` for a one-shot message from this extension.
+
+        A listener answers in one of three ways, and the first answer of all listeners counts:
+
+        * by ``send_response(answer)``, during the call or, if it returns True, later;
+        * as an async function, by what it returns, which may be None: it runs as a task of the context;
+        * by what it returns, if that is neither None nor a bool (not in ``firefox`` and ``chrome``, where that is
+          ignored as in these browsers).
+
+        A listener that returns None or False has nothing to say. What it raises goes the way of what an on_connect
+        listener raises (rule 31), and the sender gets a NoAnswerError.
+
+        Raises:
+            LocalProtocolError: in a web page or a user script, which nobody sends to.
+        """
+        if self._context.kind in ("web_page", "user_script"):
+            self._lacks("on_message")
+        return self._context.script.on_message
+
+    @property
+    def on_message_external(self) -> Event[Callable[[Any, MessageSender, SendResponse], object]]:
+        """The same for other extensions and for web pages, as far as ``externally_connectable`` lets them in.
+
+        Raises:
+            LocalProtocolError: in a script or a web page.
+        """
+        if self._context.kind not in ("background", "page"):
+            self._lacks("on_message_external")
+        return self._context.script.on_message_external
+
+    @property
+    def on_user_script_message(self) -> Event[Callable[[Any, MessageSender, SendResponse], object]]:
+        """The same as `on_message`, for this extension's user scripts, which fire no other event (rule 68).
+
+        Raises:
+            LocalProtocolError: in a script or a web page.
+        """
+        if self._context.kind not in ("background", "page"):
+            self._lacks("on_user_script_message")
+        return self._context.script.on_user_script_message
 
     def connect(
         self, extension_id: str | None = None, *, name: str = "", message_type: TypeForm[MessageT] = Any
@@ -89,25 +146,64 @@ class Runtime:
 
         Raises:
             TypeError, ValueError: for arguments that are not as above.
-            LocalProtocolError: in a web page, without an id.
+            LocalProtocolError: in a web page, without an id; in a user script, with another extension's.
             trio.ClosedResourceError: if this context is closed.
         """
         self._registry.require_live(self._context, "runtime.connect")
-        check_type("extension_id", extension_id, (str, type(None)))
         check_type("name", name, str)
+        call = self._call(extension_id, name=name)
+        return connect(self._registry, self._context, call, message_type)
+
+    async def send_message(
+        self, message: Any, extension_id: str | None = None, *, message_type: TypeForm[MessageT] = Any
+    ) -> MessageT | None:
+        """Send a one-shot message to the pages of an extension and return the first answer.
+
+        Each page that listens to `on_message` gets the message, except for the calling one. If all of them have
+        listened, and none has an answer, this returns None. A checkpoint; a call that is cancelled while it waits has
+        sent the message, and the answer is dropped.
+
+        Args:
+            message: any message; see rule 12.
+            extension_id: whose pages; this context's own extension unless given.
+            message_type: what the answer is decoded into and checked against.
+
+        Raises:
+            NoAnswerError: nobody listens, or this context may not send there (``Cause.NO_RECEIVER``, which does not
+                show which of the two it was); a listener failed (``Cause.CRASHED``); or whoever was to answer went
+                away (``Cause.UNANSWERED``).
+            NotSerializableError, MessageTooLargeError: ``message`` cannot be sent; nobody was called.
+            MessageShapeError: the answer is not of the ``message_type``.
+            TypeError, ValueError: for arguments that are not as above.
+            LocalProtocolError: in a web page, without an id; in a user script, with another extension's.
+            trio.ClosedResourceError: if this context is closed, or closes meanwhile.
+        """
+        self._registry.require_live(self._context, "runtime.send_message")
+        call = self._call(extension_id, one_shot=True)
+        answer: MessageT | None = await ask(self._registry, self._context, call, message, message_type)
+        return answer
+
+    def _call(self, extension_id: str | None, *, name: str = "", one_shot: bool = False) -> Call:
+        check_type("extension_id", extension_id, (str, type(None)))
         if extension_id == "":
             raise ValueError("extension_id must not be empty")
         target = extension_id or self.id
         if target is None:
-            raise LocalProtocolError("a web page belongs to no extension: say which one, connect(extension_id)")
-        call = Call(
+            raise LocalProtocolError("a web page belongs to no extension: say which one, by its extension_id")
+        from_user_script = self._context.kind == "user_script"
+        if from_user_script and target != self.id:
+            raise LocalProtocolError("a user script reaches its own extension only")
+        return Call(
             opener_id=self.id,
             opener_url=self._context.url,
             name=name,
             sender=describe_opener(self._context, self._registry.options.dialect),
             extension_id=target,
+            incognito=self._context.incognito,
+            from_script=self._context.kind == "content_script",
+            from_user_script=from_user_script,
+            one_shot=one_shot,
         )
-        return connect(self._registry, self._context, call, message_type)
 
     def connect_native(self, application: str, *, message_type: TypeForm[MessageT] = Any) -> Port[Any, MessageT]:
         """Start a native application and connect to it. For the extension's own pages.
@@ -209,14 +305,53 @@ class Tabs:
             trio.ClosedResourceError: if this context is closed.
         """
         self._registry.require_live(self._context, "tabs.connect")
-        for what, value, kinds in (
-            ("tab_id", tab_id, (int,)),
-            ("name", name, (str,)),
-            ("frame_id", frame_id, (int, type(None))),
-            ("document_id", document_id, (str, type(None))),
-        ):
-            check_type(what, value, kinds)
-        call = Call(
+        check_type("name", name, str)
+        call = self._call(tab_id, frame_id, document_id, name=name)
+        return connect(self._registry, self._context, call, message_type)
+
+    async def send_message(
+        self,
+        tab_id: int,
+        message: Any,
+        *,
+        frame_id: int | None = None,
+        document_id: str | None = None,
+        message_type: TypeForm[MessageT] = Any,
+    ) -> MessageT | None:
+        """Send a one-shot message to this extension's content scripts, and its own pages, in a tab.
+
+        Returns the first answer; see `Runtime.send_message`. If several frames answer at once, it is one of theirs.
+
+        Args:
+            tab_id: ``tab.id``.
+            message: any message; see rule 12.
+            frame_id: only this frame of the tab; 0 is the top one.
+            document_id: only this document.
+            message_type: as in `Runtime.send_message`.
+
+        Raises:
+            NoAnswerError, NotSerializableError, MessageTooLargeError, MessageShapeError: as `Runtime.send_message`.
+            TypeError: for arguments that are not as above.
+            trio.ClosedResourceError: if this context is closed, or closes meanwhile.
+        """
+        self._registry.require_live(self._context, "tabs.send_message")
+        call = self._call(tab_id, frame_id, document_id, one_shot=True)
+        answer: MessageT | None = await ask(self._registry, self._context, call, message, message_type)
+        return answer
+
+    def _call(
+        self,
+        tab_id: int,
+        frame_id: int | None,
+        document_id: str | None,
+        *,
+        name: str = "",
+        one_shot: bool = False,
+    ) -> Call:
+        check_type("tab_id", tab_id, int)
+        check_type("frame_id", frame_id, (int, type(None)))
+        check_type("document_id", document_id, (str, type(None)))
+        return Call(
             opener_id=self._context.extension_id,
             opener_url=self._context.url,
             name=name,
@@ -224,8 +359,8 @@ class Tabs:
             tab_id=tab_id,
             frame_id=frame_id,
             document_id=document_id,
+            one_shot=one_shot,
         )
-        return connect(self._registry, self._context, call, message_type)
 
     def __repr__(self) -> str:
         return f"<tabs of {self._context!r}>"

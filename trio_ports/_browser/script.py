@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast, final
 
 import attrs
@@ -20,6 +20,7 @@ from .._protocol.contexts import ContextHappening, ContextState, advance_context
 from .._protocol.errors import PortError
 from .._protocol.messages import Decoder
 from .._protocol.senders import MessageSender
+from .answering import Answering, MessageEvent, discard
 from .calls import Call, no_receiver
 from .idle import IdleClock
 from .ports import hold, listener_failed, release
@@ -28,6 +29,7 @@ ConnectEvent: TypeAlias = Event[Callable[[Port[Any, Any]], object]]
 
 BATCH: Final = 64
 """How many connections are announced before others run."""
+_OF_MESSAGE: Final = ("message", "sender", "send_response")
 
 
 @final
@@ -44,8 +46,16 @@ class Script:
     """Of a background that sleeps: set when its first turn is over, or will never be."""
     on_connect: ConnectEvent = attrs.field(factory=lambda: Event("on_connect", arguments=("port",)))
     on_connect_external: ConnectEvent = attrs.field(factory=lambda: Event("on_connect_external", arguments=("port",)))
+    on_user_script_connect: ConnectEvent = attrs.field(
+        factory=lambda: Event("on_user_script_connect", arguments=("port",))
+    )
+    on_message: MessageEvent = attrs.field(factory=lambda: Event("on_message", arguments=_OF_MESSAGE))
+    on_message_external: MessageEvent = attrs.field(factory=lambda: Event("on_message_external", arguments=_OF_MESSAGE))
+    on_user_script_message: MessageEvent = attrs.field(
+        factory=lambda: Event("on_user_script_message", arguments=_OF_MESSAGE)
+    )
     served: list[ConnectEvent] = attrs.field(factory=list[ConnectEvent])
-    """Those of the two that a task serves."""
+    """Those of the events of connections that a task serves."""
     errors: dict[trio.lowlevel.Task, PortError] = attrs.field(factory=dict[trio.lowlevel.Task, PortError])
     """``last_error``, by the task that runs a port's on_disconnect listeners now; several may wait at a time."""
     ended: trio.Event = attrs.field(factory=trio.Event)
@@ -85,9 +95,19 @@ class Script:
         is_started = self.state not in (ContextState.ASLEEP, ContextState.STARTING)
         return bool(self.event(call).listeners) or not is_started
 
-    def event(self, call: Call) -> ConnectEvent:
+    def event(self, call: Call) -> ConnectEvent | MessageEvent:
         """Return the event that a call fires."""
+        return self._message_event(call) if call.one_shot else self._connect_event(call)
+
+    def _connect_event(self, call: Call) -> ConnectEvent:
+        if call.from_user_script:
+            return self.on_user_script_connect
         return self.on_connect_external if call.external else self.on_connect
+
+    def _message_event(self, call: Call) -> MessageEvent:
+        if call.from_user_script:
+            return self.on_user_script_message
+        return self.on_message_external if call.external else self.on_message
 
     def make_port(
         self, end: End, decoder: Decoder, *, name: str, sender: MessageSender | None = None, held: bool = False
@@ -147,16 +167,40 @@ class Script:
 
     def _announce_next(self) -> None:
         end, call, _ = self._pending.popleft()
-        event = self.event(call)
-        if not event.listeners:
+        if not self.event(call).listeners:
             end.withdraw(no_receiver())
-            return
+        elif call.one_shot:
+            self._announce_message(end, call)
+        else:
+            self._announce_connection(end, call)
+
+    def _announce_connection(self, end: End, call: Call) -> None:
+        event = self._connect_event(call)
         port = self.make_port(end, self._options.decoder(Any), name=call.name, sender=call.sender, held=True)
         try:
             # A copy of the context: what a listener sets for one connection is not seen by those of the next.
             contextvars.copy_context().run(self._call_listeners, event, port)
         finally:
             release(port)
+
+    def _announce_message(self, end: End, call: Call) -> None:
+        port = self.make_port(end, self._options.decoder(Any), name=call.name, sender=call.sender, held=True)
+        answering = Answering(port, self.scope, self._options)
+        try:
+            message = port.receive_nowait()
+        except trio.WouldBlock:  # It comes from another browser, and is on its way.
+            self.scope.start_soon(self._answer_later, answering, port, call)
+        else:
+            release(port)
+            answering.dispatch(self._message_event(call), message)
+
+    async def _answer_later(self, answering: Answering, port: Port[Any, Any], call: Call) -> None:
+        release(port, within_task=True)
+        try:
+            message = await port.receive()
+        except (trio.EndOfChannel, trio.BrokenResourceError):
+            return  # Its sender has gone before it came.
+        answering.dispatch(self._message_event(call), message)
 
     @disable_ki_protection
     def _call_listeners(self, event: ConnectEvent, port: Port[Any, Any]) -> None:
@@ -173,12 +217,12 @@ class Script:
             if isinstance(result, Awaitable):
                 hold(port)
                 if not self.scope.start_soon(self._run_listener, result, port):
-                    _discard(cast("Awaitable[object]", result))
+                    discard(cast("Awaitable[object]", result))
 
     @disable_ki_protection
     async def _run_listener(self, listener: Awaitable[object], port: Port[Any, Any]) -> None:
         if self.closed:
-            _discard(listener)
+            discard(listener)
             return
         # The port's own task starts after this one's first step, so that the listener reaches its first checkpoint
         # before a message is delivered.
@@ -208,9 +252,3 @@ class Script:
             while self._announcing:
                 await trio.lowlevel.checkpoint()
             await self.scope.settle(error)
-
-
-def _discard(listener: Awaitable[object]) -> None:
-    """Close a coroutine that will not run, so that Python does not warn about it."""
-    if isinstance(listener, Coroutine):
-        listener.close()

@@ -103,6 +103,8 @@ class LaboratoryPlayer:
         await self.laboratory.settle(quiet_seconds=QUIET_SECONDS)
 
     async def _play_open_tab(self, move: Move) -> None:
+        if move.get("incognito"):
+            raise ValueError("the laboratory has no private windows")
         self._show(move["tab"], await self.laboratory.open_tab(web=move["web"]))
 
     async def _play_open_page(self, move: Move) -> None:
@@ -113,8 +115,8 @@ class LaboratoryPlayer:
 
     async def _play_navigate(self, move: Move) -> None:
         frame = self._frames[move["frame"]]
-        await self.laboratory.navigate(frame)
         self._forget(frame)
+        await self.laboratory.navigate(frame)
         self._show(move["frame"], frame)
 
     async def _play_push_state(self, move: Move) -> None:
@@ -130,8 +132,8 @@ class LaboratoryPlayer:
 
     async def _play_close(self, move: Move) -> None:
         frame = self._frames[move["frame"]]
-        await self.laboratory.close(frame)
         self._forget(frame)
+        await self.laboratory.close(frame)
 
     def _show(self, place: str, frame: Frame) -> None:
         self._frames[place] = frame
@@ -148,17 +150,16 @@ class LaboratoryPlayer:
 
     def _forget(self, gone: Frame) -> None:
         """Forget a frame and those in it."""
-        self._frames = {
-            name: frame for name, frame in self._frames.items() if frame is not gone and frame.parent is not gone
-        }
+        family = gone.family()
+        self._frames = {name: frame for name, frame in self._frames.items() if frame not in family}
 
     def _translate(self, step: Step) -> Step:
         """Return a step with the browser's numbers for the history's names."""
-        if step["do"] == "connect" and step["extension"] is not None:
+        if step["do"] in ("connect", "ask") and step["extension"] is not None:
             known = step["extension"] in self.laboratory.extensions
             nobody = NOBODY_IDS[self.laboratory.browser.kind]
             return {**step, "extension": self.laboratory.extension_id(step["extension"]) if known else nobody}
-        if step["do"] == "tabs_connect":
+        if step["do"] in ("tabs_connect", "ask_tab"):
             tab, frame, document = (self._frames.get(step[each]) for each in ("tab", "frame", "document"))
             return {
                 **step,

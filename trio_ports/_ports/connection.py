@@ -26,9 +26,11 @@ from .._protocol.errors import Cause, PortError
 from .._protocol.lifecycle import Happening, State, advance
 from .lanes import Direction, Lane
 
-Leaving: TypeAlias = Literal["last", "all", "opener"]
+Leaving: TypeAlias = Literal["last", "all", "opener", "failed", "withdrawn"]
 """Who learns that one of several receivers has left (rule 26): the opener, once the last one has left; everybody; or
-the opener alone, for which the connection is then over."""
+the opener alone, for which the connection is then over. For one-shot messages: ``"failed"``, which is ``"opener"`` if
+it left with an error, and ``"last"`` otherwise; and ``"withdrawn"``, the same, but the opener learns how another one
+left before, if one did."""
 
 _numbers = itertools.count(1)
 
@@ -77,8 +79,12 @@ class Connection:
             return Consequences(tuple((receiver, error, False) for receiver in receivers))
         if end not in self.receivers:
             return Consequences()
-        del self.receivers[end]
         whom = self._vanishes if vanished else self._disconnects
+        if whom == "withdrawn" and error is None:
+            return self.withdraw(end, None, vanished=vanished)
+        if whom == "failed" and error is None:
+            whom = "last"
+        del self.receivers[end]
         if whom == "last" and self.receivers:
             self._last = (error, vanished)
             return Consequences(goes_on=self.opener, makes_room=True)
@@ -88,15 +94,15 @@ class Connection:
             return Consequences((*told, *((other, None, False) for other in others)))
         return Consequences(told, cut_off=others)
 
-    def withdraw(self, end: End, error: PortError) -> Consequences:
-        """Remove a receiver that never knew of the connection, and return what follows."""
+    def withdraw(self, end: End, error: PortError | None, *, vanished: bool = False) -> Consequences:
+        """Remove a receiver that never knew of the connection, and return what follows if there was no other one."""
         if end not in self.receivers:
             return Consequences()
         del self.receivers[end]
         if self.receivers:
             return Consequences(goes_on=self.opener, makes_room=True)
         # If there were other receivers, the connection ends as it did for the last of them.
-        why, vanished = self._last or (error, False)
+        why, vanished = self._last or (error, vanished)
         return Consequences(self._take_opener(why, vanished=vanished))
 
     def drop_unread(self, lanes: set[Lane]) -> Consequences:

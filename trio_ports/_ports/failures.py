@@ -15,6 +15,8 @@ from .._protocol.errors import Cause, PortError
 
 ListenerErrors: TypeAlias = Literal["raise", "log"]
 
+FAILED_TEXT: Final = "The other end failed."
+"""All that the other end learns of a crash: the exception's own text may be a secret."""
 _OF_CLOSED_SCOPES: Final[WeakSet[Exception]] = WeakSet()
 """The exceptions that were raised because a scope had closed."""
 _END_TYPES: Final = (trio.ClosedResourceError, trio.BrokenResourceError, trio.EndOfChannel)
@@ -49,7 +51,7 @@ def crash_error(error: BaseException | None) -> PortError | None:
 
 def crashed() -> PortError:
     """Return the error of an end whose owner has failed."""
-    return PortError("The other end failed.", cause=Cause.CRASHED)
+    return PortError(FAILED_TEXT, cause=Cause.CRASHED)
 
 
 @final

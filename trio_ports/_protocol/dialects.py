@@ -17,6 +17,13 @@ MIB: Final = 1024 * 1024
 
 DialectName: TypeAlias = Literal["trio", "firefox", "chrome"]
 
+NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
+"""The same for *absent* and *forbidden*, in every dialect, so that callers cannot find out which."""
+_CHANNEL_CLOSED_TEXT: Final = (
+    "A listener indicated an asynchronous response by returning true, "
+    "but the message channel closed before a response was received"
+)
+
 
 @attrs.frozen(kw_only=True)
 class NativeTexts:
@@ -37,6 +44,18 @@ class NativeTexts:
     exited: str | None = None
     closed_stdout: str | None = None
     closed_stdin: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OneShotTexts:
+    """The text of the error of a one-shot message that reached somebody and was not answered."""
+
+    gone: str
+    """Whoever was to answer went away."""
+    forgotten: str | None
+    """A listener promised an answer, and its ``send_response`` exists no more; None: as if it had gone away."""
+    not_serializable: str
+    """The answer cannot be encoded."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -91,12 +110,26 @@ class Dialect:
     """An extension page that calls ``tabs.connect`` with the tab that shows it reaches
     itself too."""
 
+    incognito_split: bool = True
+    """An extension whose manifest says that it is split runs a second time for private windows; otherwise it is kept
+    out of them."""
+    devtools_hear_content_scripts: bool = True
+    """A devtools page hears content scripts too."""
+    offscreen_documents: bool = True
+    """There are offscreen documents."""
+    prerenders: bool = True
+    """A tab may prepare a document before it is shown."""
+
     # The sender's fields
     tabs_connect_names_tab: bool = True
     """``sender.tab`` is given after ``tabs.connect`` too."""
     document_id_without_tab: bool = True
+    options_in_tab: bool = False
+    """The options page in the list of extensions has a tab, in which that list is shown."""
     background_origin: bool = True
     """``sender.origin`` is given if a background called ``runtime.connect``."""
+    names_user_script_world: bool = True
+    """``sender.user_script_world_id`` is given if a user script connects or sends."""
     document_lifecycle: str | None = None
 
     # The life of contexts
@@ -112,6 +145,19 @@ class Dialect:
     """A tab that is discarded gets another id."""
     own_posts_keep_awake: bool = False
     """A message that a background itself posts keeps it awake; otherwise only those that arrive do."""
+
+    # One-shot messages
+    returned_values_answer: bool = True
+    """What a listener returns is its answer, unless it is None, a bool or awaitable; otherwise it is ignored."""
+    first_answer_counts: bool = True
+    """If a listener calls ``send_response`` and also returns something awaitable or raises, whichever comes first
+    counts; otherwise ``send_response`` is ignored then."""
+    declining_answers: bool = False
+    """If one listener has nothing to say, and another one that was to answer goes away, the sender gets None; otherwise
+    it gets an error."""
+    tells_failures: bool = False
+    """The sender gets the text of a listener's exception."""
+    one_shot_texts: OneShotTexts | None = None
 
     # Native applications
     native_port_name: bool = True
@@ -146,6 +192,20 @@ FIREFOX: Final = Dialect(
     externally_connectable_for_extensions=False,
     document_id_overrules="tab and frame",
     tabs_connect_reaches_opener=True,
+    incognito_split=False,
+    devtools_hear_content_scripts=False,
+    offscreen_documents=False,
+    prerenders=False,
+    options_in_tab=True,
+    returned_values_answer=False,
+    first_answer_counts=False,
+    declining_answers=True,
+    tells_failures=True,
+    one_shot_texts=OneShotTexts(
+        gone=NO_RECEIVER_TEXT,
+        forgotten="Promised response from onMessage listener went out of scope",
+        not_serializable=NO_RECEIVER_TEXT,
+    ),
     native_texts=NativeTexts(
         manifest="No such native application {name}",
         not_allowed="No such native application {name}",
@@ -179,11 +239,17 @@ CHROME: Final = Dialect(
     tabs_connect_names_tab=False,
     document_id_without_tab=False,
     background_origin=False,
+    names_user_script_world=False,
     document_lifecycle="active",
     content_scripts_outlive_extension=True,
     cached_page_ports="end",
     discard_renews_tab_id=True,
     own_posts_keep_awake=True,
+    returned_values_answer=False,
+    tells_failures=True,
+    one_shot_texts=OneShotTexts(
+        gone=_CHANNEL_CLOSED_TEXT, forgotten=None, not_serializable="Could not serialize message."
+    ),
     native_port_name=False,
     native_name_raises=False,
     native_texts=NativeTexts(
@@ -204,9 +270,6 @@ CHROME: Final = Dialect(
 )
 
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (TRIO, FIREFOX, CHROME)}
-
-NO_RECEIVER_TEXT: Final = "Could not establish connection. Receiving end does not exist."
-"""The same for *absent* and *forbidden*, in every dialect, so that callers cannot find out which."""
 
 PAGE_CACHED_TEXT: Final = (
     "The page keeping the extension port is moved into back/forward cache, so the message channel is closed."

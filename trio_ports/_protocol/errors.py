@@ -8,6 +8,7 @@
     │  ├─ MalformedMessageError         raw
     │  │  └─ MessageShapeError          path, raw
     │  └─ TruncatedError                received, expected
+    ├─ NoAnswerError                    what send_message raises
     └─ NativeApplicationError           application, status, signal, stderr
        └─ ApplicationNameError          also a LocalProtocolError
     ProtocolError
@@ -46,6 +47,8 @@ class Cause(enum.Enum):
     """The scope that owned the other end failed with an exception."""
     PAGE_CACHED = "page-cached"
     """The other end's page went into the back/forward cache, in a dialect in which that ends its connections."""
+    UNANSWERED = "unanswered"
+    """Whoever was to answer a one-shot message went away, or gave up, before there was an answer."""
     UNREAD = "unread"
     """This receiver never read and its queue was full, while other receivers did read."""
     WIRE_BROKEN = "wire-broken"
@@ -109,6 +112,15 @@ class PortError(_CopyableError):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r}, cause={self.cause})"
+
+
+@final
+class NoAnswerError(PortError):
+    """A one-shot message got no answer.
+
+    The cause is `Cause.NO_RECEIVER` if nobody was there, `Cause.CRASHED` if the listener that was to answer failed, and
+    `Cause.UNANSWERED` if it went away or gave up first.
+    """
 
 
 class ProtocolError(_CopyableError):

@@ -16,6 +16,8 @@ class SenderTab:
     """The tab's id, unique in its browser."""
     url: str
     """The address that the tab showed."""
+    incognito: bool = False
+    """The tab is in a private window."""
 
 
 @final
@@ -37,7 +39,7 @@ class MessageSender:
     document_id: str | None = None
     """The document; a navigation replaces it by another one."""
     document_lifecycle: str | None = None
-    """``"active"`` in Chromium; otherwise None."""
+    """In Chromium ``"active"``, or ``"prerender"`` if the document is not shown yet; otherwise None."""
     tls_channel_id: str | None = None
     """The TLS channel of a web page that asked for it to be passed on."""
     native_application: str | None = None

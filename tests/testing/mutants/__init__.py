@@ -5,14 +5,21 @@ The page ``reference/checks`` of the documentation lists them under their rules.
 
 from __future__ import annotations
 
-from testing.mutants import disconnecting, listeners, lives, messages, opening
+from testing.mutants import asking, disconnecting, listeners, lives, messages, opening
 from testing.mutants.disconnecting import show_everybody
 from testing.mutants.mutant import SMALL, Mutant
 from testing.proxies import ProxyPort
 
 __all__ = ["MUTANTS", "SMALL", "Mutant", "ProxyPort", "find_mutant", "show_everybody"]
 
-MUTANTS = [*opening.MUTANTS, *messages.MUTANTS, *disconnecting.MUTANTS, *listeners.MUTANTS, *lives.MUTANTS]
+MUTANTS = [
+    *opening.MUTANTS,
+    *messages.MUTANTS,
+    *disconnecting.MUTANTS,
+    *listeners.MUTANTS,
+    *lives.MUTANTS,
+    *asking.MUTANTS,
+]
 
 
 def find_mutant(does: str) -> Mutant:

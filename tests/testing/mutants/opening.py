@@ -223,7 +223,11 @@ MUTANTS = [
         dialect="chrome",
     ),
     in_browser(
-        9, "leaves out what the opener's tab shows", routing, "SenderTab", lambda tab: lambda tab_id, _: tab(tab_id, "")
+        9,
+        "leaves out what the opener's tab shows",
+        routing,
+        "SenderTab",
+        lambda tab: lambda tab_id, *_: tab(tab_id, ""),
     ),
     in_browser(9, "keeps a frame's document_id when it navigates", registry.Registry, "navigate", keep_document),
 ]

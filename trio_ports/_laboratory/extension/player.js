@@ -24,6 +24,7 @@ if (typeof LAB === "undefined") {
   let epoch = 0;
   let received = 0;
   let last; // what was posted last
+  let kept = new Map(); // label of a one-shot message → sendResponse
   let ways = new Map(); // what a connection was opened to → a way to send a message there
 
   const kind = (() => {
@@ -131,6 +132,8 @@ if (typeof LAB === "undefined") {
   const EVENTS = {
     on_connect: () => runtime.onConnect,
     on_connect_external: () => runtime.onConnectExternal,
+    on_one_shot: () => runtime.onMessage,
+    on_one_shot_external: () => runtime.onMessageExternal,
     on_message: (step, here) => portOf(step, here).onMessage,
     on_disconnect: (step, here) => portOf(step, here).onDisconnect,
   };
@@ -164,11 +167,47 @@ if (typeof LAB === "undefined") {
     };
   }
 
+  // The listener of a one-shot message, which is sent as a pair of its label and itself.
+  function makeOneShotListener({ event, listener, actions = [] }) {
+    const born = epoch;
+    return (labelled, sender, sendResponse) => {
+      if (born !== epoch || !Array.isArray(labelled)) {
+        return undefined;
+      }
+      const [label, message] = labelled;
+      note({ event, listener, port: label, message: show(message), sender: showSender(sender) });
+      let result;
+      for (const action of actions) {
+        if (action.do === "respond") {
+          sendResponse(read(action.message));
+        } else if (action.do === "answer_later") {
+          kept.set(label, sendResponse);
+          result = true;
+        } else if (action.do === "throw") {
+          throw new Error(action.text);
+        } else {
+          result = action.do === "promise" ? Promise.resolve(read(action.message)) : read(action.message);
+        }
+      }
+      return result;
+    };
+  }
+
+  // There is no difference between null and undefined in Python.
+  function awaitAnswer(label, answer) {
+    const born = epoch;
+    const tell = (record) => born === epoch && note({ port: label, ...record });
+    answer.then(
+      (value) => tell({ event: "answered", message: show(value ?? null) }),
+      (error) => tell({ event: "unanswered", error: error.message }),
+    );
+  }
+
   // One name is one function: added twice it is the same listener, as in the rules about that.
   function listenerOf(step) {
     const key = `${step.event} ${step.listener}`;
     if (!functions.has(key)) {
-      functions.set(key, makeListener(step));
+      functions.set(key, step.event.startsWith("on_one_shot") ? makeOneShotListener(step) : makeListener(step));
     }
     return functions.get(key);
   }
@@ -184,6 +223,14 @@ if (typeof LAB === "undefined") {
     ways.set(`tab ${tab}`, () => api.tabs.sendMessage(tab, FLUSH));
   }
 
+  // Which frame or document of a tab is meant, if only one is.
+  function whereIn({ frame, document }) {
+    return {
+      ...(frame === null ? {} : { frameId: frame }),
+      ...(document === null ? {} : { documentId: document }),
+    };
+  }
+
   // ---- steps ---------------------------------------------------------------------------------------------------
 
   const STEPS = {
@@ -194,15 +241,20 @@ if (typeof LAB === "undefined") {
       return label;
     },
     tabs_connect: (step) => {
-      const options = { name: step.name };
       wayToTab(step.tab);
-      if (step.frame !== null) {
-        options.frameId = step.frame;
-      }
-      if (step.document !== null) {
-        options.documentId = step.document;
-      }
-      return open(step.port, () => api.tabs.connect(step.tab, options));
+      return open(step.port, () => api.tabs.connect(step.tab, { name: step.name, ...whereIn(step) }));
+    },
+    ask: (step) => {
+      const args = step.extension === null ? [] : [step.extension];
+      awaitAnswer(step.port, runtime.sendMessage(...args, [step.port, read(step.message)]));
+      args.forEach(wayTo);
+    },
+    ask_tab: (step) => {
+      wayToTab(step.tab);
+      awaitAnswer(step.port, api.tabs.sendMessage(step.tab, [step.port, read(step.message)], whereIn(step)));
+    },
+    respond: (step) => {
+      kept.get(step.port)(read(step.message));
     },
     connect_native: (step) => open(step.port, () => runtime.connectNative(step.application)),
     post: (step, here) => {
@@ -279,6 +331,7 @@ if (typeof LAB === "undefined") {
       labels = new WeakMap();
       functions = new Map();
       added = [];
+      kept = new Map();
       received = 0;
       ways = homeWays();
     },

@@ -83,6 +83,23 @@ _SENTENCES: Final = {
     "differ).",
     50: "When a tab is discarded, crashes or is loaded again, everything in it ends, and nobody is reached there "
     "before a script runs in it again.",
+    60: "A one-shot message reaches everybody whom a connect would reach and who listens for it; if nobody can be "
+    "reached, the sender gets an error that does not show whether the target is absent or forbidden.",
+    61: "A listener answers by send_response, in its call or, if it returns True, later, or by what it returns, which "
+    "is awaited if it is awaitable (in browsers, nothing else it returns counts); what it says later has no effect.",
+    62: "The first answer to a one-shot message counts, whoever gives it; if all who listened have nothing to say, the "
+    "sender gets None.",
+    63: "What a listener of one-shot messages raises counts as an answer: the sender gets an error.",
+    64: "If whoever was to answer goes away the sender gets an error; if the sender goes away, answers have no effect.",
+    65: "An extension that the user lets into private windows serves both kinds of windows if it is spanning, and runs "
+    "twice if it is split, where each half hears its own tabs (in Firefox, a split one is kept out); whatever is kept "
+    "out has no content scripts in private tabs and is nobody for those who are there.",
+    66: "Popups, sidebars, options pages, devtools pages and offscreen documents are pages of their extension like "
+    "others, in no tab (in Firefox, options pages have one, and devtools pages do not hear content scripts).",
+    67: "A prerendered document runs in a frame with a number of its own, is reached by that or by its document only, "
+    "and keeps its ports when it becomes the tab's top document.",
+    68: "A user script connects and sends to its own extension only, whose background and pages hear that by events of "
+    "their own, on_user_script_connect and on_user_script_message.",
     33: "A frame is a length of four bytes in native byte order, followed by that many bytes of UTF-8 JSON; how the "
     "bytes are cut does not matter.",
     34: "An application sends up to 1 MiB in a frame and accepts up to 64 MiB.",

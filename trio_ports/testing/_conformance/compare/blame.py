@@ -29,6 +29,7 @@ USUAL: Final = {
     "cause": 20,
     "block": 20,
     "scope": 31,
+    "one-shot": 62,
     "receive": 25,
     "not-json": 12,
     "too-large": 16,

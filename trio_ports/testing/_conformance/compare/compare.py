@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias, final, get_args
 
 from .. import model
-from ..history.moves import Move
+from ..history.moves import ONE_SHOT_EVENTS, Move
 from ..players.actors import Actor
 from ..players.in_process import CallTask, InProcessPlayer
 from ..players.notation import LAST_ERROR, STRANGER, cause_of
@@ -59,6 +59,7 @@ class Comparison:
             for label, port in context.ports.items():
                 if label in actor.ports:
                     yield from self._compare_port(port, label, actor)
+            yield from _compare_one_shots(context, actor)
         for name, call in self._reference.calls.items():
             yield from _compare_call(f"the call {name}", call, self._player.calls[name])
 
@@ -150,6 +151,22 @@ def _kind_of_call(call: model.Call, task: CallTask) -> Kind:
 def _show_outcome(outcome: str, value: Any, then: list[Any]) -> str:
     shown = f"{outcome} {text_of(value)}" if outcome == "ok" and value is not None else outcome
     return ", then ".join([shown, *map(str, then)])
+
+
+def _compare_one_shots(context: model.Context, actor: Actor) -> Iterator[Difference]:
+    """Compare what came of one-shot messages, one message after the other."""
+    events = (*ONE_SHOT_EVENTS, "answered", "unanswered")
+    should = [seen.record for seen in context.log if seen.record["event"] in events]
+    did = [record for record in actor.log if record["event"] in events]
+    for label in dict.fromkeys(record["port"] for record in (*should, *did)):
+        expected, found = ([r for r in records if r["port"] == label] for records in (should, did))
+        if expected != found:
+            senders = [[record["sender"] for record in records if "sender" in record] for records in (expected, found)]
+            if senders[0] != senders[1] and len(senders[0]) == len(senders[1]):
+                yield Difference("sender", f"message {label} in {actor.name}", *map(text_of, senders))
+            yield Difference(
+                "one-shot", f"message {label} in {actor.name}", list_records(expected), list_records(found)
+            )
 
 
 # Ports --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ Refusal: TypeAlias = Literal["not-json", "too-large", "full", "closed", "broken"
 """The words for what post_message or send raises, those that explain most first."""
 OfListeners: TypeAlias = Literal["arguments", "inside connect", "inside a call", "connections", "messages", "listeners"]
 OfPorts: TypeAlias = Literal["name", "sender", "error", "cause", "ends", "over", "messages kept"]
-OfCalls: TypeAlias = Literal["receive", "disconnect", "block", "scope", "scope ends", "wire"]
+OfCalls: TypeAlias = Literal["receive", "disconnect", "block", "scope", "scope ends", "wire", "one-shot"]
 Kind: TypeAlias = Literal[OfListeners, OfPorts, OfCalls, Refusal]
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ..history.moves import ONE_SHOT_EVENTS
 from ..players.player import Record
 
 MANY: Final = 20
@@ -34,6 +35,10 @@ def describe_record(record: Record) -> str:
     if event == "on_disconnect":
         error = f": {record['error']}" if record["error"] else ""
         return f"{record['listener']}(disconnected{error}){inside}"
+    if event in ONE_SHOT_EVENTS:
+        return f"{record['listener']}(one-shot {text_of(record['message'])}){inside}"
+    if event in ("answered", "unanswered"):
+        return f"{event}: {text_of(record['message']) if event == 'answered' else record['error']}"
     if event == "raised":
         return f"{record['call']} raised {record['error']}"
     return f"{event}({record['name']!r}){inside}"

@@ -60,6 +60,17 @@ _REFUSING: Final = ("refuses", "insists")
 """The same, of connections."""
 _KINDS: Final = ("function", "function", "function", "method", "awaitable", "partial", "object")
 _LENGTHS: Final = (100, 300, 5_000, 70_000)
+_ONE_SHOT_ACTIONS: Final[dict[str, list[Step]]] = {
+    "is silent": [],
+    "answers later": [moves.answer_later()],
+    "responds": [moves.respond("responded")],
+    "returns": [moves.answer_with("returned")],
+    "promises": [moves.promise("promised")],
+    "responds and promises": [moves.respond("responded"), moves.promise("promised")],
+    "raises": [moves.throw()],
+}
+_UNDECIDED: Final = {"is silent", "answers later"}
+"""The listeners that do not answer at once. Which of several contexts that do is the first is not ruled."""
 _VALUES: Final = json_messages(max_leaves=4)
 _SPECIALS: Final = ("NaN", "Infinity", "cycle", "function", "bytes")
 
@@ -127,7 +138,7 @@ class MoveGenerator:
         if self._scope.beyond_browsers:
             kinds += ["send", "receive", "cancel", "release", "block", "wait", "fill", "race"]
         if self._scope.browser:
-            kinds += ["place", "place", "connect", "connect", "context", "listen"]
+            kinds += ["place", "place", "connect", "connect", "context", "listen", "question", "question"]
         return kinds
 
     def _pick(self, choices: Sequence[T]) -> T:
@@ -165,6 +176,10 @@ class MoveGenerator:
         largest = self._model.rules.largest
         near = [int(largest) - 12 + self._number(12)] if largest <= MIB else []
         return moves.long_text(self._pick([*near, *_LENGTHS]))
+
+    def _json(self) -> Any:
+        self._messages += 1
+        return [self._messages, self._draw(_VALUES)] if self._number(8) == 0 else self._messages
 
     def _living(self) -> list[Context]:
         return [c for c in self._model.contexts.values() if c.alive and "#" not in c.name]
@@ -334,12 +349,15 @@ class MoveGenerator:
             return moves.close(self._pick(["t1", "t2", "f1", "f2"]))
         kind = self._pick(["tab", "tab", "frame", "page", "hidden", "navigate", "close", "uninstall"])
         if kind == "tab":
-            return moves.open_tab(self._pick(["t1", "t2"]), web=self._flip())
+            incognito = self._scope.beyond_browsers and self._number(6) == 0
+            return moves.open_tab(self._pick(["t1", "t2"]), web=self._flip(), incognito=incognito)
         if kind == "frame":
-            return moves.open_frame(self._pick(["f1", "f2", "f3"]), self._pick(["t1", "t1", "t2"]))
+            return moves.open_frame(self._pick(["f1", "f2", "f3"]), self._pick(["t1", "t1", "t2", "f1"]))
         if kind in ("page", "hidden"):
             name = self._pick(["p1", "p2"]) if kind == "page" else self._pick(["g1", "g2"])
-            return moves.open_page(name, self._pick(list(EXTENSIONS)), hidden=kind == "hidden")
+            extension, hidden = self._pick(list(EXTENSIONS)), kind == "hidden"
+            view = self._pick([None, None, "popup", "devtools"]) if hidden and self._scope.beyond_browsers else None
+            return moves.open_page(name, extension, hidden=hidden, view=view)
         if kind == "uninstall":
             return moves.uninstall(EXTENSIONS[1]) if self._scope.beyond_browsers and self._flip() else None
         frame = self._any(sorted({context.frame for context in self._living() if context.frame is not None}))
@@ -385,6 +403,34 @@ class MoveGenerator:
         if self._number(4) == 0:
             steps.append(moves.disconnect(label))
         return moves.turn(context.name, *steps)
+
+    def _choose_question(self) -> Move | None:
+        """Listen for one-shot messages, send one, or answer one."""
+        context = self._any(self._living())
+        if context is None:
+            return None
+        if context.kept and self._flip():
+            return moves.turn(context.name, moves.respond(self._json(), self._pick(list(context.kept))))
+        if context.kind != "web" and self._flip():
+            names = [name for name in _ONE_SHOT_ACTIONS if self._scope.listeners_raise or name != "raises"]
+            name, event = self._pick(names), self._pick(["on_one_shot", "on_one_shot", "on_one_shot_external"])
+            if self._number(4) == 0:
+                return moves.turn(context.name, moves.remove_listener(event, name, port=None))  # type: ignore[arg-type]
+            step = moves.add_listener(event, name, *_ONE_SHOT_ACTIONS[name], port=None)  # type: ignore[arg-type]
+            return moves.turn(context.name, step)
+        label = self._new_name("q")
+        if context.kind in ("background", "page") and self._flip():
+            step = moves.ask_tab(label, self._pick(["t1", "t1", "t2", "p1"]), self._json())
+        else:
+            step = moves.ask(label, self._json(), extension=self._pick([None, None, *EXTENSIONS, NOBODY]))
+        return None if self._is_race(context, step) else moves.turn(context.name, step)
+
+    def _is_race(self, asker: Context, step: Step) -> bool:
+        """Say whether several answers to a one-shot message would be given at once, by different tasks."""
+        contexts, event = self._model.find_receivers(asker, step)
+        heard = [{*context.listeners[event]} - _UNDECIDED for context in contexts]
+        promised = [names & {"promises", "responds and promises"} for names in heard]
+        return sum(map(bool, heard)) > 1 or sum(map(len, promised)) > 1
 
     def _choose_context(self) -> Move | None:
         context = self._any(self._living())

@@ -23,9 +23,9 @@ move                      what is done
                           ``mixed``: it crashes while it is cancelled
 ``finish``                the scope that owns the ends, or the browser, ends: ``how`` is ``return`` or ``cancel``. It is
                           the last move of a history
-``open_tab``              a tab with a page; ``web``: the page itself is a context too
-``open_page``             an extension's page, in a tab of its own; ``hidden``: in none
-``open_frame``            a frame in a tab's page
+``open_tab``              a tab with a page; ``web``: the page itself is a context too; ``incognito``: it is private
+``open_page``             an extension's page, in a tab of its own; ``hidden``: in none, maybe as a ``view``
+``open_frame``            a frame in the page of a tab or a frame
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
 ``install``               another extension, with a background, that only the one that it ``allows`` may connect to
 ``uninstall``             an extension goes away; ``disable``: for a time, until ``enable``
@@ -50,6 +50,11 @@ A listener has a ``kind``: a ``function``, a ``method`` (another object each tim
 ``awaitable`` that is not a coroutine, a coroutine from a ``partial``, or an ``object`` that cannot be awaited. What
 it is makes no difference to what should happen.
 
+One-shot messages have labels too, chosen by the context that sends, and known at the receiver. The events that
+JavaScript calls ``runtime.onMessage`` and ``runtime.onMessageExternal`` are ``on_one_shot`` and
+``on_one_shot_external`` here, so that no port's event has their names. Where it is sent the message is in the end
+``answered`` or ``unanswered``.
+
 Some messages are not valid JSON, or too long to write down: ``{"$": "long", "length": 99}`` is a text of so many
 letters, and ``{"$": "NaN"}``, ``"Infinity"``, ``"cycle"``, ``"function"`` and ``"bytes"`` are what they say.
 """
@@ -60,13 +65,20 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from ..model.dialects import THROWN_TEXT
+
 Step: TypeAlias = dict[str, Any]
 Move: TypeAlias = dict[str, Any]
 History: TypeAlias = list[Move]
-EventName: TypeAlias = Literal["on_connect", "on_connect_external", "on_message", "on_disconnect"]
+EventName: TypeAlias = Literal[
+    "on_connect", "on_connect_external", "on_message", "on_disconnect", "on_one_shot", "on_one_shot_external"
+]
 Leaving: TypeAlias = Literal["return", "cancel", "crash", "end", "group", "cancelled group", "mixed"]
 ListenerKind: TypeAlias = Literal["function", "method", "awaitable", "partial", "object"]
 
+ONE_SHOT_EVENTS: Final = ("on_one_shot", "on_one_shot_external")
+RUNTIME_EVENTS: Final = ("on_connect", "on_connect_external", *ONE_SHOT_EVENTS)
+"""The events of a context; the others are those of a port."""
 EXTENSIONS: Final = ("a", "b")
 """The extensions of a browser. The second one lets the web pages of one site connect."""
 NOBODY: Final = "nobody"
@@ -96,6 +108,38 @@ def tabs_connect(
 def connect_native(port: str, application: str) -> Step:
     """``runtime.connect_native``."""
     return {"do": "connect_native", "port": port, "application": application}
+
+
+def ask(label: str, message: Any = "hi", *, extension: str | None = None) -> Step:
+    """``runtime.send_message``, to one's own extension or to another one."""
+    return {"do": "ask", "port": label, "message": message, "extension": extension}
+
+
+def ask_tab(
+    label: str, tab: str, message: Any = "hi", *, frame: str | None = None, document: str | None = None
+) -> Step:
+    """``tabs.send_message``, to a tab, one frame in it, or the document that is in a frame now."""
+    return {"do": "ask_tab", "port": label, "message": message, "tab": tab, "frame": frame, "document": document}
+
+
+def respond(message: Any, label: str | None = None) -> Step:
+    """Call ``send_response``: in a listener of one-shot messages, or later, for the message with that label."""
+    return {"do": "respond", "port": label, "message": message}
+
+
+def answer_later() -> Step:
+    """Keep ``send_response``, and let the listener of one-shot messages return True."""
+    return {"do": "answer_later"}
+
+
+def answer_with(message: Any) -> Step:
+    """Let the listener of one-shot messages return a value."""
+    return {"do": "answer_with", "message": message}
+
+
+def promise(message: Any) -> Step:
+    """Let the listener of one-shot messages return something awaitable, and that the value."""
+    return {"do": "promise", "message": message}
 
 
 def describe(port: str = "p") -> Step:
@@ -157,7 +201,7 @@ def break_wire(data: bytes) -> Step:
 
 def throw() -> Step:
     """Raise an exception out of the listener. This is the last of its actions."""
-    return {"do": "throw", "text": "thrown by a listener"}
+    return {"do": "throw", "text": THROWN_TEXT}
 
 
 def post_or_raise(message: Any) -> Step:
@@ -276,18 +320,18 @@ def finish(how: Literal["return", "cancel"] = "cancel") -> Move:
     return {"move": "finish", "how": how}
 
 
-def open_tab(tab: str, *, web: bool = False) -> Move:
-    """Open a tab."""
-    return {"move": "open_tab", "tab": tab, "web": web}
+def open_tab(tab: str, *, web: bool = False, incognito: bool = False) -> Move:
+    """Open a tab; in a private window, if it is ``incognito``: only the second extension is let in there."""
+    return {"move": "open_tab", "tab": tab, "web": web, "incognito": incognito}
 
 
-def open_page(page: str, extension: str, *, hidden: bool = False) -> Move:
-    """Open a page of an extension: ``PAGE/EXTENSION`` is its context."""
-    return {"move": "open_page", "page": page, "extension": extension, "hidden": hidden}
+def open_page(page: str, extension: str, *, hidden: bool = False, view: str | None = None) -> Move:
+    """Open a page of an extension: ``PAGE/EXTENSION`` is its context. A hidden one may be a ``view``, as a popup is."""
+    return {"move": "open_page", "page": page, "extension": extension, "hidden": hidden or bool(view), "view": view}
 
 
 def open_frame(frame: str, tab: str) -> Move:
-    """Open a frame in a tab's page."""
+    """Open a frame in the page of a tab, or of another frame."""
     return {"move": "open_frame", "frame": frame, "tab": tab}
 
 
@@ -418,10 +462,12 @@ def _describe_action(step: Step) -> str:  # noqa: C901, PLR0912 - One case for e
             return f"port.post_message({_write(step['message'])}), or raise"
         case "disconnect":
             return f"{port}.disconnect()"
+        case "ask" | "ask_tab" | "respond" | "answer_with" | "promise":
+            return _describe_one_shot(step)
         case "connect_native":
             return f"{port} = runtime.connect_native({step['application']!r})"
         case "add_listener" | "remove_listener" | "has_listener":
-            owner = "runtime" if step["event"].startswith("on_connect") else port
+            owner = "runtime" if step["event"] in RUNTIME_EVENTS else port
             actions = "; ".join(map(describe_step, step.get("actions", ())))
             kind = f", {step['kind']}" if "kind" in step else ""
             return f"{owner}.{step['event']}.{do}({step['listener']}{kind}{': ' + actions if actions else ''})"
@@ -444,3 +490,14 @@ def write_call(history: History, check: str) -> str:
     """Write the call of a check that plays a history again, as Python code."""
     moves = "".join(f"    {move!r},\n" for move in history)
     return f"{check}(make, stories=False, examples=0, histories=[[\n{moves}]])"
+
+
+def _describe_one_shot(step: Step) -> str:
+    """Write a step that is about a one-shot message for people."""
+    if step["do"] in ("ask", "ask_tab"):
+        call = "tabs.send_message" if step["do"] == "ask_tab" else "runtime.send_message"
+        given = ("message", "tab", "frame", "document", "extension")
+        rest = ", ".join(f"{key}={step[key]!r}" for key in given if step.get(key) is not None)
+        return f"{step['port']} = await {call}({rest})"
+    what = {"respond": "send_response", "answer_with": "return", "promise": "return awaitable"}[step["do"]]
+    return f"{what}({json.dumps(step['message'])})" + (f" to {step['port']}" if step.get("port") else "")

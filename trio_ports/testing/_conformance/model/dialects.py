@@ -41,6 +41,16 @@ class DialectRules:
     """Rule 2: ``tabs.connect`` reaches the page that calls it, if it is shown in that tab."""
     key_for_extensions: bool
     """Rule 3: ``externally_connectable`` is about extensions too."""
+    devtools_hear_scripts: bool
+    """Rule 66: a devtools page hears content scripts."""
+    returned_answers: bool
+    """Rule 61: what a listener of one-shot messages returns is an answer."""
+    first_answer_counts: bool
+    """Rule 61: an answer counts beside a promise or an exception of the same listener, if it comes first."""
+    declining_answers: bool
+    """Rule 64: a context that has nothing to say outlasts one that goes away before it answers."""
+    reports_failures: bool
+    """Rule 63: the sender of a one-shot message gets the text of what a listener raises."""
     scripts_live_on: bool = False
     """Rule 47: content scripts outlive their extension, and are told of it."""
     logs: bool = True
@@ -50,6 +60,8 @@ class DialectRules:
 
 
 MIB = 1024 * 1024
+THROWN_TEXT = "the other side must not read this"
+"""The text of what a history raises. The other side gets it nowhere but by rule 63."""
 _TRIO = DialectRules(
     keeps_unheard=True,
     keeps_error=True,
@@ -66,8 +78,20 @@ _TRIO = DialectRules(
     document_overrules="nothing",
     reaches_opener=False,
     key_for_extensions=True,
+    devtools_hear_scripts=True,
+    returned_answers=True,
+    first_answer_counts=True,
+    declining_answers=False,
+    reports_failures=False,
 )
-_BROWSERS = replace(_TRIO, keeps_unheard=False, reports_crashes=False, bound=math.inf)
+_BROWSERS = replace(
+    _TRIO,
+    keeps_unheard=False,
+    reports_crashes=False,
+    bound=math.inf,
+    returned_answers=False,
+    reports_failures=True,
+)
 DIALECT_RULES = {
     "trio": _TRIO,
     "firefox": replace(
@@ -78,6 +102,9 @@ DIALECT_RULES = {
         document_overrules="tab and frame",
         reaches_opener=True,
         key_for_extensions=False,
+        devtools_hear_scripts=False,
+        first_answer_counts=False,
+        declining_answers=True,
     ),
     "chrome": replace(
         _BROWSERS,

@@ -25,6 +25,11 @@ class Places:
         """What the script of a background that sleeps does, by its extension."""
         self.pushed: dict[str, int] = {}
         """How often the address of a frame's document has changed."""
+        self.private: tuple[str, ...] = ()
+        """The extensions that are let into private windows."""
+        self.private_tabs: set[str] = set()
+        self.parents: dict[str, str] = {}
+        """The tab or frame that a frame is in."""
         self.allows: dict[str, str] = {}
         """The one extension that may connect to another one, where only one may."""
 
@@ -33,6 +38,9 @@ class Places:
 
     def _play_open_tab(self, move: dict[str, Any]) -> None:
         self.tabs.add(move["tab"])
+        self.private_tabs.discard(move["tab"])
+        if move.get("incognito"):
+            self.private_tabs.add(move["tab"])
         self._fill(move["tab"], move["tab"], web=move["web"])
 
     def _may_open_page(self, move: dict[str, Any]) -> bool:
@@ -44,15 +52,21 @@ class Places:
         self.tabs.update(() if place is None else [place])
         # With its background closed, the first page in no tab is the new background.
         backgrounds = [c for c in self._living() if c.kind == "background" and c.extension == extension]
-        kind: Any = "page" if backgrounds or place or extension in self.sleeping else "background"
-        self.add_context(Context(f"{page}/{extension}", kind, extension, tab=place, frame=place, document=page))
+        background = not (backgrounds or place or move.get("view") or extension in self.sleeping)
+        kind: Any = "background" if background else "page"
+        name = f"{page}/{extension}"
+        view = move.get("view")
+        self.add_context(Context(name, kind, extension, tab=place, frame=place, document=page, view=view))
 
     def _may_open_frame(self, move: dict[str, Any]) -> bool:
-        living = [context for context in self._living() if context.frame == move["tab"] == context.tab]
+        living = [context for context in self._living() if context.frame == move["tab"]]
         return move["frame"] not in self._places() and any(context.kind == "script" for context in living)
 
     def _play_open_frame(self, move: dict[str, Any]) -> None:
-        self._fill(move["tab"], move["frame"])
+        (tab,) = {context.tab for context in self._living() if context.frame == move["tab"]}
+        assert tab is not None
+        self.parents[move["frame"]] = move["tab"]
+        self._fill(tab, move["frame"])
 
     def _may_navigate(self, move: dict[str, Any]) -> bool:
         return any(c.frame == move["frame"] and c.kind == "script" for c in self._living())
@@ -95,14 +109,17 @@ class Places:
         self.documents[frame] = self.documents.get(frame, 0) + 1
         self.pushed[frame] = 0
         document = f"{frame}.{self.documents[frame]}"
-        for extension in self.extensions:
+        for extension in self.private if tab in self.private_tabs else self.extensions:
             self.add_context(Context(f"{frame}/{extension}", "script", extension, tab, frame, document))
         if web:
             self.add_context(Context(f"{frame}/web", "web", None, tab, frame, document))
 
     def _shut(self, frame: str) -> list[Context]:
-        """Close the contexts of a frame; of a top frame, those of the whole tab. Rule 27."""
-        ended = [context for context in self._living() if frame in (context.frame, context.tab)]
+        """Close the contexts of a frame, and of the frames in it; of a top frame, those of the tab. Rule 27."""
+        inner = {frame}
+        while more := {each for each, parent in self.parents.items() if parent in inner} - inner:
+            inner |= more
+        ended = [context for context in self._living() if context.frame in inner or context.tab == frame]
         for context in ended:
             context.close()
         return ended
@@ -119,9 +136,10 @@ class Places:
     def find_receivers(self, opener: Context, step: dict[str, Any]) -> tuple[list[Context], str]:
         """Return the contexts that a connect reaches, and the event that fires there. Rules 2 to 4."""
         others = [context for context in self._living() if context is not opener]
-        if step["do"] == "tabs_connect":
+        name = "on_one_shot" if step["do"].startswith("ask") else "on_connect"
+        if step["do"] in ("tabs_connect", "ask_tab"):
             others = self._living() if self.rules.reaches_opener else others
-            event = "on_connect"
+            event = name
             overrules = "nothing" if step["document"] is None else self.rules.document_overrules
             if overrules == "tab" and step["frame"] is not None:
                 overrules = "nothing"
@@ -136,9 +154,12 @@ class Places:
             ]
         else:
             target = step["extension"] or opener.extension
-            event = "on_connect" if target == opener.extension else "on_connect_external"
+            event = name if target == opener.extension else f"{name}_external"
             let_in = target in self.connectable if opener.kind == "web" else self._lets_in(target, opener.extension)
+            let_in = let_in and (opener.tab not in self.private_tabs or target in self.private)
             heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
+            if opener.kind == "script" and not self.rules.devtools_hear_scripts:
+                heard = [context for context in heard if context.view != "devtools"]
         return [context for context in heard if context.listeners.get(event)], event
 
     def _lets_in(self, target: str | None, extension: str | None) -> bool:
@@ -146,13 +167,14 @@ class Places:
         return extension == target or allowed in (None, extension) or not self.rules.key_for_extensions
 
     def _show_tab(self, tab: str | None) -> str | None:
-        """Rule 48: what the tab shows now counts."""
+        """Rules 48 and 65: what the tab shows now counts, and whether it is private."""
         pushed = self.pushed.get(tab or "", 0)
-        return f"{tab} at {pushed}" if pushed else tab
+        shown = f"{tab} at {pushed}" if pushed else tab
+        return f"{shown} (private)" if tab in self.private_tabs else shown
 
     def describe(self, opener: Context, step: dict[str, Any]) -> dict[str, Any]:
         """Return the sender that describes an opener. Rule 9."""
-        by_tab = step["do"] == "tabs_connect"
+        by_tab = step["do"] in ("tabs_connect", "ask_tab")
         names_tab = opener.tab is not None and (self.rules.tab_by_tabs_connect or not by_tab)
         background = opener.kind == "background"
         return {

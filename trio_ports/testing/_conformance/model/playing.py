@@ -10,7 +10,8 @@ from typing import Any
 from .connections import Call, Connection, Direction, Inbox
 from .dialects import DialectRules
 from .lives import Lives
-from .ports import CONNECT_EVENTS, Context, Port
+from .ports import RUNTIME_EVENTS, Context, Port
+from .questions import Question
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Model(Lives):
         """The calls that this race cancels before they have done anything."""
         self.finished = False
         """The scope that owns everything has ended. From then on, only little is certain."""
+        self.questions: list[tuple[Question, list[Context]]] = []
+        """The one-shot messages that have not arrived yet, and where they will."""
         self.results: list[Any] = []
         """What came of each step of the turns, and how each block was left, in order."""
 
@@ -75,7 +78,7 @@ class Model(Lives):
         for extension in extensions:
             model.add_context(Context(extension, "background", extension, document=extension))
         model.extensions = list(extensions)
-        model.connectable = extensions[1:]
+        model.connectable = model.private = extensions[1:]
         return model
 
     # Playing ------------------------------------------------------------------------------------------------------
@@ -112,15 +115,18 @@ class Model(Lives):
         context = self.contexts.get(at)
         if context is None or not context.alive:
             return False
-        if step["do"] in ("connect", "tabs_connect"):
+        if step["do"] in ("connect", "tabs_connect", "ask", "ask_tab"):
             page = context.kind in ("background", "page")
-            named = step["do"] == "connect" and (context.kind != "web" or step["extension"] is not None)
-            new = step["port"] not in context.ports and (at, step["port"]) not in opened
+            named = step["do"] in ("connect", "ask") and (context.kind != "web" or step["extension"] is not None)
+            known = {*context.ports, *(label for each in self.contexts.values() for label in each.asked)}
+            new = step["port"] not in known and (at, step["port"]) not in opened
             opened.add((at, step["port"]))
             return new and (page or named)
-        if step.get("event") in CONNECT_EVENTS:
-            kinds = ("background", "page", "script") if step["event"] == "on_connect" else ("background", "page")
+        if step.get("event") in RUNTIME_EVENTS:
+            kinds = ("background", "page") if "external" in step["event"] else ("background", "page", "script")
             return context.kind in kinds
+        if step["do"] == "respond":
+            return step["port"] in context.kept
         here = step.get("port") in context.ports or (at, step.get("port")) in opened
         return here or step["do"] in ("change", "close_context")
 
@@ -179,7 +185,11 @@ class Model(Lives):
             context.close()
         elif do in ("connect", "tabs_connect"):
             self._connect(context, step)
-        elif step.get("event") in CONNECT_EVENTS:
+        elif do in ("ask", "ask_tab"):
+            self._ask(context, step)
+        elif do == "respond":
+            context.kept[step["port"]].answer(step["message"])
+        elif step.get("event") in RUNTIME_EVENTS:
             return context.listen(step)
         elif do != "change":
             claims = self._witness.results
@@ -303,6 +313,13 @@ class Model(Lives):
             port.held, port.context, port.event, port.sender = True, context, event, sender
             context.ports[f"?{port.number}"] = port
 
+    def _ask(self, asker: Context, step: dict[str, Any]) -> None:
+        contexts, event = self.find_receivers(asker, step)
+        label = step["port"]
+        question = Question(self.rules, asker, label, step["message"], event, sender=self.describe(asker, step))
+        asker.asked[label] = question
+        self.questions.append((question, contexts))
+
     def connect(self, receivers: int = 1, *, heard: bool = False) -> list[Port]:
         """Return the opener and the receivers. ``heard``: they count as listening until it is known. Rule 6."""
         connection = Connection(self.rules)
@@ -323,6 +340,9 @@ class Model(Lives):
         for port in self.ports:
             if port.held:
                 self.announce(port)
+        questions, self.questions = self.questions, []
+        for question, contexts in questions:
+            question.dispatch(contexts)
         while any(port.advance() for port in self.ports):
             pass
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .connections import WIRE, Call, Connection, Direction, Inbox, Message, Seen
 from .dialects import DialectRules, Outcome, UnserializableError, show, weigh
 
+if TYPE_CHECKING:
+    from .questions import Question
+
 Wait = Callable[[], bool]
-CONNECT_EVENTS = ("on_connect", "on_connect_external")
+RUNTIME_EVENTS = ("on_connect", "on_connect_external", "on_one_shot", "on_one_shot_external")
 
 
 def _at_once() -> bool:
@@ -34,15 +37,20 @@ class Context:
     tab: str | None = None
     frame: str | None = None
     document: str | None = None
+    view: str | None = None
     alive: bool = True
     inside: bool = False
     """A task is in its ``async with``."""
     ports: dict[str, Port] = field(default_factory=dict[str, "Port"])
     listeners: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """The listeners of on_connect and on_connect_external."""
+    """The listeners of the context's own events."""
     functions: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict[tuple[str, str], list[Any]])
     log: list[Seen] = field(default_factory=list[Seen])
     received: int = 0
+    asked: dict[str, Question] = field(default_factory=dict[str, "Question"])
+    """The one-shot messages that it has sent."""
+    kept: dict[str, Question] = field(default_factory=dict[str, "Question"])
+    """Those that it may answer later."""
 
     def label_for(self, port: Port) -> str:
         label = port.name
@@ -57,7 +65,7 @@ class Context:
         self.functions.setdefault((step["event"], step["listener"]), step.get("actions", []))
 
     def listen(self, step: dict[str, Any]) -> Any:
-        """Add, remove or look for a listener of on_connect or on_connect_external, and return the step's result."""
+        """Add, remove or look for a listener of one of the context's events, and return the step's result."""
         listeners = self.listeners.setdefault(step["event"], [])
         name = step["listener"]
         if step["do"] == "has_listener":
@@ -71,8 +79,12 @@ class Context:
         return "ok"
 
     def close(self, error: str | None = None) -> None:
-        """Rules 20 and 27."""
+        """Rules 20, 27 and 64."""
         self.alive = False
+        for question in self.asked.values():
+            question.is_over = True
+        for question in self.kept.values():
+            question.lose(self, error)
         for port in self.ports.values():
             port.held = False
             port.leave_scope(error, vanished=True)
@@ -321,7 +333,7 @@ class Port:
         elif do == "throw" and not self.rules.logs:
             self.failed = True
             self.close("crashed")
-        elif action.get("event") in CONNECT_EVENTS:
+        elif action.get("event") in RUNTIME_EVENTS:
             self.context.listen(action)
         elif do == "add_listener":
             outcome = self.add_listener(action)

@@ -9,8 +9,8 @@ from typing import Any
 
 import trio
 
-from ...._protocol.errors import MessageTooLargeError
-from ..history.moves import EventName, ListenerKind, Step
+from ...._protocol.errors import MessageTooLargeError, NoAnswerError
+from ..history.moves import ONE_SHOT_EVENTS, RUNTIME_EVENTS, EventName, ListenerKind, Step
 from .notation import GONE, LAST_ERROR, STRANGER, ScriptedError, cause_of, make_message, show_message, word_for
 from .player import Record
 
@@ -84,6 +84,8 @@ class Actor:
         self._received = 0
         self._last_posted: Any = None
         self._gates: dict[str, trio.Event] = {}
+        self._kept: dict[str, Callable[..., Any]] = {}
+        """The ``send_response`` of one-shot messages that are to be answered later, by their labels."""
 
     # Ports --------------------------------------------------------------------------------------------------------
 
@@ -145,6 +147,37 @@ class Actor:
         finally:
             self.stage.inside = outer
 
+    def _ask(self, step: Step, *_: Any) -> None:
+        extension = self.stage.extension_id(step["extension"])
+        self._await_answer(step, lambda message: self.context.runtime.send_message(message, extension))
+
+    def _ask_tab(self, step: Step, *_: Any) -> None:
+        tab, frame, document = (
+            self.stage.tab_number(step["tab"]),
+            self.stage.frame_number(step["frame"]),
+            self.stage.document_of(step["document"]),
+        )
+        send_message = self.context.tabs.send_message
+        self._await_answer(step, lambda message: send_message(tab, message, frame_id=frame, document_id=document))
+
+    def _await_answer(self, step: Step, send_message: Callable[[Any], Any]) -> None:
+        label = step["port"]
+
+        async def await_answer() -> None:
+            try:
+                answer = await send_message([label, make_message(step["message"])])
+            except NoAnswerError as error:
+                self._append({"port": label, "event": "unanswered", "error": self.stage.show_error(error)})
+            except trio.ClosedResourceError:
+                pass  # This context has ended.
+            else:
+                self._append({"port": label, "event": "answered", "message": show_message(answer)})
+
+        self.stage.nursery.start_soon(await_answer)
+
+    def _respond(self, step: Step, *_: Any) -> None:
+        self._kept[step["port"]](make_message(step["message"]))
+
     def _port_of(self, step: Step, port: Any) -> Any:
         return port if step["port"] is None else self.ports[step["port"]]
 
@@ -204,11 +237,16 @@ class Actor:
 
     def _event(self, step: Step, port: Any) -> Any:
         name = step["event"]
-        return getattr(self.context.runtime if name.startswith("on_connect") else self._port_of(step, port), name)
+        if name in RUNTIME_EVENTS:
+            return getattr(self.context.runtime, name.replace("one_shot", "message"))
+        return getattr(self._port_of(step, port), name)
 
     def _add_listener(self, step: Step, port: Any, _: Any) -> None:
         key = step["event"], step["listener"]
-        if key not in self._listeners:
+        if key not in self._listeners and step["event"] in ONE_SHOT_EVENTS:
+            listener = self._make_one_shot_listener(step)
+            self._listeners[key] = lambda: listener
+        elif key not in self._listeners:
             self._listeners[key] = kind_of_listener(step.get("kind", "function"), *self._make_listener(step))
         self._event(step, port).add_listener(self._listener_of(step))
 
@@ -251,6 +289,31 @@ class Actor:
         kinds = {action["do"] for action in actions}
         stays = "stay" in kinds
         return listen_and_wait if kinds & {"hold", "stay"} else listen, listen_and_wait
+
+    def _make_one_shot_listener(self, step: Step) -> Callable[..., Any]:
+        """Return a function that logs its call and answers as the step's actions say."""
+
+        async def promise(answer: Any) -> Any:
+            return answer
+
+        def listen(labelled: Any, sender: Any, send_response: Any) -> Any:
+            label, message = labelled
+            shown = {"message": show_message(message), "sender": self.stage.show_sender(sender)}
+            self._append({"port": label, "event": step["event"], "listener": step["listener"], **shown})
+            result: Any = None
+            for action in step.get("actions", ()):
+                answer = make_message(action.get("message"))
+                if action["do"] == "respond":
+                    send_response(answer)
+                elif action["do"] == "answer_later":
+                    self._kept[label], result = send_response, True
+                elif action["do"] == "throw":
+                    raise ScriptedError
+                else:
+                    result = promise(answer) if action["do"] == "promise" else answer
+            return result
+
+        return listen
 
     def _log_call(self, event: EventName, listener: str, args: tuple[Any, ...]) -> tuple[Any, Any, str]:
         """Log a listener's call. Return its message, its port and that port's label."""

@@ -38,9 +38,12 @@ class BrowserPlayer(InProcessPlayer):
             self.add_context(name, extension.open_page("background.html"), name, name)
 
     def install(self, name: str, *, others: bool) -> Any:
-        """Install an extension; ``others``: that other extensions and the web pages may connect to."""
+        """Install an extension; ``others``: that other extensions and the web pages may connect to.
+
+        Only such a one is let into private windows.
+        """
         key = {"ids": ["*"], "matches": [f"{_SITE}/*"]} if others else None
-        return self.browser.install(name, externally_connectable=key)
+        return self.browser.install(name, externally_connectable=key, incognito_access=others)
 
     def add_context(self, name: str, context: Any, place: str, document: str) -> None:
         """Make an actor for a context. An earlier one of that name, which has ended, gets a number."""
@@ -58,7 +61,9 @@ class BrowserPlayer(InProcessPlayer):
         shown = self._shown[name] = self._shown.get(name, 0) + 1
         self._pushed[name] = 0
         document = f"{name}.{shown}"
-        for key, extension in self.extensions.items():
+        private = [key for key in EXTENSIONS[1:] if key in self.extensions]
+        for key in private if frame.tab.incognito else self.extensions:
+            extension = self.extensions[key]
             self.add_context(f"{name}/{key}", extension.inject(frame.tab, frame.id), name, document)
         if web:
             self.add_context(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
@@ -67,19 +72,20 @@ class BrowserPlayer(InProcessPlayer):
         return f"{_SITE}/{name}/{self._shown.get(name, 0)}"
 
     def _play_open_tab(self, move: Move) -> None:
-        tab = self._tabs[move["tab"]] = self.browser.open_tab(self._url(move["tab"]))
+        tab = self.browser.open_tab(self._url(move["tab"]), incognito=bool(move.get("incognito")))
+        self._tabs[move["tab"]] = tab
         self._fill(tab.frames[0], move["tab"], web=move["web"])
 
     def _play_open_page(self, move: Move) -> None:
         page, extension = move["page"], move["extension"]
         tab = None if move["hidden"] else self.browser.open_tab()
-        context = self.extensions[extension].open_page(f"{page}.html", tab=tab)
+        context = self.extensions[extension].open_page(f"{page}.html", tab=tab, view=move.get("view"))
         if tab is not None:
             self._tabs[page], self._frames[page] = tab, context.frame
         self.add_context(f"{page}/{extension}", context, page if tab else f"{page}/{extension}", page)
 
     def _play_open_frame(self, move: Move) -> None:
-        frame = self._tabs[move["tab"]].open_frame(self._url(move["frame"]))
+        frame = self._frames[move["tab"]].open_frame(self._url(move["frame"]))
         self._fill(frame, move["frame"])
 
     def _play_navigate(self, move: Move) -> None:
@@ -169,19 +175,23 @@ class BrowserPlayer(InProcessPlayer):
             "id": sender.id,
             "url": self._urls.get(url, url),
             "origin": sender.origin == "/".join(url.split("/")[:3]),
-            "tab": None if sender.tab is None else _name_of_tab(tabs.get(tab, tab), sender.tab.url),
+            "tab": None if sender.tab is None else _name_of_tab(tabs.get(tab, tab), sender.tab),
             "frame": None if sender.frame_id is None else frames.get((tab or 0, sender.frame_id), sender.frame_id),
             "document": self._documents.get(sender.document_id, sender.document_id),
             "lifecycle": sender.document_lifecycle,
         }
 
 
-def _name_of_tab(tab: Any, url: str) -> Any:
-    """Return a tab's name, and how often its page has changed its address; with that, if it is another page's."""
-    if str(tab) not in url:
-        return f"{tab} with {url!r}"
-    pushed = url.partition("/at/")[2]
-    return f"{tab} at {pushed}" if pushed else tab
+def _name_of_tab(name: Any, tab: Any) -> str:
+    """Return a tab's name, how often its page has changed its address, and whether it is private.
+
+    If it is said to show another page, its address is there.
+    """
+    private = " (private)" * bool(tab.incognito)
+    if str(name) not in tab.url:
+        return f"{name} with {tab.url!r}{private}"
+    pushed = tab.url.partition("/at/")[2]
+    return f"{name} at {pushed}{private}" if pushed else f"{name}{private}"
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import trio
 
 from ...._protocol.errors import MessageTooLargeError
 from ..history.moves import LONG
-from ..model.dialects import is_list, is_object, is_special
+from ..model.dialects import THROWN_TEXT, is_list, is_object, is_special
 from .wire import OversizeError
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
@@ -34,14 +34,13 @@ STRANGER: Final = "?"
 """The label of a port object that the context has never seen."""
 LAST_ERROR: Final = "last_error too"
 """Written before an error that both ``port.error`` and ``runtime.last_error`` show."""
-_SECRET: Final = "the other side must not read this"
 
 
 class ScriptedError(Exception):
     """The exception that a history raises, in a listener or a block."""
 
     def __init__(self) -> None:
-        super().__init__(_SECRET)
+        super().__init__(THROWN_TEXT)
 
 
 def word_for(error: BaseException) -> str:
@@ -59,7 +58,7 @@ def cause_of(error: Any) -> str | None:
     cause = getattr(error, "cause", None)
     cause = str(getattr(cause, "value", cause))
     text = str(error)
-    if (cause == "no-receiver" and text != NO_RECEIVER_TEXT) or _SECRET in text:
+    if (cause == "no-receiver" and text != NO_RECEIVER_TEXT) or THROWN_TEXT in text:
         return f"{cause}: {text}"
     return cause
 

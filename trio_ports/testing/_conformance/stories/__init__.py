@@ -14,6 +14,7 @@ from dataclasses import replace
 from ..history.generate import FILLED, Scope
 from ..model import DIALECT_RULES, DialectRules
 from . import (
+    asking,
     bursts,
     contexts,
     disconnecting,
@@ -122,9 +123,15 @@ def _browser_chapters(scope: Scope) -> Iterator[tuple[str, Iterator[Story]]]:
     yield "handling", handling.tell_connecting()
     yield "contexts", contexts.tell_descriptions()
     yield "contexts", contexts.tell_closing()
+    yield "contexts", contexts.tell_private_windows()
     yield "contexts", contexts.tell_two_pages()
     yield "contexts", contexts.tell_closing_at_once()
     yield "lives", lives.tell_starting()
     yield "lives", lives.tell_stopping()
     yield "lives", lives.tell_extensions()
     yield "lives", lives.tell_documents()
+    yield "asking", asking.tell_who_is_reached()
+    yield "asking", asking.tell_nobody()
+    yield "asking", asking.tell_answers(scope)
+    yield "asking", asking.tell_several()
+    yield "asking", asking.tell_leaving()

@@ -122,6 +122,10 @@ def tell_closing() -> Iterator[Story]:
         yield Story(27, f"When a tab is {what} the ports of its frames end too.", [*frame, last])
         yield Story(27, f"When a tab is {what} the ports of every extension's content script end.", [*other, last])
     yield Story(27, "When a frame is closed its content script's ports end.", [*frame, close("f1")])
+    nested = [open_tab("t1"), open_frame("f1", "t1"), open_frame("f2", "f1"), turn("a", listen())]
+    nested += [turn("f2/a", *opened("inner")), turn("t1/a", *opened("outer"))]
+    for last, what in ((close("f1"), "closed"), (navigate("f1"), "navigated")):
+        yield Story(27, f"When a frame is {what} the ports of the frames in it end, and no others.", [*nested, last])
     history = [*LISTENS, POSTS, turn("t1/a", *opened("d"), disconnect("c")), turn("t1/a", post(2, "d"))]
     yield Story(27, "When one connection ends another one between the same contexts goes on.", history)
     listens = [open_tab("t1"), turn("b", listen(event="on_connect_external"))]
@@ -129,6 +133,27 @@ def tell_closing() -> Iterator[Story]:
     yield Story(20, "When an extension is uninstalled its ports end.", history)
     history = [*LISTENS, POSTS, navigate("t1"), CONNECTS]
     yield Story(9, "After a navigation sender names the new document and what the tab shows now.", history)
+
+
+def tell_private_windows() -> Iterator[Story]:
+    """Rules 65 and 66."""
+    private = [open_tab("t1", web=True, incognito=True), *all_listen("a", "b")]
+    sentence = "The background of an extension that is let into private windows hears its content script there."
+    yield Story(65, sentence, [*private, turn("t1/b", *opened(), post(1, "c"))])
+    history = [*private, turn("t1/b", listen()), turn("b", *opened_in("t1"), post(1, "c"))]
+    yield Story(65, "It reaches that script by tabs.connect.", history)
+    for opener, who in (("t1/b", "another extension's content script"), ("t1/web", "a web page")):
+        history = [*private, turn(opener, *opened(extension="a"), post(1, "c"))]
+        yield Story(65, f"An extension that is kept out of private windows is nobody for {who} there.", history)
+    history = [*private, turn("t1/web", *opened(extension="b"), post(1, "c"))]
+    yield Story(65, "A web page in a private window reaches an extension that is let in.", history)
+    for view in ("popup", "devtools"):
+        views = [*TAB, open_page("g1", "a", view=view), *all_listen("a", "g1/a")]
+        for opener in ("a", "t1/a"):
+            sentence = f"A {view} page hears {PLACES[opener]}, as other pages do."
+            yield Story(66, sentence, [*views, turn(opener, *opened(), post(1, "c"))])
+        history = [*views, turn("g1/a", *opened(), post(1, "c"))]
+        yield Story(66, f"A {view} page connects to the background, and has no tab.", history)
 
 
 def tell_two_pages() -> Iterator[Story]:
