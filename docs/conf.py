@@ -30,7 +30,7 @@ copyright = f"2026, {author}"  # noqa: A001  # Sphinx asks for this name.
 release = version = installed_version("trio-ports")
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "news", "terminal"]
+exclude_patterns = ["_build", "news", "terminal", "reference/doubles.rst"]
 
 html_theme = "furo"
 html_title = "trio_ports"

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import click
-import rich.progress
-from rich.console import Console
 from rich.text import Text
 
 from ..testing._applications.check import PATIENCE_SECONDS, ApplicationReport, Finding, examine_application
-from ..testing._applications.checks import CHECKS
+from ..testing._applications.checks import CHECKS, RULE_LINKS, Check
 from .application import complete_name
-from .check_report import as_junit, as_plain, compare, line, list_check, read_baseline, summary
 from .check_subject import find_subject
 from .output import Output
+from .report import (
+    Stopwatch,
+    as_junit,
+    as_plain,
+    compare,
+    line,
+    progress,
+    read_baseline,
+    require_folder,
+    summary,
+    why_not_started,
+    write_list,
+)
 from .running import run
 
+MANNERS: Final = {
+    "echo": "It is an echo.",
+    "answers": "It answers.",
+    "silent": "It gives no answer that can be read.",
+}
 USAGE: Final = 2
 
 
@@ -71,31 +83,23 @@ def check(
     Example: trio-ports check --rule 13 ./my-host
     """
     if listing:
-        _write_list(Output(), as_json=as_json)
+        write_list(Output(), [_list_check(check) for check in CHECKS], as_json=as_json)
         return
     if not command:
         raise click.UsageError("Missing argument 'COMMAND...'.")
-    if junit is not None and not junit.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {junit.parent}", param_hint="--junit")
-    expected = frozenset[str]() if baseline is None else read_baseline(baseline, strict=strict)
+    require_folder(junit, "--junit")
+    known = [check.name for check in CHECKS]
+    expected = frozenset[str]() if baseline is None else read_baseline(baseline, known, strict=strict)
     subject = find_subject(command)
     output = Output()
     reports: list[ApplicationReport] = []
-    started, began = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    stopwatch = Stopwatch()
 
     async def program() -> int:
-        with rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ) as progress:
-            task = progress.add_task("Checking", total=len(CHECKS))
+        with progress(len(CHECKS)) as show:
 
             def on_finding(finding: Finding, done: int, total: int) -> None:
-                progress.update(task, completed=done, total=total, description=finding.check)
+                show(done, total, finding.check)
                 if not as_json:
                     output.write_text(line(compare(finding, expected, strict=strict)))
 
@@ -109,46 +113,42 @@ def check(
                 )
             except OSError as error:
                 program = error.filename if error.filename in subject.command else subject.command[0]
-                click.echo(f"trio-ports: cannot start {program}: {_why(error, Path(program))}", err=True)
+                click.echo(f"trio-ports: cannot start {program}: {why_not_started(error, Path(program))}", err=True)
                 return USAGE
         findings = tuple(compare(finding, expected, strict=strict) for finding in report.findings)
         report = attrs.evolve(report, findings=findings)
         reports.append(report)
         if as_json:
-            seconds = time.perf_counter() - began
-            plain = as_plain(report, manifest=subject.manifest, started=started, seconds=seconds)
+            plain = _as_plain(report, stopwatch, subject.manifest)
             output.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
         else:
-            output.write_text(summary(report))
+            output.write_text(_summary(report))
         warned = any(finding.status == "warn" for finding in report.findings)
         return 0 if report.ok and not (strict and warned) else 1
 
     status = run(program, output)
     if junit is not None and reports:
-        junit.write_text(as_junit(reports[0]), encoding="utf-8")
+        name = f"trio-ports check {' '.join(reports[0].command)}"
+        junit.write_text(as_junit(name, reports[0].findings), encoding="utf-8")
     sys.exit(status)
 
 
-def _why(error: OSError, program: Path) -> str:
-    """Return why a program cannot be started, with a hint if the system's message is misleading."""
-    if program.is_dir():
-        return "It is a folder"
-    hint = ""
-    if isinstance(error, FileNotFoundError) and program.is_file() and program.parent == Path():
-        hint = f" on the PATH (the one in this folder is ./{program})"
-    elif isinstance(error, FileNotFoundError) and program.is_file():
-        hint = " (the file exists, but the interpreter that its first line names does not)"
-    elif isinstance(error, PermissionError):
-        hint = " (try chmod +x)"
-    elif error.errno == errno.ENOEXEC:
-        hint = " (a script needs a first line such as #!/usr/bin/env python3)"
-    return f"{error.strerror}{hint}"
+def _list_check(check: Check) -> dict[str, Any]:
+    fields = {"rule": check.rule, "check": check.name, "sentence": check.sentence}
+    return {**fields, "needs_echo": check.needs_echo, "link": RULE_LINKS[check.rule]}
 
 
-def _write_list(output: Output, *, as_json: bool) -> None:
-    entries = [list_check(check) for check in CHECKS]
-    if as_json:
-        output.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
-        return
-    for each in entries:
-        output.write_text(Text(f"rule {each['rule']:<3} {each['check']}: {each['sentence']}\n         {each['link']}"))
+def _as_plain(report: ApplicationReport, stopwatch: Stopwatch, manifest: Path | None) -> dict[str, Any]:
+    findings = [
+        {"rule": each.rule, "sentence": each.sentence, **attrs.asdict(each), "grade": each.grade}
+        for each in report.findings
+    ]
+    named = None if manifest is None else str(manifest)
+    return as_plain(stopwatch, report.command, findings, manifest=named, manner=report.manner, ok=report.ok)
+
+
+def _summary(report: ApplicationReport) -> Text:
+    text = summary(report.findings, MANNERS[report.manner])
+    if report.manner != "echo" and any(finding.status == "skip" for finding in report.findings):
+        text.append(" An echo made with the same library could be checked more fully.")
+    return text

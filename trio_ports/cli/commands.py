@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "uninstall": "uninstall:uninstall",
     "list": "list_installed:list_installed",
     "check": "check:check",
+    "check-ports": "check_ports:check_ports",
     "relay": "relay:relay",
     "doctor": "doctor.command:doctor",
     "talk": "talk:talk",

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from ._conformance.players.browser import BrowserPlayer, open_browser_player
     from ._conformance.players.ends import PortPlayer, open_port_player
     from ._conformance.players.player import Player
+    from ._conformance.players.port_like import EventLike, PortLike
     from ._conformance.rules import RULES, Rule
     from ._conformance.state_machines import PortStateMachine, browser_state_machine, port_state_machine
+    from ._conformance.subjects.serve import serve_subject
     from .driver import Driver, DriverTask
     from .recorder import ConversationRecorder
     from .strategies import chunkings, json_messages, port_names, senders
@@ -56,7 +58,9 @@ else:
             "._conformance.state_machines": ("PortStateMachine", "browser_state_machine", "port_state_machine"),
             "._conformance.players.ends": ("PortPlayer", "open_port_player"),
             "._conformance.players.player": ("Player",),
+            "._conformance.players.port_like": ("EventLike", "PortLike"),
             "._conformance.rules": ("RULES", "Rule"),
+            "._conformance.subjects.serve": ("serve_subject",),
             ".strategies": ("chunkings", "json_messages", "port_names", "senders"),
             ".streams": ("FaultyStream", "breaking", "half_closing", "misframing", "stalling", "trickling"),
             "._conformance.options": ("Limits",),
@@ -77,9 +81,9 @@ else:
 
 __all__ = [
     "RULES", "ApplicationBrokenError", "ApplicationReport", "BrowserPlayer", "ConversationRecorder", "Difference",
-    "Driver", "DriverTask", "FaultyStream", "Finding", "History", "Limits", "Move", "Player", "PortPlayer",
-    "PortStateMachine", "Report", "Rule", "RuleBrokenError", "Scope", "breaking", "browser_state_machine",
+    "Driver", "DriverTask", "EventLike", "FaultyStream", "Finding", "History", "Limits", "Move", "Player", "PortLike",
+    "PortPlayer", "PortStateMachine", "Report", "Rule", "RuleBrokenError", "Scope", "breaking", "browser_state_machine",
     "check_application", "check_browser", "check_port", "chunkings", "describe_history", "examine_application",
     "half_closing", "histories", "json_messages", "misframing", "moves", "open_browser_player", "open_port_player",
-    "port_names", "port_state_machine", "senders", "stalling", "trickling",
+    "port_names", "port_state_machine", "senders", "serve_subject", "stalling", "trickling",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 ::
 
     python tests/native/foreign/fetch.py FOLDER
-    TRIO_PORTS_FOREIGN=FOLDER python -m pytest tests/native/test_foreign.py
+    TRIO_PORTS_FOREIGN=FOLDER python -m pytest tests/native/test_foreign.py tests/testing/test_published_doubles.py
 
 Uses npm, and pip or uv, and writes into FOLDER only.
 """
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+DOUBLES = HERE.parents[1] / "testing" / "doubles"
 
 
 def fetch(folder: Path) -> None:
@@ -22,6 +23,7 @@ def fetch(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "chrome_native_messaging.cjs", "web_ext_native_msg.mjs"):
         shutil.copy(HERE / name, folder)
+    shutil.copytree(DOUBLES, folder / "doubles", dirs_exist_ok=True)
     wanted = "".join((HERE / name).read_text(encoding="utf-8") for name in ("package.json", "requirements.txt"))
     stamp = folder / "fetched.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -29,7 +31,9 @@ def fetch(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         sys.exit("npm is missing: install Node")
-    subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+    # The test frameworks that some want beside them are not needed, and neither are scripts that packages bring along.
+    options = ["--silent", "--no-audit", "--no-fund", "--legacy-peer-deps", "--ignore-scripts"]
+    subprocess.run([npm, "install", *options], cwd=folder, check=True)
     install = [sys.executable, "-m", "pip", "install"]
     if importlib.util.find_spec("pip") is None:  # It is not in an environment that uv has made.
         install = ["uv", "pip", "install", "--python", sys.executable]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import final
 
 from .compare.blame import rule_of
@@ -35,7 +35,7 @@ class RuleBrokenError(AssertionError):
         rule: int,
         history: History,
         difference: Difference,
-        logs: dict[str, list[Record]],
+        logs: Mapping[str, Sequence[Record]],
         hint: str = "",
         *,
         others: Sequence[RuleBrokenError] = (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, final
 
@@ -22,9 +22,10 @@ from .model import DialectRules, Model
 from .options import Options
 from .players.browser import open_browser_player
 from .players.ends import Maker, open_port_player
-from .players.in_process import InProcessPlayer
-from .players.player import Record
+from .players.player import ComparedPlayer, Record, SubjectError
 
+SUBJECT: Final = "the subject"
+"""Where something differs if the subject has failed as a program."""
 REST_SECONDS: Final = 60.0
 """How long a history may take before it counts as endless. A message of 64 MiB takes seconds on a busy machine."""
 SECONDS_PER_MOVE: Final = 1.0
@@ -41,13 +42,17 @@ ARRIVAL_SECONDS: Final = 30.0
 class Subject:
     """What is under test, and what it is compared with."""
 
-    open_player: Callable[[], AbstractAsyncContextManager[InProcessPlayer]]
+    open_player: Callable[[], AbstractAsyncContextManager[ComparedPlayer]]
     make_model: Callable[[], Model]
     rules: DialectRules
     scope: Scope
     """What may be done to it."""
     outside_trio: bool = False
     """Something outside this Trio run carries its messages, so that they take time."""
+    arrival_seconds: float = ARRIVAL_SECONDS
+    """How long they may take."""
+    run: Callable[..., Any] = trio.run
+    """Runs an async function with its arguments, where something is outside this Trio run."""
 
 
 def make_port_subject(maker: Maker, receivers: int, options: Options, *, wire: str = "") -> Subject:
@@ -87,7 +92,7 @@ class Played:
     history: History
     """Its moves up to the first difference, without those that made no sense."""
     difference: Difference | None = None
-    logs: dict[str, list[Record]] = attrs.Factory(dict[str, list[Record]])
+    logs: Mapping[str, Sequence[Record]] = attrs.Factory(dict[str, list[Record]])
     """The calls of the listeners of each context."""
     hint: str = ""
 
@@ -120,9 +125,12 @@ def make_clock() -> trio.abc.Clock:
 def play(subject: Subject, history: History) -> Played:
     """Play a history, leaving out the moves that make no sense."""
     turns = Turns()
-    clock = None if subject.outside_trio else make_clock()
-    instruments = [] if subject.outside_trio else [turns]
-    return trio.run(_play, subject, history, turns, clock=clock, instruments=instruments)
+    played: Played
+    if subject.outside_trio:
+        played = subject.run(_play, subject, history, turns)
+    else:
+        played = trio.run(_play, subject, history, turns, clock=make_clock(), instruments=[turns])
+    return played
 
 
 async def _play(subject: Subject, history: History, turns: Turns) -> Played:
@@ -137,18 +145,18 @@ async def _play(subject: Subject, history: History, turns: Turns) -> Played:
                 finally:
                     played.logs = {name: actor.log for name, actor in player.contexts.items()}
                 found = ""
+        except SubjectError as error:
+            played.difference = Difference("scope", SUBJECT, "that it answers", str(error))
         except Exception as error:  # noqa: BLE001 - Whatever it is, it is what came of the history.
             expected, found = "that nothing leaves it", repr(error)
     if played.difference is None and turns.patience.cancelled_caught:
-        played.difference = Difference("scope", "the subject", "that it comes to rest", "it goes on or waits for ever")
+        played.difference = Difference("scope", SUBJECT, "that it comes to rest", "it goes on or waits for ever")
     elif played.difference is None and found:
         played.difference = Difference("scope", "the maker's scope", expected, found)
     return played
 
 
-async def _play_moves(
-    subject: Subject, player: InProcessPlayer, history: History, played: Played, turns: Turns
-) -> None:
+async def _play_moves(subject: Subject, player: ComparedPlayer, history: History, played: Played, turns: Turns) -> None:
     reference = subject.make_model()
     comparison = Comparison(reference, player)
     for move in history:
@@ -163,11 +171,11 @@ async def _play_moves(
                 return
 
 
-async def _compare(subject: Subject, comparison: Comparison, player: InProcessPlayer, move: Move) -> Difference | None:
+async def _compare(subject: Subject, comparison: Comparison, player: ComparedPlayer, move: Move) -> Difference | None:
     """Compare; while messages may still be under way outside this Trio run, again after each change."""
     difference = comparison.compare(move)
     if difference is not None and subject.outside_trio:
-        with trio.move_on_after(ARRIVAL_SECONDS):
+        with trio.move_on_after(subject.arrival_seconds):
             while difference is not None:
                 with trio.move_on_after(0.002):
                     await player.wait_changed()

@@ -27,7 +27,7 @@ from .model import Model
 from .options import DialectName, Limits, ListenerErrors, Options
 from .play import Played, Subject, make_browser_subject, make_port_subject, quiet, shorten
 from .players.ends import Maker
-from .players.in_process import InProcessPlayer
+from .players.player import ComparedPlayer
 
 
 def _drawn(kind: str, *, name: str = "", when: Callable[[Any], bool] = lambda _: True) -> Any:
@@ -71,7 +71,7 @@ class PortStateMachine(RuleBasedStateMachine):
 
     async def _live(self) -> None:
         async with self.subject.open_player() as player:
-            self.player: InProcessPlayer = player
+            self.player: ComparedPlayer = player
             await trio.sleep_forever()
 
     def do(self, move: Move) -> None:

@@ -7,10 +7,8 @@ from typing import Any, Final, TypeAlias, final, get_args
 
 from .. import model
 from ..history.moves import ONE_SHOT_EVENTS, Move
-from ..players.actors import Actor
-from ..players.in_process import CallTask, InProcessPlayer
 from ..players.notation import LAST_ERROR, STRANGER, cause_of
-from ..players.player import Record
+from ..players.player import ComparedContext, ComparedPlayer, PlayedCall, Record
 from .difference import Difference, Kind, Refusal
 from .parting import find_partings
 from .show import describe_record, list_records, text_of
@@ -30,7 +28,7 @@ class Comparison:
     Records that both agreed on are not compared again, because a history may have thousands of messages.
     """
 
-    def __init__(self, reference: model.Model, player: InProcessPlayer) -> None:
+    def __init__(self, reference: model.Model, player: ComparedPlayer) -> None:
         self._reference = reference
         self._player = player
         self._agreed: dict[model.Context, tuple[int, int]] = {}
@@ -63,12 +61,12 @@ class Comparison:
         for name, call in self._reference.calls.items():
             yield from _compare_call(f"the call {name}", call, self._player.calls[name])
 
-    def _compare_port(self, port: model.Port, label: str, actor: Actor) -> Iterator[Difference]:
+    def _compare_port(self, port: model.Port, label: str, actor: ComparedContext) -> Iterator[Difference]:
         for kind, expected, found in self._facts(port, label, actor):
             if expected != found:
                 yield Difference(kind, f"port {label} of {actor.name}", expected, found)
 
-    def _facts(self, port: model.Port, label: str, actor: Actor) -> Iterator[Fact]:
+    def _facts(self, port: model.Port, label: str, actor: ComparedContext) -> Iterator[Fact]:
         real = actor.ports[label]
         opener = self._player.contexts["opener"].ports["p"] if port.context.kind == "end" else port
         yield "name", repr(opener.name), repr(real.name)
@@ -124,7 +122,7 @@ def _kind_of_refusal(*words: str) -> Kind:
     return "broken"
 
 
-def _compare_call(at: str, call: model.Call, task: CallTask) -> Iterator[Difference]:
+def _compare_call(at: str, call: model.Call, task: PlayedCall) -> Iterator[Difference]:
     """Compare what came of a call that may wait."""
     value = call.message.value if call.message is not None else None
     expected = _show_outcome(call.outcome, value, call.then_results)
@@ -138,7 +136,7 @@ def _compare_call(at: str, call: model.Call, task: CallTask) -> Iterator[Differe
             yield Difference("error", at, wanted, f"broken from {task.cause}")
 
 
-def _kind_of_call(call: model.Call, task: CallTask) -> Kind:
+def _kind_of_call(call: model.Call, task: PlayedCall) -> Kind:
     if call.kind == "send":
         return _kind_of_refusal(call.outcome, task.outcome)
     if call.kind == "wait_disconnected":
@@ -153,7 +151,7 @@ def _show_outcome(outcome: str, value: Any, then: list[Any]) -> str:
     return ", then ".join([shown, *map(str, then)])
 
 
-def _compare_one_shots(context: model.Context, actor: Actor) -> Iterator[Difference]:
+def _compare_one_shots(context: model.Context, actor: ComparedContext) -> Iterator[Difference]:
     """Compare what came of one-shot messages, one message after the other."""
     events = (*ONE_SHOT_EVENTS, "answered", "unanswered")
     should = [seen.record for seen in context.log if seen.record["event"] in events]
@@ -172,7 +170,7 @@ def _compare_one_shots(context: model.Context, actor: Actor) -> Iterator[Differe
 # Ports --------------------------------------------------------------------------------------------------------------
 
 
-def _compare_ports(context: model.Context, actor: Actor) -> Iterator[Difference]:
+def _compare_ports(context: model.Context, actor: ComparedContext) -> Iterator[Difference]:
     """Compare which ports there are, and whether listeners are called with them."""
     for record in actor.log:
         if record["port"] == STRANGER:
@@ -220,7 +218,7 @@ def _facts_of_statistics(port: model.Port, real: Any, *, counts: bool) -> Iterat
 # Logs ---------------------------------------------------------------------------------------------------------------
 
 
-def _facts_of_log(label: str, port: model.Port, actor: Actor, agreed: tuple[int, int]) -> Iterator[Fact]:
+def _facts_of_log(label: str, port: model.Port, actor: ComparedContext, agreed: tuple[int, int]) -> Iterator[Fact]:
     """The calls of a port's listeners since both agreed; if they differ, all of them."""
     expected = [seen for seen in port.context.log[agreed[0] :] if seen.record["port"] == label]
     found = [record for record in actor.log[agreed[1] :] if record["port"] == label]

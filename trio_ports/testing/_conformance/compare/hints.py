@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..model import DialectRules
-from ..players.in_process import InProcessPlayer
+from ..players.player import ComparedPlayer
 from .difference import Difference
 
 
-def hint_of(difference: Difference, rules: DialectRules, player: InProcessPlayer) -> str:
+def hint_of(difference: Difference, rules: DialectRules, player: ComparedPlayer) -> str:
     """Return a hint; empty, if the difference does not look as if other limits were passed."""
     words = {difference.expected.partition(" ")[0], difference.found.partition(" ")[0]}
     largest = player.largest_message
@@ -34,7 +34,7 @@ def _hint_of_unknown(limit: str, option: str) -> str:
     return f"the maker's connections may have another {limit} than was passed: pass it as limits=Limits({option}=…)"
 
 
-def _bound_of(player: InProcessPlayer) -> float | None:
+def _bound_of(player: ComparedPlayer) -> float | None:
     """Return the bound that the ports report; None if they report none."""
     ports: list[Any] = [port for actor in player.contexts.values() for port in actor.ports.values()]
     reported = [port.statistics().max_buffer_size for port in ports if hasattr(port, "statistics")]

@@ -52,9 +52,12 @@ def word_for(error: BaseException) -> str:
 
 
 def cause_of(error: Any) -> str | None:
-    """Return the cause of a ``port.error``; with its text, if the text is not what it should be."""
-    if error is None:
-        return None
+    """Return the cause of a ``port.error``; with its text, if the text is not what it should be.
+
+    A player in another process has written it down already.
+    """
+    if error is None or isinstance(error, str):
+        return error
     cause = getattr(error, "cause", None)
     cause = str(getattr(cause, "value", cause))
     text = str(error)

@@ -1,0 +1,1 @@
+"""Subjects: programs in any language whose ports are checked, over a protocol of JSON lines."""
