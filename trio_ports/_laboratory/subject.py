@@ -18,7 +18,6 @@ from .._protocol.dialects import NO_RECEIVER_TEXT
 from ..testing._conformance.history.moves import Move, Step, add_listener, connect, describe, open_tab, turn
 from ..testing._conformance.model import MIB
 from ..testing._conformance.model.dialects import weigh
-from ..testing._conformance.players.notation import GONE
 from ..testing._conformance.players.player import Record
 from ..testing._conformance.subjects.protocol import (
     COMMAND_DECODER,
@@ -137,9 +136,13 @@ class BrowserHistory:
             await self._player.play(turn(place, describe("p")))
             found = self._player.results[-1]
             over = end in self._closed | self._ended
-            known = isinstance(found, dict) and found != GONE
-            ports[end] = {"p": PortState(found["name"], found["sender"], _cause(found["error"]), over)} if known else {}
+            # Where the connection was not opened, there is a text instead.
+            ports[end] = {} if isinstance(found, str) else {"p": _state_of(found, over=over)}
         return State(ports)
+
+
+def _state_of(described: Mapping[str, Any], *, over: bool) -> PortState:
+    return PortState(described["name"], described["sender"], _cause(described["error"]), over)
 
 
 def _cause(text: str | None) -> str | None:
@@ -148,7 +151,7 @@ def _cause(text: str | None) -> str | None:
 
 def main() -> None:
     """Be a subject: the browser that the command line names."""
-    (kind,) = sys.argv[1:]
+    kind: Any = sys.argv[1]
     output = sys.stdout.buffer
     with redirect_stdout(sys.stderr):
         trio.run(serve_browser, kind, output)

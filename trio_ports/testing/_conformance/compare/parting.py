@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import model
-from ..players.actors import Actor
-from ..players.in_process import InProcessPlayer
 from ..players.notation import cause_of, word_for
+from ..players.player import ComparedContext, ComparedPlayer
 from .difference import Difference
 
 
-def find_partings(reference: model.Model, player: InProcessPlayer, *, tells: bool) -> Iterator[Difference]:
+def find_partings(reference: model.Model, player: ComparedPlayer, *, tells: bool) -> Iterator[Difference]:
     """Return what is otherwise than it should be. ``tells``: one of two ends that are open is told of the other's."""
     found: dict[model.Port, str] = {}
     for name, context in reference.contexts.items():
@@ -35,7 +34,7 @@ def find_partings(reference: model.Model, player: InProcessPlayer, *, tells: boo
             yield Difference("scope ends", f"the call {name}", "that it does not wait any more", "blocked")
 
 
-def _post_to(actor: Actor, label: str) -> str:
+def _post_to(actor: ComparedContext, label: str) -> str:
     """Return what comes of a post after the end."""
     try:
         actor.ports[label].post_message(0)
@@ -44,7 +43,7 @@ def _post_to(actor: Actor, label: str) -> str:
     return "ok"
 
 
-def _compare_port(port: model.Port, actor: Actor, label: str, posting: str) -> Iterator[Difference]:
+def _compare_port(port: model.Port, actor: ComparedContext, label: str, posting: str) -> Iterator[Difference]:
     at = f"port {label} of {actor.name}, after the end of the scope"
     words = {"closed": ["closed"], "ended": ["broken"]}.get(port.state, ["closed", "broken"])
     if posting not in words:

@@ -109,6 +109,8 @@ class ComparedPlayer(Protocol):
     """Something outside this Trio run carries its messages, so that they take time."""
     largest_message: float | None
     """The largest message that may be posted, once a refusal has shown it."""
+    owns_nursery: bool
+    """The scope that a history may end is the nursery of the maker."""
 
     @property
     def results(self) -> Sequence[Any]:
@@ -128,6 +130,10 @@ class ComparedPlayer(Protocol):
     @property
     def witness(self) -> Witness:
         """What came of the last move, for the model."""
+        raise NotImplementedError
+
+    def has_left(self, at: str, port: str) -> bool:
+        """Return whether the block that a port was entered with has ended by itself."""
         raise NotImplementedError
 
     async def play(self, move: Move) -> None:

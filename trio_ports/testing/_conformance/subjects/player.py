@@ -39,6 +39,7 @@ class RemotePlayer:
 
     outside_trio = True
     largest_message: float | None = None
+    owns_nursery = False
 
     def __init__(self, subject: SubjectProcess, receivers: int) -> None:
         self._subject = subject
@@ -78,6 +79,10 @@ class RemotePlayer:
     async def settle(self) -> None:
         """Ask how everything is now."""
         self._take((await self._subject.ask(look=True)).state)
+
+    def has_left(self, at: str, port: str) -> bool:
+        """Return whether the block that a port was entered with has ended by itself."""
+        return self.contexts[at].ports[port].left
 
     @property
     def witness(self) -> Witness:

@@ -115,6 +115,8 @@ class PortState(msgspec.Struct, frozen=True):
     """The word for ``port.error``."""
     over: bool = False
     """It has disconnected, or its end was delivered."""
+    left: bool = False
+    """The block that it was entered with has ended by itself, and no move has left it."""
 
 
 @final

@@ -117,6 +117,8 @@ class _History:
         self._player = player
         self._output = output
         self._reported = dict.fromkeys(player.contexts, 0)
+        self._entered: set[tuple[str, str]] = set()
+        """The ports in whose blocks a task is, or was until the block ended by itself."""
 
     async def carry_out(self, command: Mapping[str, Any]) -> None:
         """Carry out a command, and write what came of it."""
@@ -126,6 +128,8 @@ class _History:
             await player.settle()
         else:
             await player.play(move)
+            if move["move"] in BLOCKS:
+                self._entered ^= {(move["at"], move["port"])}
         for name, actor in player.contexts.items():
             for record in actor.log[self._reported[name] :]:
                 write(self._output, Called(record, name))
@@ -142,6 +146,7 @@ class _History:
                     None if port.sender is None else type(port.sender).__name__,
                     cause_of(port.error),
                     label in actor.ended_ports,
+                    (name, label) in self._entered and self._player.has_left(name, label),
                 )
                 for label, port in actor.ports.items()
             }
