@@ -22,7 +22,7 @@ import rich.progress
 from rich.console import Console
 from rich.text import Text
 
-from .output import Output
+from .output import Output, printable
 
 Status: TypeAlias = Literal["pass", "warn", "fail", "skip", "expected"]
 
@@ -145,7 +145,7 @@ def as_junit(name: str, findings: Sequence[AnyFinding]) -> str:
     count = Counter(finding.status for finding in findings)
     suite = ET.Element(
         "testsuite",
-        name=_printable(name),
+        name=printable(name),
         tests=str(len(findings)),
         failures=str(count["fail"]),
         skipped=str(count["skip"] + count["expected"]),
@@ -157,10 +157,10 @@ def as_junit(name: str, findings: Sequence[AnyFinding]) -> str:
             suite,
             "testcase",
             classname=f"rule {finding.rule}",
-            name=_printable(finding.check),
+            name=printable(finding.check),
             time=str(finding.seconds),
         )
-        detail = _printable(finding.detail)
+        detail = printable(finding.detail)
         if finding.status == "fail":
             ET.SubElement(case, "failure", message=detail).text = finding.sentence
         elif finding.status in ("skip", "expected"):
@@ -171,20 +171,15 @@ def as_junit(name: str, findings: Sequence[AnyFinding]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
 
-def _printable(text: str) -> str:
-    """Escape the characters that XML or a terminal cannot show."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def line(finding: AnyFinding) -> Text:
     """Return a finding for people."""
     text = Text.assemble(
-        (f"{finding.status:<4}", STYLES[finding.status]), f" rule {finding.rule:<3} {_printable(finding.check)}"
+        (f"{finding.status:<4}", STYLES[finding.status]), f" rule {finding.rule:<3} {printable(finding.check)}"
     )
     if finding.status == "skip" and finding.cause:  # The line of the check that failed has the rest.
         text.append(f": {finding.detail.partition(': ')[0]}")
     elif finding.status != "pass":
-        text.append(f": {_printable(finding.detail)}")
+        text.append(f": {printable(finding.detail)}")
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 from rich.text import Text
 
+from ..output import printable
 from .examine import BrowserReport, Seen
 from .findings import Finding
 
@@ -22,10 +23,10 @@ _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip":
 def lines_of(report: BrowserReport) -> list[Text]:
     """Return what was found for one browser, for people."""
     who = f", for {report.extension_id}" if report.extension_id else ""
-    lines = [Text(f"{report.browser}{_printable(who)}", "bold")]
+    lines = [Text(f"{report.browser}{printable(who)}", "bold")]
     for finding in report.findings:
         lines += _lines_of(finding)
-    lines.append(Text(f"  The extension sees {_printable(_seen(report.seen, ok=report.ok))}", "bold"))
+    lines.append(Text(f"  The extension sees {printable(_seen(report.seen, ok=report.ok))}", "bold"))
     return lines
 
 
@@ -33,9 +34,9 @@ def _lines_of(finding: Finding) -> list[Text]:
     line = Text.assemble("  ", (finding.status.upper(), _STYLES[finding.status]), f"  {finding.check:<9}")
     if finding.id:
         line.append(f"{finding.id}: ", "bold")
-    line.append(_printable(finding.detail))
+    line.append(printable(finding.detail))
     line.rstrip()
-    return [line, Text(f"                 {_printable(finding.remedy)}", "italic")] if finding.remedy else [line]
+    return [line, Text(f"                 {printable(finding.remedy)}", "italic")] if finding.remedy else [line]
 
 
 def _seen(seen: Seen, *, ok: bool) -> str:
@@ -84,8 +85,3 @@ def as_plain(name: str, reports: Sequence[BrowserReport], *, seconds: float) -> 
             for report in reports
         ],
     }
-
-
-def _printable(text: str) -> str:
-    """Escape the characters that a terminal cannot show: the text may be an application's."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
