@@ -421,6 +421,24 @@ def test_a_folder_that_vanishes_while_it_is_looked_at(tmp_path: Path, monkeypatc
     assert change.action == "created"
 
 
+def test_a_launchers_folder_that_vanishes_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one above it is looked at instead."""
+    folder = tmp_path / "m"
+    folder.mkdir()
+    ask = os.statvfs
+
+    def vanish(path: Any) -> Any:
+        if path == folder:
+            folder.rmdir()
+        return ask(path)
+
+    monkeypatch.setattr(os, "statvfs", vanish)
+    changes = install("app", [PROGRAM, "-c", ""], **FOR_FIREFOX, manifest_folders=[folder])
+    assert [change.action for change in changes] == ["created"] * 2
+
+
 def test_two_uninstall_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stood there comes back once, and stays."""
     file = tmp_path / "app.json"

@@ -50,7 +50,12 @@ def check_variables(variables: Mapping[str, str], *, windows: bool) -> None:
 def check_executable_folder(folder: Path) -> None:
     """Raise ManifestError if nothing in ``folder`` can be executed, because of how it is mounted."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    if is_noexec(there):
+    try:
+        noexec = is_noexec(there)
+    except FileNotFoundError:  # It has just been removed.
+        check_executable_folder(folder)
+        return
+    if noexec:
         rule = (
             "must not be on a file system mounted noexec, where no browser can start it; give another launcher_folder"
         )
