@@ -315,6 +315,47 @@ async def test_its_block_ends_while_it_starts() -> None:
     assert len(heard) == 1
 
 
+async def test_it_is_stopped_before_it_begins() -> None:
+    """Then its script does not run at all."""
+    starts: list[Context] = []
+    async with open_browser() as browser:
+        extension = browser.install("notes@example.org")
+        background = extension.register_background(starts.append)
+        background.wake()
+        background.stop()
+        await settle()
+        assert starts == []
+        background.wake()
+        background.stop()
+        background.wake()
+        await settle()
+        assert len(starts) == 1
+
+
+@each_dialect
+async def test_it_is_stopped_while_it_works(dialect: DialectName, caplog: pytest.LogCaptureFixture) -> None:
+    """A script that notices that its context is closed has ended, and has not failed; anything else is a failure."""
+    background: Background
+    fails = False
+
+    def start(context: Context) -> None:
+        background.stop()
+        if fails:
+            raise ScriptedError
+        context.runtime.connect()
+
+    async with open_browser(dialect=dialect, listener_errors="log") as browser:
+        extension = browser.install("notes@example.org")
+        background = extension.register_background(start)
+        background.wake()
+        await settle()
+        assert caplog.records == []
+        fails = True
+        background.wake()
+        await settle()
+    assert len(caplog.records) == 1
+
+
 async def test_waking_it_while_the_block_is_left() -> None:
     """Nothing new begins then."""
     starts: list[Context] = []

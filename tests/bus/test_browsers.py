@@ -33,6 +33,26 @@ async def test_a_call_reaches_every_browser_once() -> None:
         assert sorted(answers) == [0, 1, 2]
 
 
+async def test_a_call_from_another_browser_starts_a_background() -> None:
+    """It hears what was posted meanwhile; if it adds no listener, nobody is there."""
+    async with share(2) as (_, (one, two)):
+        two.page.close()
+        heard: list[Heard] = []
+        background = two.extension.register_background(lambda context: heard.append(Heard(context)))
+        port = one.page.runtime.connect(name="all")
+        port.post_message("hello")
+        await wait_all_tasks_blocked()
+        assert [each.messages for each in heard] == [["hello"]]
+        background.stop()
+        await wait_all_tasks_blocked()
+        assert port.error is None
+        two.extension.register_background(lambda _: None)
+        lonely = one.page.runtime.connect(name="nobody")
+        await wait_all_tasks_blocked()
+        assert lonely.error is not None
+        assert lonely.error.cause is Cause.NO_RECEIVER
+
+
 async def test_connect_post_and_disconnect_in_one_go() -> None:
     """All that was posted arrives, in order, and then one end without error."""
     async with share() as (_, (one, two)):

@@ -8,7 +8,7 @@ from typing import Any, cast, final
 
 from trio.lowlevel import disable_ki_protection
 
-from .._ports.failures import crash_error, judge, raise_as_it_is
+from .._ports.failures import crash_error, judge, raise_as_it_is, without_late
 from .entries import ContextEntry
 from .registry import Registry
 
@@ -28,6 +28,8 @@ async def run_script(
         start: the script.
         end_first_turn: called in the moment when the script waits for the first time, or ends, however it ends.
     """
+    if context.script.closed:
+        return  # It was stopped before it began.
     try:
         try:
             result = start(context)
@@ -36,11 +38,14 @@ async def run_script(
         finally:
             end_first_turn()
     except BaseException as error:
-        verdict = judge(error, registry.options.listener_errors)
+        failure = without_late(error) if context.script.closed else error
+        if failure is None:
+            return  # It was stopped, and noticed that before it was cancelled.
+        verdict = judge(failure, registry.options.listener_errors)
         if verdict.reported is not None and not verdict.ends_port:
             logging.getLogger("trio_ports").error("The script of %r failed.", context, exc_info=verdict.reported)
         if verdict.ends_port:
-            registry.close_context(context, crash_error(error))
+            registry.close_context(context, crash_error(failure))
         if verdict.raised is not None:
             raise_as_it_is(verdict.raised)
 

@@ -140,14 +140,19 @@ def raise_unless_late(error: BaseException) -> None:
 
     A task that was about to run when its scope closed notices that its port is closed before it is cancelled.
     """
-    rest: BaseException | None = None if _is_late(error) else error
-    if isinstance(error, BaseExceptionGroup):
-        rest = cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
+    rest = without_late(error)
     try:
         if rest is not None:
             raise rest
     finally:
         del error, rest  # Its traceback holds this frame.
+
+
+def without_late(error: BaseException) -> BaseException | None:
+    """Return what remains of such an exception without those errors."""
+    if isinstance(error, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", error).split(_is_late)[1]
+    return None if _is_late(error) else error
 
 
 def _is_late(error: BaseException) -> bool:
