@@ -224,6 +224,41 @@ async def test_another_extension_and_a_web_page_start_it() -> None:
         assert (len(starts), len(heard)) == (1, 1)
 
 
+@each_dialect
+async def test_a_one_shot_message_starts_it(dialect: DialectName) -> None:
+    """It is answered; if no listener is there, or the background stops before it answers, the sender learns of it."""
+    async with open_browser(dialect=dialect) as browser:
+        extension = browser.install("notes@example.org")
+        kept: list[object] = []
+
+        def listen(message: object, _: object, send_response: Callable[[object], None]) -> bool:
+            if message == "later":
+                kept.append(send_response)
+                return True
+            send_response({"you said": message})
+            return False
+
+        background = extension.register_background(lambda context: context.runtime.on_message.add_listener(listen))
+        script = inject(browser, extension)
+        assert await script.runtime.send_message("hello") == {"you said": "hello"}
+        background.stop()
+        assert await script.runtime.send_message("again") == {"you said": "again"}
+        causes: list[Cause] = []
+
+        async def ask(message: str) -> None:
+            with pytest.raises(trio_ports.NoAnswerError) as caught:
+                await script.runtime.send_message(message)
+            causes.append(caught.value.cause)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "later")
+            await settle()
+            background.stop()
+        extension.register_background(lambda _: None)
+        await ask("anybody?")
+        assert causes == [Cause.UNANSWERED, Cause.NO_RECEIVER]
+
+
 async def test_what_a_start_raises_leaves_through_the_block() -> None:
     """As a listener's exception does, in ``trio``; those who called learn of a crash."""
 

@@ -9,6 +9,7 @@ from typing import Any, cast, final
 from trio.lowlevel import disable_ki_protection
 
 from .._ports.failures import crash_error, judge, raise_as_it_is, without_late
+from .._protocol.contexts import ContextState
 from .entries import ContextEntry
 from .registry import Registry
 
@@ -28,7 +29,7 @@ async def run_script(
         start: the script.
         end_first_turn: called in the moment when the script waits for the first time, or ends, however it ends.
     """
-    if context.script.closed:
+    if context.script.state is ContextState.GONE:
         return  # It was stopped before it began.
     try:
         try:
