@@ -734,3 +734,33 @@ async def test_leaving_the_browser() -> None:
         await settle()
     assert seen == ["hi"]
     assert asked.outcome == (Cause.UNANSWERED, OURS)
+
+
+@each_dialect
+async def test_a_background_that_sleeps(dialect: Any) -> None:
+    """Rules 44 and 64: a message starts it, listener or not; who waits learns when it stops."""
+    async with open_world(dialect=dialect) as world, trio.open_nursery() as nursery:
+        extension = world.browser.install("sleepy@example.org")
+        page = extension.open_page("page.html", view="popup")
+        starts: list[Any] = []
+
+        def start(context: Context) -> None:
+            starts.append(context)
+            if len(starts) != 2:
+                context.runtime.on_message.add_listener(keeps if len(starts) == 1 else promises)
+
+        background = extension.register_background(start)
+        asked = Asked()
+        nursery.start_soon(asked.run, lambda: page.runtime.send_message("hi"))
+        await settle()
+        assert (len(starts), len(KEPT), asked.outcome) == (1, 1, PENDING)
+        background.stop()
+        await settle()
+        assert asked.outcome[0] is Cause.UNANSWERED
+        with pytest.raises(NoAnswerError) as caught:
+            await page.runtime.send_message("nobody listens")
+        assert caught.value.cause is Cause.NO_RECEIVER
+        assert len(starts) == 2
+        background.stop()
+        assert await page.runtime.send_message("hi") == "promised"
+        assert len(starts) == 3

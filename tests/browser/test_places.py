@@ -8,7 +8,7 @@ import pytest
 import trio
 from support import World, each_dialect, open_world, settle
 
-from trio_ports import Cause, Context, LocalProtocolError, NoAnswerError, Port, SenderTab, Tab
+from trio_ports import Cause, Context, ContextInvalidatedError, LocalProtocolError, NoAnswerError, Port, SenderTab, Tab
 
 URL = "https://example.org/"
 VIEWS = ("popup", "sidebar", "options", "devtools", "offscreen")
@@ -108,6 +108,25 @@ async def test_firefox_keeps_split_extensions_out() -> None:
         with pytest.raises(LocalProtocolError, match="kept out"):
             extension.open_page(incognito=True)
         assert extension.open_page().kind == "background"
+
+
+@each_dialect
+async def test_registered_scripts_in_private_windows(dialect: Any) -> None:
+    """Rule 65: they run there only if the extension is let in; and in a prerendered document as in any."""
+    async with open_world(dialect=dialect) as world:
+        seen: list[Any] = []
+        for access in (True, False):
+            extension = world.browser.install(f"{access}@example.org", incognito_access=access)
+            extension.register_content_script(lambda context: seen.append((context.extension.id, context.incognito)))
+        tab = world.browser.open_tab(URL, incognito=True)
+        await settle()
+        assert seen == [("True@example.org", True)]
+        if dialect != "firefox":
+            tab.prerender("https://example.org/next").activate()
+            await settle()
+            assert seen == [("True@example.org", True)] * 2
+            tab.go_back()
+            assert tab.url == URL
 
 
 async def test_bad_arguments_about_private_windows() -> None:
@@ -306,7 +325,9 @@ async def test_user_scripts(dialect: Any) -> None:
         background = await tell(world, wrong, world.page)
         assert background.user_script_world_id is None
         world.extension.uninstall()
-        assert script.closed
+        await settle()
+        with pytest.raises((trio.ClosedResourceError, ContextInvalidatedError)):
+            await script.runtime.send_message(1)
 
 
 async def test_what_user_scripts_lack() -> None:
