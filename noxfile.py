@@ -177,6 +177,13 @@ def repetitions(session: nox.Session) -> None:
     run_tests(session, "-m", "repetition", *IN_PARALLEL, *session.posargs, str(ROOT / "tests"))
 
 
+@nox.session(python=NEWEST, default=False)
+def mutate(session: nox.Session) -> None:
+    """Mutate the package's own source by machine, and count what the kit alone finds; `-- --every 20` for a sample."""
+    session.install("-e", str(ROOT), *group("tests"))
+    session.run("python", str(ROOT / "tests" / "mutation.py"), *session.posargs)
+
+
 @nox.session(python=NEWEST, requires=["build"], default=False)
 def browsers(session: nox.Session) -> None:
     """Play many more histories in real browsers than `tests` does; arguments after `--` go to pytest."""

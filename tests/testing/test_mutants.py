@@ -19,10 +19,10 @@ def test_mutants(mutant: Mutant) -> None:
     dialect = mutant.options.get("dialect", "trio")
     with mutant.patch(), pytest.raises(RuleBrokenError) as caught:
         if mutant.browser:
-            check_browser(partial(trio_ports.open_browser, **mutant.options), **mutant.options)
+            check_browser(partial(trio_ports.open_browser, **mutant.options), seconds=4.0, **mutant.options)
         else:
             limits = Limits(**SMALL) if dialect == "trio" else Limits()
-            check_port(mutant.make, limits=limits, **{"listener_errors": "log", **mutant.options})
+            check_port(mutant.make, limits=limits, seconds=4.0, **{"listener_errors": "log", **mutant.options})
     assert caught.value.rule == mutant.rule, str(caught.value)
 
 

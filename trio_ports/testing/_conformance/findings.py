@@ -41,10 +41,10 @@ class RuleBrokenError(AssertionError):
         others: Sequence[RuleBrokenError] = (),
     ) -> None:
         parts = [str(RULES[rule]), describe_history(history), str(difference), draw_logs(logs)]
-        if hint:
-            parts.append(f"Hint: {hint}")
         check = "check_port" if "opener" in logs else "check_browser"
         parts.append(f"To play it again, call\n{write_call(history, check)}")
+        if hint:
+            parts.append(f"Hint: {hint}")
         for number, other in enumerate(others, 2):
             parts.append(f"{'-' * 80}\nBroken rule {number} of {len(others) + 1}:\n\n{other}")
         super().__init__("\n\n".join(parts))
@@ -101,14 +101,16 @@ class Findings:
         if self._rules is not None and rule not in self._rules:
             return
         if not self._found:
-            self._until = time.monotonic() + self._seconds
+            # With a hint, other options are needed before it is worth while to look for more.
+            self._until = time.monotonic() + (self._seconds / 2 if played.hint else self._seconds)
         if rule not in self._found or size_of(played.history) < size_of(self._found[rule][0].history):
             self._found[rule] = (played, story_rule)
 
     def make_error(self) -> RuleBrokenError:
         """Shorten the histories, and return the error for the first one, with the others in it.
 
-        A rule whose history turns out to be that of an earlier finding is left out: it is the same fault.
+        A rule whose history turns out to be that of an earlier finding is left out: it is the same fault. With a hint,
+        only the first one is reported: the others may come of the same wrong option.
         """
         errors: list[RuleBrokenError] = []
         for number, (played, story_rule) in enumerate(self._found.values()):
@@ -117,7 +119,7 @@ class Findings:
             if all(error.history != other.history for other in errors):
                 errors.append(error)
         first, *others = errors
-        return first.with_others(others)
+        return first.with_others(() if first.hint else others)
 
 
 def size_of(history: History) -> int:

@@ -23,7 +23,8 @@ move                      what is done
                           ``mixed``: it crashes while it is cancelled
 ``finish``                the scope that owns the ends, or the browser, ends: ``how`` is ``return`` or ``cancel``. It is
                           the last move of a history
-``open_tab``              a tab with a page; ``web``: the page itself is a context too; ``incognito``: it is private
+``open_tab``              a tab with a page; ``web``: the page itself is a context too; ``incognito``: it is private;
+                          ``site``: that of the page, unless it is the one that may connect
 ``open_page``             an extension's page, in a tab of its own; ``hidden``: in none, maybe as a ``view``
 ``open_frame``            a frame in the page of a tab or a frame
 ``navigate``, ``close``   a tab or a frame goes to another page, or goes away
@@ -81,6 +82,8 @@ RUNTIME_EVENTS: Final = ("on_connect", "on_connect_external", *ONE_SHOT_EVENTS)
 """The events of a context; the others are those of a port."""
 EXTENSIONS: Final = ("a", "b")
 """The extensions of a browser. The second one lets the web pages of one site connect."""
+SITE: Final = "https://example.org"
+"""The site whose pages may connect to the second extension."""
 NOBODY: Final = "nobody"
 """An extension that is not installed."""
 LONG: Final = 64
@@ -320,9 +323,13 @@ def finish(how: Literal["return", "cancel"] = "cancel") -> Move:
     return {"move": "finish", "how": how}
 
 
-def open_tab(tab: str, *, web: bool = False, incognito: bool = False) -> Move:
-    """Open a tab; in a private window, if it is ``incognito``: only the second extension is let in there."""
-    return {"move": "open_tab", "tab": tab, "web": web, "incognito": incognito}
+def open_tab(tab: str, *, web: bool = False, incognito: bool = False, site: str = SITE) -> Move:
+    """Open a tab that shows a page of a site.
+
+    In a private window, if it is ``incognito``: only the second extension is let in there.
+    """
+    move: Move = {"move": "open_tab", "tab": tab, "web": web, "incognito": incognito}
+    return move if site == SITE else {**move, "site": site}
 
 
 def open_page(page: str, extension: str, *, hidden: bool = False, view: str | None = None) -> Move:

@@ -19,6 +19,8 @@ class Places:
         """The extensions that let web pages connect."""
         self.tabs: set[str] = set()
         """The tabs that are open, also those in which no context lives."""
+        self.strange: set[str] = set()
+        """The tabs with pages of another site than the one whose pages may connect."""
         self.documents: dict[str, int] = {}
         """How many documents a frame has shown."""
         self.sleeping: dict[str, list[dict[str, Any]]] = {}
@@ -41,6 +43,7 @@ class Places:
         self.private_tabs.discard(move["tab"])
         if move.get("incognito"):
             self.private_tabs.add(move["tab"])
+        self.strange.update([move["tab"]] if "site" in move else [])
         self._fill(move["tab"], move["tab"], web=move["web"])
 
     def _may_open_page(self, move: dict[str, Any]) -> bool:
@@ -155,7 +158,10 @@ class Places:
         else:
             target = step["extension"] or opener.extension
             event = name if target == opener.extension else f"{name}_external"
-            let_in = target in self.connectable if opener.kind == "web" else self._lets_in(target, opener.extension)
+            if opener.kind == "web":
+                let_in = target in self.connectable and opener.tab not in self.strange
+            else:
+                let_in = self._lets_in(target, opener.extension)
             let_in = let_in and (opener.tab not in self.private_tabs or target in self.private)
             heard = [c for c in others if let_in and c.extension == target and c.kind in ("background", "page")]
             if opener.kind == "script" and not self.rules.devtools_hear_scripts:

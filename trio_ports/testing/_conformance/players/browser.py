@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import trio
 
-from ..history.moves import EXTENSIONS, NOBODY, Move
+from ..history.moves import EXTENSIONS, NOBODY, SITE, Move
 from .actors import Actor
 from .in_process import InProcessPlayer
 from .owner import Owner
-
-_SITE: Final = "https://example.org"
 
 
 class BrowserPlayer(InProcessPlayer):
@@ -29,6 +27,7 @@ class BrowserPlayer(InProcessPlayer):
         }
         self._tabs: dict[str, Any] = {}
         self._frames: dict[str, Any] = {}
+        self._sites: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._documents: dict[str, str] = {}
         self._shown: dict[str, int] = {}
@@ -42,7 +41,7 @@ class BrowserPlayer(InProcessPlayer):
 
         Only such a one is let into private windows.
         """
-        key = {"ids": ["*"], "matches": [f"{_SITE}/*"]} if others else None
+        key = {"ids": ["*"], "matches": [f"{SITE}/*"]} if others else None
         return self.browser.install(name, externally_connectable=key, incognito_access=others)
 
     def add_context(self, name: str, context: Any, place: str, document: str) -> None:
@@ -69,9 +68,10 @@ class BrowserPlayer(InProcessPlayer):
             self.add_context(f"{name}/web", frame.tab.web_page_script(frame.id), name, document)
 
     def _url(self, name: str) -> str:
-        return f"{_SITE}/{name}/{self._shown.get(name, 0)}"
+        return f"{self._sites.get(name, SITE)}/{name}/{self._shown.get(name, 0)}"
 
     def _play_open_tab(self, move: Move) -> None:
+        self._sites[move["tab"]] = move.get("site", SITE)
         tab = self.browser.open_tab(self._url(move["tab"]), incognito=bool(move.get("incognito")))
         self._tabs[move["tab"]] = tab
         self._fill(tab.frames[0], move["tab"], web=move["web"])

@@ -13,12 +13,14 @@ from ..history.moves import (
     has_listener,
     hear,
     hold,
+    open_tab,
     post,
     release,
     remove_listener,
     turn,
 )
 from .listening import TWO
+from .routing import opened
 from .story import END, Story, both_ways, hears
 
 KINDS: Final[dict[ListenerKind, str]] = {
@@ -57,3 +59,15 @@ def tell_kinds(here: str, there: str) -> Iterator[Story]:
         yield Story(28, f"A method that is removed from {event} is not called.", history)
         history = [turn(there, method, add_listener(event, "last"), removes, method, asks), *last]
         yield Story(28, f"A method that is removed from {event} and added anew is called last.", history)
+
+
+def tell_connecting() -> Iterator[Story]:
+    """Rule 14, for listeners of connections."""
+    for kind, what in KINDS.items():
+        hears = add_listener("on_connect", "hears", *hear(None), port=None, kind=kind)
+        history = [open_tab("t1"), turn("a", hears), turn("t1/a", *opened(), post(1, "c"))]
+        yield Story(14, f"A listener of on_connect that is {what} does all it does before the first message.", history)
+    method = add_listener("on_connect", "method", port=None, kind="method")
+    removes = remove_listener("on_connect", "method", port=None)
+    history = [open_tab("t1"), turn("a", method, method, removes), turn("t1/a", *opened())]
+    yield Story(28, "A method that is removed from on_connect is not called.", history)

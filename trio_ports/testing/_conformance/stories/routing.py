@@ -11,10 +11,13 @@ from ..history.moves import (
     Step,
     add_listener,
     by,
+    close,
+    close_context,
     connect,
     hear,
     install,
     listen,
+    navigate,
     open_frame,
     open_page,
     open_tab,
@@ -22,6 +25,7 @@ from ..history.moves import (
     remove_listener,
     tabs_connect,
     turn,
+    uninstall,
 )
 from .story import Story
 
@@ -171,3 +175,38 @@ def tell_nobody() -> Iterator[Story]:
     yield Story(6, "A listener that was removed before the connect is nobody.", history)
     history = [open_tab("t1"), turn("a", listen(), connect("c", extension="b")), turn("a", hear("c"))]
     yield Story(24, "A listener that is added after a connect has failed is called once, with the error.", history)
+
+
+NEAR_MISSES: Final = {
+    "http://example.org": "another scheme",
+    "https://www.example.org": "a subdomain",
+    "https://example.org.test": "a longer domain",
+    "https://an-example.org": "a domain that ends in the same way",
+    "https://example.com": "another domain",
+}
+
+
+def tell_near_misses() -> Iterator[Story]:
+    """Rule 3: web pages whose address nearly matches."""
+    for site, what in NEAR_MISSES.items():
+        history = [open_tab("t1", web=True, site=site), *all_listen("b"), turn("t1/web", *opened(extension="b"))]
+        yield Story(3, f"A match pattern lets no page in from {what}.", history)
+
+
+def tell_who_has_gone() -> Iterator[Story]:
+    """Rules 2 and 6: what was there before is not reached, and what is there now is."""
+    script = [open_tab("t1"), turn("t1/a", listen())]
+    for gone, what in ((close("t1"), "was closed"), (navigate("t1"), "has gone to another page")):
+        history = [*script, gone, turn("a", *opened_in("t1"), post(1, "c"))]
+        yield Story(6, f"tabs.connect to a tab that {what} does not reach the script that listened there.", history)
+    frame = [open_tab("t1"), open_frame("f1", "t1"), turn("f1/a", listen()), close("f1")]
+    yield Story(6, "tabs.connect does not reach a frame that was closed.", [*frame, turn("a", *opened_in("t1"))])
+    page = [open_tab("t1"), open_page("p1", "a"), *all_listen("p1/a"), close("p1")]
+    yield Story(6, "runtime.connect does not reach a page whose tab was closed.", [*page, turn("t1/a", *opened())])
+    page = [open_tab("t1"), *all_listen("a"), turn("a", close_context())]
+    yield Story(6, "runtime.connect does not reach a background that was closed.", [*page, turn("t1/a", *opened())])
+    second = [*page, open_page("g1", "a", hidden=True), *all_listen("g1/a")]
+    history = [*second, turn("t1/a", *opened(), post(1, "c")), turn("g1/a", *hear("c"), post(2, "c"))]
+    yield Story(2, "A second background is reached after the first one was closed.", history)
+    history = [*all_listen("b"), uninstall("b"), turn("a", *opened(extension="b"), post(1, "c"))]
+    yield Story(6, "An extension that was uninstalled looks like one that never was.", history)
