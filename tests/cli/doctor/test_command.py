@@ -15,7 +15,7 @@ from typing import Any
 
 import click.testing
 import pytest
-from native_support import CHROMIUM_ID, FIREFOX_ID
+from native_support import CHROMIUM_ID, FIREFOX_ID, files_below
 from planted_faults import ANSWER, END, FAULTS, NAME, SOUND, START, code, fault, field, first_line, plant
 from support import PATIENCE_SECONDS
 
@@ -69,8 +69,9 @@ def test_a_sound_application(home: Path, command: Command) -> None:
     """Each browser that is there, and what its extension sees; the status is 0."""
     for browser in PLACES:
         install(home, browser)
+    before = files_below(home)
     result = command("doctor", NAME, "--send", '{"a": "\u00e9"}')
-    assert result.exit_code == 0
+    assert (result.exit_code, files_below(home)) == (0, before)
     assert f"firefox, for {FIREFOX_ID}" in result.stdout
     assert f"chromium, for {CHROMIUM_ID}" in result.stdout
     assert result.stdout.count('PASS  answer   {"a":"\u00e9"}') == 2
@@ -229,7 +230,7 @@ def test_wrong_usage(home: Path, command: Command, arguments: list[str], text: s
 def test_what_an_application_says_cannot_write_to_the_terminal(home: Path, command: Command) -> None:
     """Its text is escaped."""
     install(home, "chromium", fault("", code(START, "os.write(2, b'\\x1b[31mred'); sys.exit(1)")))
-    result = command("doctor", "--browser", "chromium", NAME)
+    result = command("doctor", "--browser", "chromium", "--send", "1", NAME)
     assert "\x1b" not in result.stdout
     assert r"\x1b[31mred" in result.stdout
 

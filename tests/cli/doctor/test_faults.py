@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from native_support import CHROMIUM_ID, FIREFOX_ID
 from planted_faults import FAULTS, MESSAGE, NAME, PAIRS, SOUND, START, Application, Fault, code, fault, plant
+from support import PATIENCE_SECONDS
 
 from trio_ports._protocol.manifests import extension_origin
 from trio_ports.cli.doctor import conversation
@@ -25,7 +26,7 @@ async def ask(
 ) -> BrowserReport:
     plant(folder, fault, [FIREFOX_ID], [extension_origin(CHROMIUM_ID)])
     question = Question(NAME, family, family, asking or IDS[family], [folder])
-    return await examine_browser(question, frame=frame, patience=2)
+    return await examine_browser(question, frame=frame, patience=4)
 
 
 def names(report: BrowserReport) -> set[str]:
@@ -63,7 +64,15 @@ async def test_an_application_that_is_asked_nothing(tmp_path: Path, family: Any)
     assert (names(report), report.ok, report.seen.event) == (set(), True, "open")
 
 
+@pytest.fixture
+def long_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it takes on a machine that is busy."""
+    monkeypatch.setattr(conversation, "WATCH_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(conversation, "MOMENT_SECONDS", PATIENCE_SECONDS)
+
+
 @each_family
+@pytest.mark.usefixtures("long_watch")
 async def test_an_application_that_leaves_at_once_is_asked_nothing(tmp_path: Path, family: Any) -> None:
     """That is a fault too."""
     report = await ask(tmp_path, FAULTS["it leaves at once"], family, frame=None)
@@ -71,6 +80,7 @@ async def test_an_application_that_leaves_at_once_is_asked_nothing(tmp_path: Pat
     assert report.seen.text == (None if family == "firefox" else "Native host has exited.")
 
 
+@pytest.mark.usefixtures("long_watch")
 async def test_an_answer_and_then_an_error(tmp_path: Path) -> None:
     """The answer arrives; that it fails afterwards is a warning."""
     dies = fault("exit-status", code("write(frame(body))  # its answer", "write(frame(body)); sys.exit(4)"))

@@ -26,7 +26,7 @@ from ...testing._applications.operating_system import bytes_in_pipe
 
 WATCH_SECONDS: Final = 2.0
 """How long an application is watched that is asked nothing."""
-_MOMENT_SECONDS: Final = 0.3
+MOMENT_SECONDS: Final = 0.5
 """How long to wait whether an application that has answered leaves by itself."""
 _SETTLE_SECONDS: Final = 1.0
 """How long its pipes may stay open once it has exited, and the other way round."""
@@ -91,7 +91,7 @@ class Conversation:
                             await stdin.send_all(encode_frames([frame]))
                     await self._stirred.wait()
                 if self.answer is not None:
-                    with trio.move_on_after(_MOMENT_SECONDS):
+                    with trio.move_on_after(MOMENT_SECONDS):
                         await self.process.wait()
                 await self._settle()
                 self._note_before_the_end()
