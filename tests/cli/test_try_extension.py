@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -16,7 +17,6 @@ import trio
 from native_support import FIREFOX_ID, encode
 
 from trio_ports._laboratory.browsers.errors import BrowserCommandError, BrowserGoneError
-from trio_ports._laboratory.browsers.process import Browser
 from trio_ports._laboratory.console import ConsoleLine
 from trio_ports._laboratory.trial import Report, Subject
 from trio_ports._protocol.extension_ids import id_of_folder
@@ -236,10 +236,10 @@ class FakeTrial:
     @asynccontextmanager
     async def _open(
         self, kind: Any, subject: Subject, on_report: Any, on_console: Any, *, headless: bool
-    ) -> AsyncGenerator[Browser]:
+    ) -> AsyncGenerator[SimpleNamespace]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.script, on_report)
-            yield Browser(kind, "Fake", "1", subject.extension, {}, self._load)
+            yield SimpleNamespace(name="Fake", version="1", load_extension=self._load)
             nursery.cancel_scope.cancel()
 
     async def _be_silent(self, report: Callable[[int, Report], object]) -> None:
