@@ -19,7 +19,7 @@ import trio_ports
 from trio_ports.testing import moves
 from trio_ports.testing._conformance.subjects import process
 from trio_ports.testing._conformance.subjects.chart import draw_lines
-from trio_ports.testing._conformance.subjects.protocol import Hello
+from trio_ports.testing._conformance.subjects.protocol import Hello, whole
 from trio_ports.testing._conformance.survey import (
     GREETING,
     OPENING,
@@ -239,6 +239,13 @@ def test_what_a_subject_lacks() -> None:
     assert hello.lacks({"move": "start", "call": "receive"}) == {"receive"}
     assert hello.lacks({"move": "start", "call": "send", "message": 1}) == set()
     assert hello.lacks({"move": "cancel"}) == {"cancel"}
+
+
+def test_numbers() -> None:
+    """Whole numbers are ints, as a language with one kind of number writes them; the others stay."""
+    assert repr(whole({"a": [1.0, 1.5, -6.583314995754644e16, True, "1.0", None, 3, {}]})) == (
+        "{'a': [1, 1.5, -65833149957546440, True, '1.0', None, 3, {}]}"
+    )
 
 
 def test_a_chart() -> None:

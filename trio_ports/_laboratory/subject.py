@@ -122,7 +122,8 @@ class BrowserHistory:
                 self._ended |= {end} if record["event"] == "on_disconnect" else set()
                 continue
             for action in self._actions.get((end, record["event"], record.get("listener", "")), ()):
-                if action["do"] == "disconnect" and end not in self._ended:
+                concerned = action.get("only", record.get("message")) == record.get("message")
+                if action["do"] == "disconnect" and concerned and end not in self._ended:
                     self._closed.add(end)
             if record["event"] == "raised":
                 yield {**record, "error": self._word(end, {})}

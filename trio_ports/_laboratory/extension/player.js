@@ -155,6 +155,9 @@ if (typeof LAB === "undefined") {
       const [port, message] = event === "on_message" ? [second, first] : [first, undefined];
       note({ event, listener, port: labelOf(port), ...REPORTS[event](port, message) });
       for (const action of actions) {
+        if (Object.hasOwn(action, "only") && action.only !== message) {
+          continue;
+        }
         if (action.do === "throw") {
           throw new Error(action.text);
         }

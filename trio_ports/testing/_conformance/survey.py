@@ -24,7 +24,7 @@ from .rules import RULES
 from .stories import Story, port_stories
 from .subjects.player import open_remote_player
 from .subjects.process import PATIENCE_SECONDS, SubjectProcess, open_subject
-from .subjects.protocol import Hello
+from .subjects.protocol import Hello, whole
 
 Status: TypeAlias = Literal["pass", "warn", "fail", "skip", "expected"]
 
@@ -243,7 +243,7 @@ class Survey:
         if lacking:
             return PortFinding(rule, sentence, "skip", f"it does not offer {', '.join(lacking)}")
         for story in stories:
-            played = play(self._subject, story.history)
+            played = play(self._subject, whole(story.history))
             if played.difference is not None:
                 return self._judge(played, rule, sentence)
         return PortFinding(rule, sentence, "pass")
@@ -304,7 +304,7 @@ class Survey:
         def play_one(history: History) -> None:
             if len(self._faults) >= MOST_FAULTS:
                 return
-            possible = [move for move in map(self._reduce, history) if not self._hello.lacks(move)]
+            possible = [move for move in map(self._reduce, whole(history)) if not self._hello.lacks(move)]
             played = play(self._subject, possible)
             if played.difference is not None and rule_of(played.difference) not in seen:
                 seen.add(rule_of(played.difference))

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, final
 
 import attrs
+import msgspec
 
 from ..history.moves import Move
 from ..model.playing import Witness
 from ..players.player import Record, SubjectError
 from .process import SubjectProcess
-from .protocol import Called, CallState, PortState, Result, State
+from .protocol import Called, CallState, PortState, Result, State, whole
 
 NO_CONNECTION: Final = "it opened no connection"
 
@@ -96,7 +97,7 @@ class RemotePlayer:
     def _take_call(self, called: Called) -> None:
         if called.at not in self.contexts:
             raise ValueError(f"there is no context {called.at!r}")
-        self.contexts[called.at].log.append(called.record)
+        self.contexts[called.at].log.append(whole(called.record))
 
     def _take(self, state: State | None) -> None:
         if state is None:
@@ -105,7 +106,9 @@ class RemotePlayer:
             if name not in self.contexts:
                 raise SubjectError(f"it has a context {name!r}, which the history does not have")
             self.contexts[name].ports = ports
-        self.calls |= state.calls
+        self.calls |= {
+            name: msgspec.structs.replace(call, message=whole(call.message)) for name, call in state.calls.items()
+        }
 
 
 @asynccontextmanager

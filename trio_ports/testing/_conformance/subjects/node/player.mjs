@@ -190,6 +190,9 @@ class End {
     }
     this.note(record);
     for (const action of known && !this.gone ? actions : []) {
+      if (Object.hasOwn(action, "only") && action.only !== message) {
+        continue;
+      }
       if (action.do === "throw") {
         throw new Error(action.text);
       }
