@@ -171,12 +171,12 @@ REPORT_DECODER: Final = Decoder(Report)
 
 def whole(value: Any) -> Any:
     """Return a JSON value in which whole numbers are ints: in many languages there is only one kind of number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
-        return value
     if is_list(value):
         return [whole(item) for item in value]
     if is_object(value):
         return {key: whole(item) for key, item in value.items()}
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
     number = float(value)
     return int(number) if number.is_integer() else number
 
