@@ -143,9 +143,9 @@ class Teller:
         self._highlight = JSONHighlighter()
         self._arrows = {"asked": output.either("→", "->"), "answered": output.either("←", "<-")}
         self._began = trio.current_time()
-        self.answered = False
+        self.answered: bool = False
         """Whether the application has said anything."""
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()
         """Cancelled when nothing more is expected, if that is to end it."""
 
     def note_activity(self) -> None:
@@ -208,7 +208,7 @@ class Teller:
             message = json.loads(frame)
         except ValueError:
             raise MalformedMessageError(f"This is not JSON: {text[:SHOWN_LETTERS]}", raw=frame) from None
-        self.answered |= event == "answered"
+        self.answered = self.answered or event == "answered"
         if len(text) > SHOWN_LETTERS:
             text = f"{text[:SHOWN_LETTERS]} … and {len(text) - SHOWN_LETTERS} more characters"
         line = Text.assemble((f"{self._arrows[event]} ", "bold"), (f"{len(frame):>6} B  ", "dim"))

@@ -49,7 +49,7 @@ class Model(Lives):
         self._witness = NOTHING_SEEN
         self._doomed: set[str] = set()
         """The calls that this race cancels before they have done anything."""
-        self.finished = False
+        self.finished: bool = False
         """The scope that owns everything has ended. From then on, only little is certain."""
         self.questions: list[tuple[Question, list[Context]]] = []
         """The one-shot messages that have not arrived yet, and where they will."""
