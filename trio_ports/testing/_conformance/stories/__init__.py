@@ -57,8 +57,9 @@ def all_stories() -> Iterator[tuple[str, Story]]:
     """
     known: set[tuple[int, str]] = set()
     limited = replace(DIALECT_RULES["trio"], bound=3, largest=500)
-    for rules, logs in ((limited, True), (replace(limited, largest=math.inf), False)):
-        scope = Scope(receivers=2, listeners_raise=logs)
+    scopes = (Scope(receivers=2), Scope(wire="receiver"), Scope(receivers=2, listeners_raise=False))
+    for scope in scopes:
+        rules = limited if scope.listeners_raise else replace(limited, largest=math.inf)
         for chapter, stories in (*_port_chapters(rules, scope), *_browser_chapters(scope)):
             for story in stories:
                 if (story.rule, story.sentence) not in known:
