@@ -92,6 +92,8 @@ def check_ports(
     protocol of subjects. Every story is played with it, and random histories. Ends with 0
     if nothing failed, with 1 if something did, and with 2 if COMMAND cannot be started.
     Options come before COMMAND; everything after it is passed to the subject.
+
+    Example: trio-ports check-ports --html report.html python my_subject.py
     """
     survey = _import_survey()
     if listing:
