@@ -82,20 +82,22 @@ def test_greeting(dialect: str, story) -> None:
     ]
     (receiver,) = (event for event in events if event.get("side") == "receiver")
     assert receiver["sender"]["id"] == "greetings@example.org"
-    assert receiver["sender"]["tab"] == {"id": 1, "url": "https://example.com/"}
+    assert receiver["sender"]["tab"] == {"id": 1, "incognito": False, "url": "https://example.com/"}
     assert ends(events, here=True) == [("content script", "background", None)]
     assert ends(events, here=False) == [("background", "content script", None)]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_tabs(dialect: str, story) -> None:
-    """One click greets all; after a tab was closed, those that are left."""
+    """One click greets all; after a tab was closed, those that are left, which learn that the extension has gone."""
     events = story("tabs", dialect)
     for tab_id, clicks in ((1, 2), (2, 1), (3, 2)):
         greetings = [message["greeting"] for message in heard(events, f"script in tab {tab_id}")]
         assert greetings == [f"hi there tab {tab_id}!", *[CLICKED_BUTTON] * clicks]
     assert len(heard(events, "background")) == 8
-    assert ends(events, here=False) == [("background", "script in tab 2", None)]
+    closed, *orphaned = ends(events, here=False)
+    assert closed == ("background", "script in tab 2", None)
+    assert sorted(orphaned) == [("script in tab 1", "background", None), ("script in tab 3", "background", None)]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -115,6 +115,8 @@ async def tabs(stage: Stage) -> None:
             await stage.heard(script, {"greeting": "they clicked the button!"})
             await stage.heard("background", {"thanks": "they clicked the button!"})
         await stage.user("uninstalls the extension", extension.uninstall)
+        for script in (news, maps):
+            await stage.told_end(script)
 
 
 async def extensions(stage: Stage) -> None:
