@@ -119,6 +119,22 @@ def test_a_command_that_cannot_be_installed(words: list[str], said: str) -> None
         pass
 
 
+def test_a_file_that_may_not_be_executed_is_no_program(home: Path) -> None:
+    """Whoever named it learns what it lacks, and not that it is not there."""
+    (home / "app.py").touch()
+    said = "./app.py may not be executed: chmod .x ./app.py, or name its interpreter too, as in python ./app.py"
+    with pytest.raises(click.UsageError, match=said), open_application(["./app.py"]):
+        pass
+
+
+def test_options_after_an_installed_application() -> None:
+    """Whoever wrote them learns where options belong, and not that the application is not there."""
+    install(NAME, PROGRAM, **FOR_BOTH, browsers=["firefox"])
+    said = f"{NAME} is an installed application, and more words make a command: options come before {NAME}"
+    with pytest.raises(click.UsageError, match=said), open_application([NAME, "--json-lines"]):
+        pass
+
+
 # Who asks -------------------------------------------------------------------------------------------------------
 
 

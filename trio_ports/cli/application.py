@@ -145,9 +145,18 @@ def absolute_words(command: Sequence[str]) -> list[str]:
     first, *rest = command
     program = shutil.which(first)
     if program is None:
-        raise click.UsageError(f"there is no program {first!r}")
+        raise click.UsageError(_why_no_program(first))
     files = [str(Path(word).absolute()) if Path(word).is_file() else word for word in rest]
     return [str(Path(program).absolute()), *files]
+
+
+def _why_no_program(word: str) -> str:
+    """Say why the first word of a command is no program, and what to write instead."""
+    if word != Path(word).name and Path(word).is_file():
+        return f"{word} may not be executed: chmod +x {word}, or name its interpreter too, as in python {word}"
+    if is_application_name(word, "firefox") and next(_installed(word, None), None) is not None:
+        return f"{word} is an installed application, and more words make a command: options come before {word}"
+    return f"there is no program {word!r}"
 
 
 def _installed(name: str, browser: str | None) -> Iterator[FoundManifest]:
