@@ -30,11 +30,7 @@ def test_moves_steps_and_actions_go() -> None:
     history = [*noise, moves.turn("receiver", moves.post(1), matters), *noise]
 
     def attempt(candidate: History) -> History | None:
-        throws = any(
-            {"do": "throw", "text": "thrown by a listener"} in step.get("actions", [])
-            for move in candidate
-            for step in move["steps"]
-        )
+        throws = any(moves.throw() in step.get("actions", []) for move in candidate for step in move["steps"])
         return candidate if throws else None
 
     assert shrink(history, attempt) == [moves.turn("receiver", moves.add_listener("on_message", "one", moves.throw()))]
