@@ -50,17 +50,19 @@ async def test_the_recipe_for_a_killed_process_is_a_test_that_passes() -> None:
 
 
 async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its blocks, one after the other, as one program."""
+    """Its blocks, one after the other, as one program; those that show other pages, as a second one."""
     recipe = (ROOT / "docs" / "howto" / "pages.rst").read_text(encoding="utf-8")
     _, *blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", recipe)
-    assert len(blocks) == 4
-    program = "".join(["async def play(browser, nursery):\n", *blocks, "   return background, port\n"])
+    assert len(blocks) == 7
+    private, prepared = blocks[4:6]
+    del blocks[4:6]
 
     async def look_up(port: Port) -> None:
         await port.send(port.sender and port.sender.url)
 
     names: dict[str, Any] = {"functools": functools, "look_up": look_up}
-    exec(program, names)
+    exec("".join(["async def play(browser, nursery):\n", *blocks, "   return background, port\n"]), names)
+    exec("".join(["def browse(browser):\n", private, "   tab = private\n", prepared, "   return script\n"]), names)
     async with trio.open_nursery() as nursery, open_browser() as browser:
         background, port = await names["play"](browser, nursery)
         assert await port.receive() == "https://example.com/"
@@ -69,6 +71,8 @@ async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> 
             await asking.send("what?")
             assert await asking.receive() == {"you said": "what?"}
     assert capsys.readouterr().out == f"reached by {background.url}\n"
+    async with open_browser() as browser:
+        assert names["browse"](browser).url == "https://example.com/next"
 
 
 def test_the_recipe_for_ports_of_your_own_is_a_test_that_passes(patient_wires: None) -> None:

@@ -21,7 +21,7 @@ class FakeEnd:
     """An end that nothing is asked of: decisions touch no end."""
 
     name: str
-    lane: object = attrs.Factory(object)
+    inbox: object = attrs.Factory(object)
 
 
 def connect(receivers: int, **modes: Leaving) -> tuple[Connection, Any, list[Any]]:
@@ -88,11 +88,13 @@ def test_a_withdrawal_is_as_if_the_last_that_left_had_been_the_last() -> None:
 def test_receivers_that_never_read_are_taken_out() -> None:
     """Each learns why; the opener does only if nobody is left, and otherwise nothing makes room."""
     connection, opener, (one, two) = connect(2)
-    first = connection.drop_unread({one.lane})
+    first = connection.drop_unread({one.inbox})
     ((end, error, _),) = first.lose_peer
     assert (end, error is not None and error.cause) == (one, Cause.UNREAD)
     assert (first.goes_on, first.makes_room) == (opener, False)
-    assert {name: error and error.cause for name, (error, _) in learns(connection.drop_unread({two.lane})).items()} == {
+    assert {
+        name: error and error.cause for name, (error, _) in learns(connection.drop_unread({two.inbox})).items()
+    } == {
         "receiver1": Cause.UNREAD,
         "opener": Cause.UNREAD,
     }
@@ -126,7 +128,7 @@ def test_nobody_loses_the_other_side_twice(
             over.append(end)
             consequences = connection.withdraw(end, NO_RECEIVER)
         else:
-            consequences = connection.drop_unread({end.lane})
+            consequences = connection.drop_unread({end.inbox})
         for loser, _, _ in consequences.lose_peer:
             assert loser not in over
             over.append(loser)

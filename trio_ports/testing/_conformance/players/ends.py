@@ -58,16 +58,20 @@ async def open_port_player(
         outside_trio: something outside this Trio run carries the messages: a socket, a pipe, another process.
         largest: the largest message that the kit's own end of a wire may post, in bytes.
     """
-    async with trio.open_nursery() as nursery:
-        owner = Owner(lambda: open_ends(maker))
-        ends = _with_wire_end(nursery, await nursery.start(owner.run), largest)
-        player = PortPlayer(nursery, ends, owner, outside_trio=outside_trio, owns_nursery=_wants_nursery(maker))
-        yield player
-        # Otherwise whatever carries the messages would wait for a listener that holds, or for one end after the other.
-        for actor in player.contexts.values():
-            actor.disconnect_all()
-        await owner.finish()
-        nursery.cancel_scope.cancel()
+    body = Body()
+    with body.joined():
+        async with trio.open_nursery() as nursery:
+            owner = Owner(lambda: open_ends(maker))
+            with body:
+                ends = _with_wire_end(nursery, await nursery.start(owner.run), largest)
+                player = PortPlayer(nursery, ends, owner, outside_trio=outside_trio, owns_nursery=_wants_nursery(maker))
+                yield player
+                # Otherwise what carries the messages would wait for a listener that holds, or for one end after
+                # the other.
+                for actor in player.contexts.values():
+                    actor.disconnect_all()
+                await owner.finish()
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import trio
 
-from ...._protocol.errors import MessageTooLargeError
+from ...._protocol.errors import ContextInvalidatedError, MessageTooLargeError
 from ..history.moves import LONG
 from ..model.dialects import THROWN_TEXT, is_list, is_object, is_special
 from .wire import OversizeError
@@ -17,6 +17,7 @@ from .wire import OversizeError
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (trio.ClosedResourceError, "closed"),
     (trio.BrokenResourceError, "broken"),
+    (ContextInvalidatedError, "broken"),  # The port of a script that outlives its extension has lost its other side.
     (trio.WouldBlock, "full"),
     (trio.BusyResourceError, "busy"),
     (trio.EndOfChannel, "end"),
