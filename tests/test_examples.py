@@ -62,7 +62,7 @@ async def test_the_recipe_for_pages_runs(capsys: pytest.CaptureFixture[str]) -> 
 
     names: dict[str, Any] = {"functools": functools, "look_up": look_up}
     exec("".join(["async def play(browser, nursery):\n", *blocks, "   return background, port\n"]), names)
-    exec("".join(["def browse(browser):\n", private, "   tab = private\n", prepared, "   return script\n"]), names)
+    exec(f"def browse(browser):\n{private}   tab = private\n{prepared}   return script\n", names)
     async with trio.open_nursery() as nursery, open_browser() as browser:
         background, port = await names["play"](browser, nursery)
         assert await port.receive() == "https://example.com/"
