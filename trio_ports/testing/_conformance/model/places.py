@@ -112,7 +112,9 @@ class Places:
         self.documents[frame] = self.documents.get(frame, 0) + 1
         self.pushed[frame] = 0
         document = f"{frame}.{self.documents[frame]}"
-        for extension in self.private if tab in self.private_tabs else self.extensions:
+        for extension in self.extensions:
+            if tab in self.private_tabs and extension not in self.private:
+                continue
             self.add_context(Context(f"{frame}/{extension}", "script", extension, tab, frame, document))
         if web:
             self.add_context(Context(f"{frame}/web", "web", None, tab, frame, document))
