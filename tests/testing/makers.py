@@ -114,9 +114,12 @@ async def open_child(**options: Any) -> AsyncGenerator[Ends]:
     )
     there.close()
     assert process.stdio is not None
-    async with over_streams(process.stdio, trio.SocketStream(here), **options) as made:
-        yield made
-    await process.wait()
+    try:
+        async with over_streams(process.stdio, trio.SocketStream(here), **options) as made:
+            yield made
+    finally:
+        with trio.CancelScope(shield=True):
+            await process.wait()
 
 
 @asynccontextmanager

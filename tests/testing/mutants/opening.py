@@ -15,8 +15,8 @@ from trio_ports._protocol.errors import Cause, PortError
 
 
 def announce_at_once(announce: Any) -> Any:
-    def call(self: Any, end: Any, call: Any) -> None:
-        announce(self, end, call)
+    def call(self: Any, end: Any, call: Any, after: Any = None) -> None:
+        announce(self, end, call, after)
         if self._pending:
             self._announce_next()
 
@@ -131,7 +131,9 @@ MUTANTS = [
         "gives the first page two ports",
         lambda found: found.receivers + (found.receivers[:1] if found.by_runtime else []),
     ),
-    in_browser(3, "calls on_connect for another extension's connection", script.Script, "event", by_on_connect),
+    in_browser(
+        3, "calls on_connect for another extension's connection", script.Script, "_connect_event", by_on_connect
+    ),
     routing_mutant(3, "gives content scripts a port by runtime.connect", with_content_scripts),
     in_browser(
         3,
@@ -229,5 +231,5 @@ MUTANTS = [
         "SenderTab",
         lambda tab: lambda tab_id, *_: tab(tab_id, ""),
     ),
-    in_browser(9, "keeps a frame's document_id when it navigates", registry.Registry, "navigate", keep_document),
+    in_browser(9, "keeps a frame's document_id when it navigates", registry.Registry, "load_document", keep_document),
 ]
