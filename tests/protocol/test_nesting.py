@@ -103,6 +103,13 @@ def test_a_large_message_has_fewer_levels(size: int, levels: int, inner: str) ->
         assert len(encode(message)) == size
 
 
+def test_the_steps_end_at_the_limit() -> None:
+    """Also where nobody has counted before."""
+    text = "[" * (MAX_LEVELS + 1) + "]" * (MAX_LEVELS + 1)
+    with pytest.raises(ValueError, match="10,000 levels"):
+        decode_deep(text, lambda part, constant: json.loads(part, parse_constant=constant))
+
+
 @pytest.mark.parametrize("inner", [b"", b"[]", b'"' + b"[" * MAX_LEVELS + b'\\""', b"[],{}," * MAX_LEVELS + b"1"])
 @pytest.mark.parametrize("levels", [1, MAX_LEVELS - 1, MAX_LEVELS, MAX_LEVELS + 1])
 def test_the_depth_of_a_frame(levels: int, inner: bytes) -> None:

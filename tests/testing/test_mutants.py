@@ -13,6 +13,11 @@ from trio_ports.testing import Limits, RuleBrokenError, check_browser, check_por
 pytestmark = pytest.mark.repetition
 
 
+@pytest.mark.filterwarnings(
+    # What the mutant of a listener returns is dropped, awaitable or not.
+    "ignore:.*was never awaited:RuntimeWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{mutant.rule}: {mutant.does}" for mutant in MUTANTS])
 def test_mutants(mutant: Mutant) -> None:
     """Each mutant is caught, and the report names the rule that it breaks."""

@@ -10,7 +10,7 @@ import pytest
 from native_support import FOR_FIREFOX, PROGRAM, files_below
 
 from trio_ports import ManifestError
-from trio_ports._native.installing.command import check_words
+from trio_ports._native.installing.command import _check_program, check_words
 from trio_ports.native import install
 
 
@@ -128,3 +128,9 @@ def test_a_batch_file_has_no_word_with_a_line_end(word: str) -> None:
     """cmd.exe would read the rest as another command."""
     with pytest.raises(ManifestError, match="without line ends"):
         check_words([PROGRAM, word], windows=True)
+
+
+def test_a_program_that_windows_has_not(tmp_path: Path) -> None:
+    """There, only whether it is there counts."""
+    with pytest.raises(ManifestError, match="path"):
+        _check_program(tmp_path / "nothing.exe", windows=True)

@@ -21,6 +21,7 @@ from ...._transports.processes import LastLines
 from ..players.player import SubjectError
 from .protocol import ENCODER, PROTOCOL, REPORT_DECODER, Called, Hello, Report, Results
 
+_WINDOWS: Final = os.name == "nt"
 PATIENCE_SECONDS: Final = 5.0
 """How long an answer may take, unless the caller says otherwise."""
 START_SECONDS: Final = 60.0
@@ -250,14 +251,14 @@ async def open_subject(command: Sequence[str], *, patience: float = PATIENCE_SEC
 
 async def _start(command: Sequence[str]) -> trio.Process:
     """Start a program with pipes, in a process group of its own."""
-    options: Mapping[str, Any] = {} if os.name == "nt" else {"start_new_session": True}
+    options: Mapping[str, Any] = {} if _WINDOWS else {"start_new_session": True}
     pipe = subprocess.PIPE
     return await trio.lowlevel.open_process(list(command), stdin=pipe, stdout=pipe, stderr=pipe, **options)
 
 
 def _kill(process: trio.Process) -> None:
     """Kill a process, and what it has started as far as that is in its group."""
-    if os.name == "nt":
+    if _WINDOWS:
         process.kill()
         return
     with suppress(ProcessLookupError, PermissionError):
