@@ -28,8 +28,10 @@ def test_types_for_ports_of_others() -> None:
     assert {"add_listener", "remove_listener", "has_listener"} < {*dir(EventLike)}
 
 
-def test_an_echo_is_described() -> None:
+def test_rare_steps_are_described() -> None:
+    """As code, or as what happens."""
     assert describe_step({"do": "echo"}) == "port.post_message(message)"
+    assert describe_step({"do": "break", "data": "00ff"}) == r"write b'\x00\xff' and leave"
 
 
 def test_one_of_many_steps_is_left() -> None:
@@ -56,6 +58,7 @@ def test_races_that_make_no_sense() -> None:
     assert model.may({**race, "steps": [start]})
     assert not model.may({**race, "steps": [start, start]})
     assert not model.may({**race, "steps": [{"do": "cancel", "call": "nothing"}]})
+    assert not model.may({**race, "steps": [{"do": "post", "port": "nothing", "message": 1}]})
 
 
 @pytest.mark.parametrize("bound", [1, 3])
